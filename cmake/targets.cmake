@@ -1,0 +1,41 @@
+# Warnings and sanitizers as interface targets, and the one way a folder becomes a library.
+
+add_library(hearth_warnings INTERFACE)
+target_compile_options(hearth_warnings INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wnon-virtual-dtor -Woverloaded-virtual
+  -Wcast-qual -Wformat=2 -Wimplicit-fallthrough
+  $<$<BOOL:${HEARTH_WARNINGS_AS_ERRORS}>:-Werror>)
+
+add_library(hearth_sanitizers INTERFACE)
+if(HEARTH_SANITIZE)
+  target_compile_options(hearth_sanitizers INTERFACE
+    -fsanitize=${HEARTH_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=undefined)
+  target_link_options(hearth_sanitizers INTERFACE -fsanitize=${HEARTH_SANITIZE})
+endif()
+
+# hearth_library(NAME HEADERS ... SOURCES ... PUBLIC targets... PRIVATE targets...)
+# makes the library target hearth_NAME with the alias hearth::NAME.
+function(hearth_library name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "HEADERS;SOURCES;PUBLIC;PRIVATE")
+  set(kind)
+  if(NOT arg_SOURCES)
+    set(kind INTERFACE)
+  endif()
+  add_library(hearth_${name} ${kind})
+  add_library(hearth::${name} ALIAS hearth_${name})
+  if(kind)
+    target_sources(hearth_${name} INTERFACE FILE_SET HEADERS BASE_DIRS ${CMAKE_SOURCE_DIR}
+                   FILES ${arg_HEADERS})
+    target_link_libraries(hearth_${name} INTERFACE ${arg_PUBLIC})
+    return()
+  endif()
+  target_sources(hearth_${name} PRIVATE ${arg_SOURCES}
+                 PUBLIC FILE_SET HEADERS BASE_DIRS ${CMAKE_SOURCE_DIR} FILES ${arg_HEADERS})
+  target_link_libraries(hearth_${name}
+    PUBLIC ${arg_PUBLIC}
+    PRIVATE ${arg_PRIVATE} hearth_warnings
+    PUBLIC hearth_sanitizers)
+  if(HEARTH_VERIFY_HEADERS)
+    set_target_properties(hearth_${name} PROPERTIES VERIFY_INTERFACE_HEADER_SETS ON)
+  endif()
+endfunction()

@@ -1,0 +1,97 @@
+// What a function is before anything runs: its names, its configuration and the quotas on it.
+//
+// Values only; any thread.
+#pragma once
+
+#include <chrono>
+#include <compare>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <tl/expected.hpp>
+
+namespace emulator::functions {
+
+// A number of mebibytes, which is what AWS calls MB in memory and ephemeral storage settings.
+struct MemorySize {
+  std::int64_t mebibytes = 0;
+  constexpr std::int64_t bytes() const { return mebibytes * 1024 * 1024; }
+  auto operator<=>(const MemorySize&) const = default;
+};
+
+// Quotas. Source: AWS Lambda quotas page and the public service model.
+inline constexpr MemorySize kMinMemory{128};
+inline constexpr MemorySize kMaxMemory{10'240};
+inline constexpr MemorySize kMinEphemeralStorage{512};
+inline constexpr MemorySize kMaxEphemeralStorage{10'240};
+inline constexpr std::chrono::seconds kMinTimeout{1};
+inline constexpr std::chrono::seconds kMaxTimeout{900};
+inline constexpr std::size_t kMaxHandlerLength = 128;
+inline constexpr std::size_t kMaxEnvironmentBytes = 4096;
+inline constexpr std::size_t kMaxLayers = 5;
+inline constexpr std::size_t kMaxFunctionNameLength = 64;
+
+// Hearth's own account and region, where the user names no other. Every generated ARN uses them.
+inline constexpr std::string_view kDefaultAccount = "123456789012";
+inline constexpr std::string_view kDefaultRegion = "us-east-1";
+inline constexpr std::string_view kLatestVersion = "$LATEST";
+
+enum class Tracing { pass_through, active };
+
+struct FunctionConfiguration {
+  std::string name;
+  std::string runtime = "provided.al2023";
+  std::string handler;
+  MemorySize memory = kMinMemory;
+  std::chrono::seconds timeout{3};
+  MemorySize ephemeral_storage = kMinEphemeralStorage;
+  Tracing tracing = Tracing::pass_through;
+  std::map<std::string, std::string> variables;  // the customer's environment variables
+  std::filesystem::path code;                    // folder or .zip; empty only with `command`
+  std::vector<std::filesystem::path> layers;     // folders or .zip files, in merge order
+  std::vector<std::string> command;              // started in place of a bootstrap when not empty
+
+  bool operator==(const FunctionConfiguration&) const = default;
+};
+
+// A configuration that AWS would refuse, with a sentence that says what to change.
+struct ConfigurationError {
+  std::string message;
+};
+
+// Checks every quota above, the name's characters, reserved variable names, the key pattern
+// [a-zA-Z][a-zA-Z0-9_]+ and the 4 KB rule. Does not touch the file system.
+tl::expected<void, ConfigurationError> validate(const FunctionConfiguration& configuration);
+
+// Whether AWS reserves this environment variable name for itself.
+// Source: developer guide, "Defined runtime environment variables".
+bool is_reserved_variable(std::string_view name);
+
+// A parsed FunctionName of the Invoke API: a name, a partial or a full ARN, each with an optional
+// qualifier. Source: the public service model (pattern of FunctionName).
+struct FunctionReference {
+  std::string name;
+  std::optional<std::string> qualifier;
+  std::optional<std::string> account;
+  std::optional<std::string> region;
+  bool operator==(const FunctionReference&) const = default;
+};
+
+// nullopt when the text matches none of the three forms.
+std::optional<FunctionReference> parse_function_reference(std::string_view text);
+
+// $LATEST, a version number or an alias name.
+bool is_valid_qualifier(std::string_view qualifier);
+
+// arn:<partition>:lambda:<region>:<account>:function:<name>[:<qualifier>]
+std::string function_arn(std::string_view region,
+                         std::string_view account,
+                         std::string_view name,
+                         std::optional<std::string_view> qualifier = std::nullopt);
+
+}  // namespace emulator::functions

@@ -1,0 +1,81 @@
+#include "emulator/functions/function.h"
+
+#include <catch2/catch_test_macros.hpp>
+
+using namespace emulator::functions;
+
+namespace {
+
+FunctionConfiguration valid() {
+  FunctionConfiguration configuration;
+  configuration.name = "orders";
+  configuration.handler = "app.handler";
+  return configuration;
+}
+
+}  // namespace
+
+TEST_CASE("a function is named by name, partial ARN or ARN, each with an optional qualifier") {
+  const FunctionReference bare{.name = "f", .qualifier = {}, .account = {}, .region = {}};
+  CHECK(parse_function_reference("f") == bare);
+  CHECK(parse_function_reference("f:$LATEST")->qualifier == "$LATEST");
+  CHECK(parse_function_reference("function:f")->name == "f");
+  CHECK(parse_function_reference("123456789012:function:f")->account == "123456789012");
+  const auto full = parse_function_reference("arn:aws:lambda:eu-west-1:123456789012:function:f:7");
+  REQUIRE(full);
+  CHECK(full->region == "eu-west-1");
+  CHECK(full->name == "f");
+  CHECK(full->qualifier == "7");
+}
+
+TEST_CASE("text that is no function name is refused") {
+  for (const auto* text : {"", ":", "a b", "f:", "f:a:b", "arn:aws:s3:::bucket", "a/b",
+                           "arn:aws:lambda:us-east-1:1:function:f", "123456789012:layer:f",
+                           "arn:aws:lambda:us-east-1:123456789012:function:"}) {
+    INFO(text);
+    CHECK_FALSE(parse_function_reference(text));
+  }
+}
+
+TEST_CASE("a configuration within every quota is accepted") { CHECK(validate(valid())); }
+
+TEST_CASE("each quota is refused with a sentence that names the limit") {
+  auto memory = valid();
+  memory.memory = {127};
+  CHECK(validate(memory).error().message.find("between 128 and 10240") != std::string::npos);
+  auto timeout = valid();
+  timeout.timeout = std::chrono::seconds{901};
+  CHECK(validate(timeout).error().message.find("between 1 and 900") != std::string::npos);
+  auto storage = valid();
+  storage.ephemeral_storage = {511};
+  CHECK_FALSE(validate(storage));
+  auto handler = valid();
+  handler.handler = "a b";
+  CHECK_FALSE(validate(handler));
+  auto layers = valid();
+  layers.layers.resize(6);
+  CHECK_FALSE(validate(layers));
+}
+
+TEST_CASE("reserved environment variables are refused by name") {
+  auto configuration = valid();
+  configuration.variables["AWS_REGION"] = "eu-west-1";
+  const auto result = validate(configuration);
+  REQUIRE_FALSE(result);
+  CHECK(result.error().message.find("AWS_REGION is reserved") != std::string::npos);
+}
+
+TEST_CASE("environment variables beyond 4 KB are refused") {
+  auto configuration = valid();
+  configuration.variables["BIG"] = std::string(4094, 'x');
+  CHECK_FALSE(validate(configuration));
+  configuration.variables["BIG"] = std::string(4093, 'x');
+  CHECK(validate(configuration));
+}
+
+TEST_CASE("an ARN carries the partition of its region and the qualifier only when given") {
+  CHECK(function_arn("us-east-1", "123456789012", "f") ==
+        "arn:aws:lambda:us-east-1:123456789012:function:f");
+  CHECK(function_arn("cn-north-1", "123456789012", "f", "$LATEST") ==
+        "arn:aws-cn:lambda:cn-north-1:123456789012:function:f:$LATEST");
+}
