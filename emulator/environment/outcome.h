@@ -1,0 +1,82 @@
+// How an invocation ended: a sum type, built once by the environment that served it.
+//
+// Values only; any thread.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+
+namespace emulator::environment {
+
+// In which phase of the environment something happened. A re-initialisation inside an invocation
+// ("suppressed init") counts as init.
+enum class FailurePhase { init, invoke };
+
+// The runtime posted a response; `body` is its bytes, untouched.
+struct Responded {
+  std::string body;
+  std::string content_type;
+};
+
+// The runtime posted to /invocation/{id}/error or, in the init phase, to /init/error.
+// `error_type` is the filtered one; `body` is the runtime's bytes, untouched.
+struct FunctionError {
+  std::string error_type;
+  std::string body;
+  FailurePhase phase = FailurePhase::invoke;
+};
+
+// The function timeout passed. The environment has been reset.
+struct TimedOut {
+  std::chrono::milliseconds limit{};
+};
+
+// The runtime's process ended before it answered. Exactly one of the two is set, or `exit_code` 0.
+struct RuntimeExited {
+  std::optional<int> exit_code;
+  std::optional<int> signal;
+  FailurePhase phase = FailurePhase::invoke;
+};
+
+// The response was larger than 6,291,556 bytes. The environment stays healthy.
+struct ResponseTooLarge {
+  std::uint64_t size_bytes = 0;
+};
+
+// The connection that carried the response broke before its announced end.
+struct ResponseTruncated {};
+
+// No process could be started: Runtime.InvalidEntrypoint, Runtime.InvalidWorkingDir or another
+// error of launching. `reason` is a sentence for the developer.
+struct NeverStarted {
+  std::string error_type;
+  std::string reason;
+};
+
+using Outcome = std::variant<Responded,
+                             FunctionError,
+                             TimedOut,
+                             RuntimeExited,
+                             ResponseTooLarge,
+                             ResponseTruncated,
+                             NeverStarted>;
+
+inline bool succeeded(const Outcome& outcome) { return std::holds_alternative<Responded>(outcome); }
+
+// The error type that REPORT, telemetry and records name: "Runtime.ExitError", "Sandbox.Timedout" …
+// Empty for a success.
+std::string_view error_type(const Outcome& outcome);
+
+// "Runtime exited with error: exit status 1", "Runtime exited with error: signal: killed" or
+// "Runtime exited without providing a reason". Source: responses recorded from the service, and
+// the emulator that AWS publishes, which agree.
+std::string describe(const RuntimeExited& exited);
+
+// "Task timed out after 3.00 seconds". Source: recorded from the service, 2025-11.
+std::string describe(const TimedOut& timed_out);
+
+}  // namespace emulator::environment

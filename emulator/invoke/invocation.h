@@ -1,0 +1,63 @@
+// What goes into an invocation and what comes out of it. Every way into Hearth (the Invoke API,
+// the RIE front door, the command line, event sources) makes an InvocationRequest and reads an
+// InvocationResult.
+//
+// Values only; any thread.
+#pragma once
+
+#include "emulator/environment/outcome.h"
+
+#include <tl/expected.hpp>
+
+#include <functional>
+#include <optional>
+#include <string>
+
+namespace emulator::invoke {
+
+// When the caller is given the result. AWS answers a synchronous caller as soon as the response is
+// complete, while the environment stays busy until its processes ask for the next event; a tail log
+// holds the REPORT line and so must wait for it.
+enum class ReleaseAt { response, report };
+
+struct InvocationRequest {
+  std::string function_name;                    // the bare name, parsed out of any ARN
+  std::optional<std::string> qualifier;         // as the caller gave it; absent means $LATEST
+  std::string request_id;                       // UUID; the caller of the invoker makes it
+  std::string payload;                          // bytes of the event, never re-serialised
+  std::optional<std::string> client_context;    // JSON text, base64 already removed
+  std::optional<std::string> cognito_identity;  // JSON text
+  std::optional<std::string> trace_id;          // X-Amzn-Trace-Id as received
+  std::optional<std::string> tenant_id;
+  ReleaseAt release_at = ReleaseAt::response;
+};
+
+struct InvocationResult {
+  environment::Outcome outcome;
+  std::string executed_version = "$LATEST";
+  std::string log_tail;  // the last 4 KB of the invocation's log, only with ReleaseAt::report
+};
+
+// An invocation that was not run.
+struct Refusal {
+  enum class Kind {
+    function_not_found,
+    qualifier_not_found,
+    concurrency_exceeded,  // the account's or the process's limit of environments
+    shutting_down,
+  };
+  Kind kind;
+  std::string message;  // a sentence that says what to do
+};
+
+// The one door: runs the invocation on the calling thread and blocks until it may be released.
+using Invoke = std::function<tl::expected<InvocationResult, Refusal>(InvocationRequest)>;
+
+// Whether an invocation could run: answers a DryRun and precedes the acceptance of an Event.
+using Resolve = std::function<tl::expected<void, Refusal>(
+    const std::string& function_name, const std::optional<std::string>& qualifier)>;
+
+// Accepts an event for one asynchronous run and returns at once.
+using InvokeAsync = std::function<tl::expected<void, Refusal>(InvocationRequest)>;
+
+}  // namespace emulator::invoke
