@@ -1,0 +1,21 @@
+// Takes the HTTP library's own reading of request bodies away, so that a body is its bytes.
+#pragma once
+
+#include <string>
+
+namespace httplib {
+struct Request;
+}
+
+namespace runtime_api {
+
+// To be called first of all for a request, in the listener's pre-routing handler. Afterwards
+//  - a multipart body is delivered as its bytes, not taken apart;
+//  - a request that announces no body has none (the library would read to the connection's end).
+// Thread: the one that serves the request.
+void keep_body_raw(const httplib::Request& request);
+
+// The request's Content-Type as the client sent it, before or after keep_body_raw().
+std::string content_type_of(const httplib::Request& request);
+
+}  // namespace runtime_api

@@ -1,0 +1,200 @@
+#include "runtime_api/server.h"
+
+#include "runtime_api/connection_workers.h"
+#include "runtime_api/raw_request.h"
+#include "runtime_api/runtime_routes.h"
+
+#include <httplib.h>
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <limits>
+#include <thread>
+#include <utility>
+
+namespace runtime_api {
+namespace {
+
+// Bodies from this size on are sent from where they lie; below it, one copy beside the headers
+// saves a system call.
+constexpr std::size_t kSendInPlaceBytes = 64 * 1024;
+
+// Our side never gives a runtime's connection up: a handler may think for 15 minutes between two
+// calls, and many clients do not retry on a connection that was closed under them.
+constexpr time_t kKeepAliveSeconds = 24 * 3600;
+
+// A peer that stops in the middle of a request or does not read is given up after this time; the
+// function timeout ends the invocation before that.
+constexpr time_t kTransferSeconds = 900;
+
+void send(const RuntimeReply& reply, httplib::Response& response) {
+  response.status = reply.status;
+  for (const auto& [name, value] : reply.headers) response.set_header(name, value);
+  if (!reply.content_type.empty()) response.set_header("Content-Type", reply.content_type);
+  if (!reply.invocation) {
+    response.body = reply.body;
+    return;
+  }
+  const auto& payload = reply.invocation->payload;
+  if (payload.size() < kSendInPlaceBytes) {
+    response.body = payload;
+    return;
+  }
+  response.set_content_provider(
+      payload.size(),
+      reply.content_type,
+      [invocation = reply.invocation](
+          std::size_t offset, std::size_t length, httplib::DataSink& sink) {
+        return sink.write(invocation->payload.data() + offset, length);
+      });
+}
+
+PostedRequest::Body read_body(const httplib::Request& request,
+                              const httplib::ContentReader& reader,
+                              std::uint64_t max_bytes) {
+  PostedRequest::Body body;
+  body.bytes.reserve(
+      std::min<std::uint64_t>(request.get_header_value_u64("Content-Length"), max_bytes));
+  const bool whole = reader([&](const char* data, std::size_t length) {
+    const auto room = max_bytes - std::min<std::uint64_t>(body.bytes.size(), max_bytes);
+    body.bytes.append(data, std::min<std::uint64_t>(length, room));
+    body.size_bytes += length;
+    return true;
+  });
+  if (!whole) body.end = PostedRequest::Body::End::broken;
+  return body;
+}
+
+PostedRequest posted_request(const httplib::Request& request,
+                             const httplib::ContentReader& reader) {
+  PostedRequest posted;
+  posted.content_type = content_type_of(request);
+  posted.error_type = request.get_header_value("Lambda-Runtime-Function-Error-Type");
+  if (request.has_header("Lambda-Runtime-Function-Response-Mode")) {
+    posted.response_mode = request.get_header_value("Lambda-Runtime-Function-Response-Mode");
+  }
+  posted.read_body = [&request, &reader](std::uint64_t max_bytes) {
+    return read_body(request, reader, max_bytes);
+  };
+  return posted;
+}
+
+bool carries_body(const Call& call) {
+  return std::holds_alternative<ResponseCall>(call) || std::holds_alternative<ErrorCall>(call) ||
+         std::holds_alternative<InitErrorCall>(call);
+}
+
+}  // namespace
+
+// The library keeps its listening socket to subclasses; ours adopts one that is ready.
+class Server::Listener final : public httplib::Server {
+ public:
+  Listener(int listening_socket, Session& session) : session_(session) {
+    svr_sock_ = listening_socket;
+    sockaddr_in address{};
+    socklen_t length = sizeof(address);
+    ::getsockname(listening_socket, reinterpret_cast<sockaddr*>(&address), &length);
+    port_ = ntohs(address.sin_port);
+    configure();
+    add_routes();
+    thread_ = std::thread([this] { listen_after_bind(); });
+  }
+  Listener(const Listener&) = delete;
+  Listener& operator=(const Listener&) = delete;
+  ~Listener() override {
+    // stop() is ignored before the accept loop has begun.
+    wait_until_ready();
+    stop();
+    thread_.join();
+  }
+
+  std::uint16_t port() const { return port_; }
+
+ private:
+  void configure() {
+    new_task_queue = [] { return make_connection_workers(2, kMaxConnections).release(); };
+    set_tcp_nodelay(true);
+    set_keep_alive_max_count(std::numeric_limits<std::size_t>::max());
+    set_keep_alive_timeout(kKeepAliveSeconds);
+    set_read_timeout(kTransferSeconds);
+    set_write_timeout(kTransferSeconds);
+    set_payload_max_length(std::numeric_limits<std::size_t>::max());
+  }
+
+  void add_routes() {
+    set_pre_routing_handler([this](const httplib::Request& request, httplib::Response& response) {
+      keep_body_raw(request);
+      const auto call = parse_call(request.method, request.path);
+      if (carries_body(call)) return HandlerResponse::Unhandled;
+      if (std::holds_alternative<NextCall>(call)) {
+        send(answer_next(session_, [&request] { return !request.is_connection_closed(); }),
+             response);
+      } else {
+        send(answer_simple(call), response);
+      }
+      return HandlerResponse::Handled;
+    });
+    const auto post = [this](const httplib::Request& request,
+                             httplib::Response& response,
+                             const httplib::ContentReader& reader) {
+      const auto call = parse_call(request.method, request.path);
+      const auto posted = posted_request(request, reader);
+      if (const auto* answer = std::get_if<ResponseCall>(&call)) {
+        send(answer_response(session_, *answer, posted), response);
+      } else if (const auto* error = std::get_if<ErrorCall>(&call)) {
+        send(answer_error(session_, *error, posted), response);
+      } else {
+        send(answer_init_error(session_, posted), response);
+      }
+    };
+    Post("/2018-06-01/runtime/invocation/:id/response", post);
+    Post("/2018-06-01/runtime/invocation/:id/error", post);
+    Post("/2018-06-01/runtime/init/error", post);
+  }
+
+  Session& session_;
+  std::uint16_t port_ = 0;
+  std::thread thread_;
+};
+
+tl::expected<int, ListenError> open_listening_socket(const std::string& address,
+                                                     std::uint16_t port) {
+  const auto fail = [&](int error) {
+    auto message =
+        "cannot listen on " + address + ":" + std::to_string(port) + ": " + std::strerror(error);
+    if (error == EADDRINUSE) message += "; choose another port or stop what holds this one";
+    return tl::unexpected(ListenError{std::move(message), error});
+  };
+  sockaddr_in where{};
+  where.sin_family = AF_INET;
+  where.sin_port = htons(port);
+  if (::inet_pton(AF_INET, address.c_str(), &where.sin_addr) != 1) {
+    return tl::unexpected(ListenError{"'" + address + "' is not an IPv4 address", EINVAL});
+  }
+  const int descriptor = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (descriptor < 0) return fail(errno);
+  const int on = 1;
+  ::setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+  if (::bind(descriptor, reinterpret_cast<const sockaddr*>(&where), sizeof(where)) != 0 ||
+      ::listen(descriptor, static_cast<int>(kMaxConnections)) != 0) {
+    const int error = errno;
+    ::close(descriptor);
+    return fail(error);
+  }
+  return descriptor;
+}
+
+Server::Server(int listening_socket, Session& session)
+    : listener_(std::make_unique<Listener>(listening_socket, session)) {}
+
+Server::~Server() = default;
+
+std::uint16_t Server::port() const { return listener_->port(); }
+
+}  // namespace runtime_api

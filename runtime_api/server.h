@@ -1,0 +1,46 @@
+// The HTTP listener that serves one session to the processes of one environment.
+#pragma once
+
+#include "runtime_api/session.h"
+
+#include <tl/expected.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+namespace runtime_api {
+
+// Connections served at a time; each holds one thread. Our choice: a runtime keeps one to three
+// open, and a process that opens more than this starves only itself.
+inline constexpr std::size_t kMaxConnections = 64;
+
+struct ListenError {
+  std::string message;  // a sentence: what, where, how to mend
+  int error_number = 0;
+};
+
+// A bound and listening TCP socket on an IPv4 address; `port` 0 takes a free one. The caller owns
+// the descriptor, which closes on exec.
+tl::expected<int, ListenError> open_listening_socket(const std::string& address,
+                                                     std::uint16_t port);
+
+// Any thread.
+class Server {
+ public:
+  // Takes the listening socket over and serves until destroyed. `session` must outlive the server,
+  // and must be ended before the server is destroyed: a parked call holds its thread until then.
+  Server(int listening_socket, Session& session);
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+  ~Server();
+
+  std::uint16_t port() const;
+
+ private:
+  class Listener;
+  std::unique_ptr<Listener> listener_;
+};
+
+}  // namespace runtime_api

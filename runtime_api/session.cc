@@ -1,0 +1,147 @@
+#include "runtime_api/session.h"
+
+#include <utility>
+
+namespace runtime_api {
+
+bool Session::answer_is_arriving() const {
+  return state_ == RuntimeState::invocation_response ||
+         state_ == RuntimeState::invocation_error_response;
+}
+
+InitResult Session::await_init(TimePoint deadline) {
+  std::unique_lock lock(mutex_);
+  const bool decided = initialised_.wait_until(
+      lock, deadline, [this] { return ended_ || state_ != RuntimeState::started; });
+  if (init_error_) return *init_error_;
+  if (ended_) return SessionEnded{};
+  if (!decided) return DeadlinePassed{};
+  return RuntimeReady{};
+}
+
+ExchangeResult Session::exchange(SharedInvocation invocation, TimePoint deadline) {
+  Exchange mine;
+  std::unique_lock lock(mutex_);
+  if (ended_) return SessionEnded{};
+  exchange_ = &mine;
+  current_invocation_ = invocation;
+  offered_invocation_ = std::move(invocation);
+  offered_.notify_one();
+  // A process may end right after it has sent its answer. What has begun to arrive is read to its
+  // end before the end of the session counts.
+  const bool decided = mine.changed.wait_until(
+      lock, deadline, [&] { return mine.answer || (ended_ && !answer_is_arriving()); });
+  exchange_ = nullptr;
+  offered_invocation_ = nullptr;
+  if (mine.answer) return std::move(*mine.answer);
+  ended_ = true;
+  offered_.notify_all();
+  if (!decided) return DeadlinePassed{};
+  return SessionEnded{};
+}
+
+TakeResult Session::take(const std::function<bool()>& connected) {
+  std::unique_lock lock(mutex_);
+  if (ended_) return SessionEnded{};
+  const auto to = next_state(state_, RuntimeCause::next_called);
+  if (!to) return CallRefused{CallRefused::Reason::invalid_transition, state_};
+  if (*to == RuntimeState::running) return current_invocation_;
+
+  const auto from = std::exchange(state_, *to);
+  if (from == RuntimeState::started) initialised_.notify_all();
+  if (from == RuntimeState::response_sent) {
+    const auto error_type = std::exchange(last_error_type_, {});
+    lock.unlock();
+    settled_(error_type);
+    lock.lock();
+  }
+
+  ++waiting_takers_;
+  while (!ended_ && !offered_invocation_) {
+    offered_.wait(lock, [this] { return ended_ || offered_invocation_; });
+    if (offered_invocation_ && waiting_takers_ > 1) {
+      // A caller that hung up must not swallow an invocation that another one waits for.
+      lock.unlock();
+      const bool listening = connected();
+      lock.lock();
+      if (!listening) {
+        --waiting_takers_;
+        offered_.notify_one();
+        return ClientGone{};
+      }
+    }
+  }
+  --waiting_takers_;
+  if (ended_) return SessionEnded{};
+  state_ = RuntimeState::running;
+  return std::exchange(offered_invocation_, nullptr);
+}
+
+tl::expected<void, CallRefused> Session::begin_answer(std::string_view request_id,
+                                                      AnswerKind kind) {
+  const std::lock_guard lock(mutex_);
+  if (ended_ || !current_invocation_ || current_invocation_->request_id != request_id) {
+    ++late_answers_;
+    return tl::unexpected(CallRefused{CallRefused::Reason::invalid_request_id});
+  }
+  const auto to = next_state(
+      state_,
+      kind == AnswerKind::response ? RuntimeCause::response_begun : RuntimeCause::error_begun);
+  if (!to) {
+    return tl::unexpected(CallRefused{CallRefused::Reason::invalid_transition, state_});
+  }
+  state_ = *to;
+  return {};
+}
+
+void Session::complete_answer(RuntimeAnswer answer) {
+  const std::lock_guard lock(mutex_);
+  const auto to = next_state(state_, RuntimeCause::answer_complete);
+  if (!to) return;
+  state_ = *to;
+  last_error_type_ = answer.error_type;
+  if (exchange_ == nullptr) {
+    ++late_answers_;
+    return;
+  }
+  exchange_->answer = std::move(answer);
+  exchange_->changed.notify_one();
+}
+
+void Session::refuse_answer() {
+  const std::lock_guard lock(mutex_);
+  if (const auto to = next_state(state_, RuntimeCause::answer_refused)) state_ = *to;
+  if (exchange_ != nullptr) exchange_->changed.notify_one();
+}
+
+tl::expected<void, CallRefused> Session::report_init_error(InitError error) {
+  const std::lock_guard lock(mutex_);
+  const auto to = next_state(state_, RuntimeCause::init_error_reported);
+  if (!to || ended_) {
+    return tl::unexpected(CallRefused{CallRefused::Reason::invalid_transition, state_});
+  }
+  state_ = *to;
+  init_error_ = std::move(error);
+  initialised_.notify_all();
+  return {};
+}
+
+void Session::end() {
+  const std::lock_guard lock(mutex_);
+  ended_ = true;
+  initialised_.notify_all();
+  offered_.notify_all();
+  if (exchange_ != nullptr) exchange_->changed.notify_one();
+}
+
+RuntimeState Session::state() const {
+  const std::lock_guard lock(mutex_);
+  return state_;
+}
+
+std::uint64_t Session::late_answers() const {
+  const std::lock_guard lock(mutex_);
+  return late_answers_;
+}
+
+}  // namespace runtime_api

@@ -1,0 +1,119 @@
+// The rendezvous of one execution environment with its runtime: the one place where the thread that
+// invokes meets the thread that serves the runtime's HTTP calls. Neither calls into the other.
+//
+// A session lives as long as the processes it belongs to: after a reset the environment makes a new
+// one. The first thing that ends an invocation wins (answer, deadline, end of the session); what
+// comes later is refused, and counted.
+#pragma once
+
+#include "runtime_api/session_state.h"
+#include "runtime_api/wire.h"
+
+#include <tl/expected.hpp>
+
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+
+namespace runtime_api {
+
+struct RuntimeReady {};
+struct SessionEnded {};
+struct DeadlinePassed {};
+
+using InitResult = std::variant<RuntimeReady, InitError, SessionEnded, DeadlinePassed>;
+using ExchangeResult = std::variant<RuntimeAnswer, SessionEnded, DeadlinePassed>;
+
+// An invocation is shared with the thread that writes it to the runtime, which a slow reader can
+// keep busy beyond the invocation's end.
+using SharedInvocation = std::shared_ptr<const NextInvocation>;
+
+// A call that the state or the id does not allow.
+struct CallRefused {
+  enum class Reason { invalid_request_id, invalid_transition };
+  Reason reason;
+  RuntimeState from = RuntimeState::started;  // for invalid_transition
+};
+
+struct ClientGone {};
+
+using TakeResult = std::variant<SharedInvocation, CallRefused, SessionEnded, ClientGone>;
+
+enum class AnswerKind { response, error };
+
+class Session {
+ public:
+  using TimePoint = std::chrono::steady_clock::time_point;
+
+  // Called when the runtime asks for the next invocation after it answered one, on the thread that
+  // serves that call and with no lock held; `error_type` is empty after a plain response.
+  using Settled = std::function<void(std::string_view error_type)>;
+
+  explicit Session(Settled settled) : settled_(std::move(settled)) {}
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  // ---- The invoking side. One thread at a time.
+
+  // Blocks until the runtime first asks for an invocation or reports an init error.
+  InitResult await_init(TimePoint deadline);
+
+  // Hands over one invocation and blocks until it is answered. After anything but an answer the
+  // session is ended.
+  ExchangeResult exchange(SharedInvocation invocation, TimePoint deadline);
+
+  // ---- The runtime's side. Any thread.
+
+  // Blocks until there is an invocation to hand out. `connected` tells whether the caller still
+  // listens; it is asked only when another caller waits as well.
+  TakeResult take(const std::function<bool()>& connected);
+
+  // Opens an answer to `request_id`; the id is checked before the state. After success exactly one
+  // of complete_answer() and refuse_answer() must follow.
+  tl::expected<void, CallRefused> begin_answer(std::string_view request_id, AnswerKind kind);
+  void complete_answer(RuntimeAnswer answer);
+  void refuse_answer();
+
+  tl::expected<void, CallRefused> report_init_error(InitError error);
+
+  // ---- Anybody.
+
+  // The processes are gone or about to be: every wait ends, every later call is refused.
+  void end();
+
+  RuntimeState state() const;
+
+  // Answers that came after their invocation had ended.
+  std::uint64_t late_answers() const;
+
+ private:
+  struct Exchange {
+    std::optional<RuntimeAnswer> answer;
+    std::condition_variable changed;
+  };
+
+  bool answer_is_arriving() const;
+
+  const Settled settled_;
+  mutable std::mutex mutex_;  // guards everything below
+  std::condition_variable initialised_;
+  std::condition_variable offered_;
+  RuntimeState state_ = RuntimeState::started;
+  bool ended_ = false;
+  std::optional<InitError> init_error_;
+  SharedInvocation offered_invocation_;  // not taken yet
+  SharedInvocation current_invocation_;  // the last one given or offered
+  Exchange* exchange_ = nullptr;         // lives on the invoking thread's stack while it waits
+  std::string last_error_type_;
+  std::uint64_t waiting_takers_ = 0;
+  std::uint64_t late_answers_ = 0;
+};
+
+}  // namespace runtime_api

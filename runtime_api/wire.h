@@ -1,0 +1,54 @@
+// Values on the wire between Lambda and a runtime, as the Runtime API 2018-06-01 has them.
+//
+// Values only; any thread.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace runtime_api {
+
+// The largest response body that Lambda accepts: 6 MiB and 100 bytes.
+// Source: the service's own error text, recorded 2025-11.
+inline constexpr std::uint64_t kMaxResponseBytes = 6'291'556;
+
+// The largest error body that is kept; what exceeds it is cut off. Our choice: the same limit,
+// because an error body reaches the caller like a response does.
+inline constexpr std::uint64_t kMaxErrorBytes = kMaxResponseBytes;
+
+// What a runtime gets from /runtime/invocation/next. Absent values are not sent at all: clients
+// parse a header that is present, even an empty one.
+struct NextInvocation {
+  std::string request_id;
+  std::int64_t deadline_ms = 0;  // Unix time
+  std::string function_arn;
+  std::optional<std::string> trace_id;
+  std::optional<std::string> client_context;    // JSON text
+  std::optional<std::string> cognito_identity;  // JSON text
+  std::optional<std::string> tenant_id;
+  std::string payload;  // the event's bytes
+};
+
+// What a runtime sent back for one invocation.
+struct RuntimeAnswer {
+  enum class Kind {
+    response,
+    error,      // by /runtime/invocation/{id}/error
+    too_large,  // a response over kMaxResponseBytes; `body` is empty
+    truncated,  // the connection broke before the announced end; `body` is empty
+  };
+  Kind kind = Kind::response;
+  std::string body;
+  std::string content_type;
+  std::string error_type;        // filtered, for errors
+  std::uint64_t size_bytes = 0;  // of the body as it was sent
+};
+
+// What a runtime reported with /runtime/init/error.
+struct InitError {
+  std::string error_type;  // filtered
+  std::string body;
+};
+
+}  // namespace runtime_api
