@@ -51,10 +51,25 @@ struct ResponseTooLarge {
 struct ResponseTruncated {};
 
 // No process could be started: Runtime.InvalidEntrypoint, Runtime.InvalidWorkingDir or another
-// error of launching. `reason` is a sentence for the developer.
+// error of launching. `reason` is what the service would say; `hint` is for the developer.
 struct NeverStarted {
   std::string error_type;
   std::string reason;
+  std::string hint{};
+};
+
+// When the caller is given the result. AWS answers a synchronous caller as soon as the response is
+// complete, while the environment stays busy until its processes ask for the next event; a tail log
+// holds the REPORT line and so must wait for it.
+enum class ReleaseAt { response, report };
+
+enum class InvocationKind { request_response, event };
+
+// How an invocation came and what its caller waits for.
+struct ServingTerms {
+  ReleaseAt release_at = ReleaseAt::response;
+  InvocationKind kind = InvocationKind::request_response;
+  int attempt = 1;
 };
 
 using Outcome = std::variant<Responded,

@@ -15,10 +15,7 @@
 
 namespace emulator::invoke {
 
-// When the caller is given the result. AWS answers a synchronous caller as soon as the response is
-// complete, while the environment stays busy until its processes ask for the next event; a tail log
-// holds the REPORT line and so must wait for it.
-enum class ReleaseAt { response, report };
+using ReleaseAt = environment::ReleaseAt;
 
 struct InvocationRequest {
   std::string function_name;                    // the bare name, parsed out of any ARN
@@ -30,6 +27,7 @@ struct InvocationRequest {
   std::optional<std::string> trace_id;          // X-Amzn-Trace-Id as received
   std::optional<std::string> tenant_id;
   ReleaseAt release_at = ReleaseAt::response;
+  environment::InvocationKind kind = environment::InvocationKind::request_response;
 };
 
 struct InvocationResult {

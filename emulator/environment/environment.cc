@@ -1,0 +1,409 @@
+#include "emulator/environment/environment.h"
+
+#include <algorithm>
+#include <ctime>
+#include <utility>
+
+namespace emulator::environment {
+namespace {
+
+using std::chrono::duration_cast;
+using std::chrono::milliseconds;
+
+// A runtime that reports an init error or breaks its connection is usually about to exit, and its
+// last lines and exit status are worth this much patience.
+constexpr milliseconds kLastWords{100};
+
+// 2026/01/13/[$LATEST]0123456789abcdef0123456789abcdef
+std::string make_log_stream_name(const EnvironmentSpec& spec, World& world) {
+  if (spec.log_stream_name) return *spec.log_stream_name;
+  const auto now = std::chrono::system_clock::to_time_t(world.clock.wall_now());
+  std::tm parts{};
+  ::gmtime_r(&now, &parts);
+  char date[16];
+  std::strftime(date, sizeof(date), "%Y/%m/%d", &parts);
+  return std::string(date) + "/[" + spec.version + "]" + world.new_log_stream_id();
+}
+
+// After these the runtime is expected to go on and ask for the next invocation.
+bool runtime_goes_on(const Outcome& outcome) {
+  if (const auto* error = std::get_if<FunctionError>(&outcome)) {
+    return error->phase == FailurePhase::invoke;
+  }
+  return std::holds_alternative<Responded>(outcome) ||
+         std::holds_alternative<ResponseTooLarge>(outcome);
+}
+
+// Published emulators print nothing for an invocation whose runtime died.
+bool prints_report(Profile profile, const InvocationReport& report, bool runtime_runs) {
+  return profile == Profile::aws || runtime_runs || report.timed_out();
+}
+
+}  // namespace
+
+Environment::Environment(std::string id,
+                         std::shared_ptr<const EnvironmentSpec> spec,
+                         World& world,
+                         Idle idle)
+    : id_(std::move(id)),
+      spec_(std::move(spec)),
+      world_(world),
+      idle_(std::move(idle)),
+      log_stream_name_(make_log_stream_name(*spec_, world)),
+      created_(world.clock.monotonic_now()),
+      log_(world.log),
+      last_used_(created_) {}
+
+Environment::~Environment() { drop_process(); }
+
+Served Environment::serve(runtime_api::NextInvocation next, const ServingTerms& terms) {
+  auto ongoing = begin(next.request_id, terms);
+  if (spec_->profile == Profile::aws) initialise_ahead(*ongoing);
+
+  ongoing->started = world_.clock.monotonic_now();
+  ongoing->report.started = world_.clock.wall_now();
+  const auto deadline = ongoing->started + spec_->timeout;
+  log_.begin(start_line(next.request_id, spec_->version),
+             terms.release_at == ReleaseAt::report ? CaptureTail::yes : CaptureTail::no);
+
+  auto failure = initialise_inside(deadline, *ongoing);
+  auto outcome = failure ? std::move(*failure) : exchange(std::move(next), deadline);
+  if (runtime_goes_on(outcome)) {
+    release(ongoing, deadline);
+  } else if (claim(ongoing)) {
+    drop_process();
+    if (spec_->profile == Profile::aws) {
+      log_.platform(outcome_lines(outcome, ongoing->report.request_id, world_.clock.wall_now()));
+    }
+    finish(ongoing, error_type(outcome), StillRunning::no);
+  }
+  return {std::move(outcome), std::move(ongoing->log_tail)};
+}
+
+Environment::SharedOngoing Environment::begin(const std::string& request_id,
+                                              const ServingTerms& terms) {
+  auto ongoing = std::make_shared<Ongoing>();
+  ongoing->report.request_id = request_id;
+  ongoing->report.function_name = spec_->function_name;
+  ongoing->report.version = spec_->version;
+  ongoing->report.memory_size_mb = spec_->memory_size_mb;
+  ongoing->report.kind = terms.kind;
+  ongoing->report.attempt = terms.attempt;
+  ongoing->release_at = terms.release_at;
+  const std::lock_guard lock(mutex_);
+  ongoing_ = ongoing;
+  return ongoing;
+}
+
+// ---- Init.
+
+// The Init phase proper: before the invocation, with a limit of its own. When it fails, it is
+// repeated inside the invocation.
+void Environment::initialise_ahead(Ongoing& ongoing) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (std::exchange(initialised_once_, true)) return;
+  }
+  const auto begun = world_.clock.monotonic_now();
+  const auto failure = initialise(begun + spec_->init_limit);
+  const auto duration = world_.clock.monotonic_now() - begun;
+  if (!failure) {
+    ongoing.report.init_duration = duration;
+    return;
+  }
+  log_.platform(init_report_line({.duration = duration,
+                                  .phase = FailurePhase::init,
+                                  .error_type = std::string(environment::error_type(*failure))}));
+}
+
+std::optional<Outcome> Environment::initialise_inside(TimePoint deadline, Ongoing& ongoing) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (process_ && !process_ended_) return std::nullopt;
+  }
+  const auto begun = world_.clock.monotonic_now();
+  auto failure = initialise(deadline);
+  const auto duration = world_.clock.monotonic_now() - begun;
+  bool first = false;
+  {
+    const std::lock_guard lock(mutex_);
+    first = !std::exchange(initialised_once_, true);
+  }
+  if (spec_->profile == Profile::rie) {
+    if (first) ongoing.report.init_duration = duration;
+  } else if (failure) {
+    log_.platform(init_report_line({.duration = duration,
+                                    .phase = FailurePhase::invoke,
+                                    .error_type = std::string(environment::error_type(*failure))}));
+  }
+  if (failure && std::holds_alternative<TimedOut>(*failure)) return TimedOut{spec_->timeout};
+  return failure;
+}
+
+std::optional<Outcome> Environment::initialise(TimePoint deadline) {
+  drop_process();
+  {
+    const std::lock_guard lock(mutex_);
+    move_to(Cause::init_begun);
+  }
+  auto failure = start_process();
+  if (!failure) {
+    auto result = process_->session().await_init(deadline);
+    if (!std::holds_alternative<runtime_api::RuntimeReady>(result)) {
+      failure = init_failure(std::move(result));
+    }
+  }
+  if (failure) drop_process();
+  const std::lock_guard lock(mutex_);
+  move_to(failure ? Cause::processes_lost : Cause::init_done);
+  return failure;
+}
+
+std::optional<Outcome> Environment::start_process() {
+  std::uint64_t launch = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    launch = ++launches_;
+    process_ended_ = false;
+  }
+  auto process = RuntimeProcess::start(
+      *spec_,
+      log_stream_name_,
+      world_.launcher,
+      world_.pump,
+      log_,
+      {.settled = [this, launch](std::string_view type) { settled(launch, type); },
+       .exited = [this, launch] { process_exited(launch); }});
+  if (!process) {
+    if (!process.error().hint.empty()) world_.advise(process.error().hint);
+    return process.error();
+  }
+  const std::lock_guard lock(mutex_);
+  process_ = std::move(*process);
+  return std::nullopt;
+}
+
+Outcome Environment::init_failure(runtime_api::InitResult result) {
+  if (auto* error = std::get_if<runtime_api::InitError>(&result)) {
+    process_->exited_within(kLastWords);
+    return FunctionError{std::move(error->error_type), std::move(error->body), FailurePhase::init};
+  }
+  if (std::holds_alternative<runtime_api::DeadlinePassed>(result)) {
+    return TimedOut{spec_->init_limit};
+  }
+  return how_it_exited(FailurePhase::init);
+}
+
+RuntimeExited Environment::how_it_exited(FailurePhase phase) {
+  const auto exit = process_->exited_within(kLastWords).value_or(sandbox::Exit{});
+  return RuntimeExited{.exit_code = exit.code, .signal = exit.signal, .phase = phase};
+}
+
+// ---- Invoke.
+
+Outcome Environment::exchange(runtime_api::NextInvocation next, TimePoint deadline) {
+  const auto left = duration_cast<milliseconds>(deadline - world_.clock.monotonic_now());
+  const auto deadline_on_wall = world_.clock.wall_now() + left;
+  next.deadline_ms = duration_cast<milliseconds>(deadline_on_wall.time_since_epoch()).count();
+  {
+    const std::lock_guard lock(mutex_);
+    move_to(Cause::invocation_given);
+  }
+  auto result = process_->session().exchange(
+      std::make_shared<const runtime_api::NextInvocation>(std::move(next)), deadline);
+  if (auto* answer = std::get_if<runtime_api::RuntimeAnswer>(&result)) {
+    return outcome_of(std::move(*answer));
+  }
+  sample_memory(*process_);
+  if (std::holds_alternative<runtime_api::DeadlinePassed>(result)) return TimedOut{spec_->timeout};
+  return how_it_exited(FailurePhase::invoke);
+}
+
+Outcome Environment::outcome_of(runtime_api::RuntimeAnswer answer) {
+  using Kind = runtime_api::RuntimeAnswer::Kind;
+  switch (answer.kind) {
+    case Kind::response:
+      return Responded{std::move(answer.body), std::move(answer.content_type)};
+    case Kind::error:
+      return FunctionError{std::move(answer.error_type), std::move(answer.body)};
+    case Kind::too_large:
+      return ResponseTooLarge{answer.size_bytes};
+    case Kind::truncated:
+      break;
+  }
+  // A broken connection is the first sign of a process that died while it was answering.
+  if (process_->exited_within(kLastWords)) return how_it_exited(FailurePhase::invoke);
+  return ResponseTruncated{};
+}
+
+void Environment::release(const SharedOngoing& ongoing, TimePoint deadline) {
+  std::unique_lock lock(mutex_);
+  // Once claimed, the phase may already belong to the next invocation.
+  if (!ongoing->claimed) move_to(Cause::answered);
+  if (!ongoing->claimed && process_ended_) {
+    lock.unlock();
+    if (claim(ongoing)) {
+      drop_process();
+      finish(ongoing, "Runtime.ExitError", StillRunning::no);
+    }
+    return;
+  }
+  if (ongoing->release_at == ReleaseAt::report) {
+    const bool finished = finished_.wait_until(lock, deadline, [&] { return ongoing->finished; });
+    lock.unlock();
+    if (!finished) settle_deadline_passed(ongoing);
+    lock.lock();
+    finished_.wait(lock, [&] { return ongoing->finished; });
+    return;
+  }
+  if (ongoing->claimed) return;
+  ongoing->deadline =
+      world_.timers.schedule(deadline, [self = weak_from_this(), weak = std::weak_ptr(ongoing)] {
+        const auto environment = self.lock();
+        const auto late = weak.lock();
+        if (environment && late) environment->settle_deadline_passed(late);
+      });
+}
+
+// ---- What others find out.
+
+void Environment::settled(std::uint64_t launch, std::string_view error_type) {
+  SharedOngoing ongoing;
+  RuntimeProcess* process = nullptr;
+  {
+    const std::lock_guard lock(mutex_);
+    if (launch != launches_ || !process_) return;
+    ongoing = ongoing_;
+    process = process_.get();
+  }
+  if (!ongoing || !claim(ongoing)) return;
+  process->drain_output();
+  sample_memory(*process);
+  finish(ongoing, error_type, StillRunning::yes);
+}
+
+void Environment::process_exited(std::uint64_t launch) {
+  SharedOngoing answered;
+  {
+    const std::lock_guard lock(mutex_);
+    if (launch != launches_) return;
+    process_ended_ = true;
+    if (phase_ == Phase::settling) answered = ongoing_;
+    if (phase_ == Phase::idle) move_to(Cause::processes_lost);
+    if (phase_ != Phase::settling && phase_ != Phase::reset) return;  // the serving thread sees it
+  }
+  if (answered && claim(answered)) finish(answered, "Runtime.ExitError", StillRunning::no);
+  drop_dead_process_later();
+}
+
+void Environment::settle_deadline_passed(const SharedOngoing& ongoing) {
+  if (!claim(ongoing)) return;
+  drop_process();
+  finish(ongoing, "Sandbox.Timedout", StillRunning::no);
+}
+
+// ---- The end of an invocation.
+
+bool Environment::claim(const SharedOngoing& ongoing) {
+  const std::lock_guard lock(mutex_);
+  return !std::exchange(ongoing->claimed, true);
+}
+
+void Environment::finish(const SharedOngoing& ongoing,
+                         std::string_view error_type,
+                         StillRunning running) {
+  auto& report = ongoing->report;
+  report.error_type = error_type;
+  report.duration = world_.clock.monotonic_now() - ongoing->started;
+  if (report.timed_out()) report.duration = std::min<Nanoseconds>(report.duration, spec_->timeout);
+  {
+    const std::lock_guard lock(mutex_);
+    constexpr std::uint64_t kMebibyte = 1024 * 1024;
+    report.max_memory_used_mb =
+        static_cast<std::int64_t>((peak_memory_bytes_ + kMebibyte - 1) / kMebibyte);
+  }
+  if (prints_report(spec_->profile, report, running == StillRunning::yes)) {
+    log_.platform(end_lines(report, spec_->profile));
+  }
+  if (ongoing->release_at == ReleaseAt::report) ongoing->log_tail = log_.take_tail();
+  world_.reported(report);
+
+  std::optional<time::TimerQueue::TimerId> deadline;
+  {
+    const std::lock_guard lock(mutex_);
+    move_to(running == StillRunning::yes ? Cause::settled : Cause::processes_lost);
+    ++invocations_;
+    last_used_ = world_.clock.monotonic_now();
+    deadline = std::exchange(ongoing->deadline, std::nullopt);
+    ongoing_ = nullptr;
+    ongoing->finished = true;
+  }
+  if (deadline) world_.timers.cancel(*deadline);
+  finished_.notify_all();
+  idle_(*this);
+}
+
+// ---- Housekeeping.
+
+void Environment::move_to(Cause cause) {
+  if (const auto to = next_phase(phase_, cause)) phase_ = *to;
+}
+
+void Environment::drop_process() {
+  std::unique_ptr<RuntimeProcess> dropped;
+  {
+    const std::lock_guard lock(mutex_);
+    dropped = std::move(process_);
+  }
+  if (!dropped) return;
+  dropped->kill();
+  dropped->drain_output();
+}
+
+void Environment::drop_dead_process_later() {
+  world_.timers.schedule(world_.clock.monotonic_now(), [self = weak_from_this()] {
+    const auto environment = self.lock();
+    if (!environment) return;
+    std::unique_ptr<RuntimeProcess> dropped;
+    const std::lock_guard lock(environment->mutex_);
+    if (environment->phase_ == Phase::reset) dropped = std::move(environment->process_);
+  });
+}
+
+void Environment::sample_memory(RuntimeProcess& process) {
+  const auto usage = process.usage();
+  const std::lock_guard lock(mutex_);
+  peak_memory_bytes_ = std::max(peak_memory_bytes_, usage.peak_memory_bytes);
+}
+
+void Environment::kill() {
+  const std::lock_guard lock(mutex_);
+  if (!ongoing_) move_to(Cause::retired);
+  if (process_) process_->kill();
+}
+
+bool Environment::settling() const {
+  const std::lock_guard lock(mutex_);
+  return phase_ == Phase::settling;
+}
+
+Snapshot Environment::snapshot() const {
+  const auto now = world_.clock.monotonic_now();
+  const std::lock_guard lock(mutex_);
+  Snapshot snapshot{.id = id_,
+                    .function_name = spec_->function_name,
+                    .version = spec_->version,
+                    .phase = phase_,
+                    .pid = {},
+                    .invocations = invocations_,
+                    .age = duration_cast<milliseconds>(now - created_),
+                    .since_last_use = duration_cast<milliseconds>(now - last_used_),
+                    .memory_bytes = 0};
+  if (process_ && !process_ended_) {
+    snapshot.pid = process_->pid();
+    snapshot.memory_bytes = process_->usage().memory_bytes;
+  }
+  return snapshot;
+}
+
+}  // namespace emulator::environment

@@ -1,0 +1,146 @@
+// One execution environment: drives its runtime through init, invocations and resets, and tells
+// what each invocation did.
+#pragma once
+
+#include "emulator/environment/environment_spec.h"
+#include "emulator/environment/lifecycle.h"
+#include "emulator/environment/log_stream.h"
+#include "emulator/environment/outcome.h"
+#include "emulator/environment/output_pump.h"
+#include "emulator/environment/runtime_process.h"
+#include "emulator/sandbox/sandbox.h"
+#include "emulator/time/clock.h"
+#include "emulator/time/timer_queue.h"
+#include "runtime_api/wire.h"
+
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace emulator::environment {
+
+// What every environment is given of the world; the references must outlive the environments.
+struct World {
+  const time::Clock& clock;
+  time::TimerQueue& timers;
+  sandbox::Launcher& launcher;
+  OutputPump& pump;
+  LogSink log;
+  std::function<std::string()> new_log_stream_id;  // 32 hexadecimal digits
+  std::function<void(const InvocationReport&)> reported;
+  std::function<void(std::string_view)> advise;  // a hint for the developer; not the function's log
+};
+
+struct Served {
+  Outcome outcome;
+  std::string log_tail;  // only with ReleaseAt::report
+};
+
+struct Snapshot {
+  std::string id;
+  std::string function_name;
+  std::string version;
+  Phase phase = Phase::created;
+  std::optional<pid_t> pid;
+  std::uint64_t invocations = 0;
+  std::chrono::milliseconds age{};
+  std::chrono::milliseconds since_last_use{};
+  std::uint64_t memory_bytes = 0;
+};
+
+// Threads: serve() by one thread at a time, after `idle` was called for the one before; the rest by
+// any. Held by shared_ptr, because a timer and the thread that waits for an answer may each be the
+// last to need it.
+class Environment : public std::enable_shared_from_this<Environment> {
+ public:
+  // Called when the environment may serve again, on whichever thread found that out, with no lock
+  // held. It must not destroy the environment.
+  using Idle = std::function<void(Environment&)>;
+
+  Environment(std::string id, std::shared_ptr<const EnvironmentSpec> spec, World& world, Idle idle);
+  Environment(const Environment&) = delete;
+  Environment& operator=(const Environment&) = delete;
+  ~Environment();
+
+  // Runs one invocation and blocks until it may be released. `next` is complete but for its
+  // deadline. Whatever happens, the environment can serve again afterwards.
+  Served serve(runtime_api::NextInvocation next, const ServingTerms& terms);
+
+  // Ends the processes; an invocation that runs ends with them.
+  void kill();
+
+  // Whether it is answered and waits for its runtime to ask for the next invocation.
+  bool settling() const;
+
+  Snapshot snapshot() const;
+  const std::string& id() const { return id_; }
+
+ private:
+  using TimePoint = std::chrono::steady_clock::time_point;
+
+  // One invocation, shared with the thread that finds the runtime settled.
+  struct Ongoing {
+    InvocationReport report;
+    TimePoint started;
+    ReleaseAt release_at = ReleaseAt::response;
+    std::optional<time::TimerQueue::TimerId> deadline;
+    bool claimed = false;   // somebody writes its REPORT
+    bool finished = false;  // and has
+    std::string log_tail;
+  };
+  using SharedOngoing = std::shared_ptr<Ongoing>;
+
+  enum class StillRunning { no, yes };
+
+  SharedOngoing begin(const std::string& request_id, const ServingTerms& terms);
+  void initialise_ahead(Ongoing& ongoing);
+  std::optional<Outcome> initialise(TimePoint deadline);
+  std::optional<Outcome> initialise_inside(TimePoint deadline, Ongoing& ongoing);
+  std::optional<Outcome> start_process();
+  Outcome init_failure(runtime_api::InitResult result);
+  Outcome exchange(runtime_api::NextInvocation next, TimePoint deadline);
+  Outcome outcome_of(runtime_api::RuntimeAnswer answer);
+  RuntimeExited how_it_exited(FailurePhase phase);
+  void release(const SharedOngoing& ongoing, TimePoint deadline);
+
+  void settled(std::uint64_t launch, std::string_view error_type);
+  void process_exited(std::uint64_t launch);
+  void settle_deadline_passed(const SharedOngoing& ongoing);
+  bool claim(const SharedOngoing& ongoing);
+  void finish(const SharedOngoing& ongoing, std::string_view error_type, StillRunning running);
+
+  void move_to(Cause cause);  // with mutex_ held
+  void drop_process();
+  void drop_dead_process_later();
+  void sample_memory(RuntimeProcess& process);
+
+  const std::string id_;
+  const std::shared_ptr<const EnvironmentSpec> spec_;
+  World& world_;
+  const Idle idle_;
+  const std::string log_stream_name_;
+  const TimePoint created_;
+  LogStream log_;
+
+  mutable std::mutex mutex_;  // guards what follows
+  std::condition_variable finished_;
+  Phase phase_ = Phase::created;
+  // Taken away by the serving thread, and by others only in the phases settling and reset. A
+  // callback of the process may use it without the lock: its destruction waits for the callback.
+  std::unique_ptr<RuntimeProcess> process_;
+  std::uint64_t launches_ = 0;  // which process a callback belongs to
+  bool process_ended_ = false;
+  SharedOngoing ongoing_;  // between START and REPORT
+  bool initialised_once_ = false;
+  std::uint64_t invocations_ = 0;
+  std::uint64_t peak_memory_bytes_ = 0;
+  TimePoint last_used_;
+};
+
+}  // namespace emulator::environment

@@ -1,0 +1,40 @@
+#include "emulator/environment/environment_spec.h"
+
+namespace emulator::environment {
+
+std::map<std::string, std::string> function_variables(const VariableSources& s) {
+  std::map<std::string, std::string> variables = {
+      {"LANG", "en_US.UTF-8"},
+      {"TZ", ":UTC"},
+      {"PATH", "/var/lang/bin:/usr/local/bin:/usr/bin/:/bin:" + s.layers_root + "/bin"},
+      {"LD_LIBRARY_PATH",
+       "/var/lang/lib:/lib64:/usr/lib64:" + s.runtime_root + ":" + s.runtime_root +
+           "/lib:" + s.task_root + ":" + s.task_root + "/lib:" + s.layers_root + "/lib"},
+      {"AWS_XRAY_CONTEXT_MISSING", "LOG_ERROR"},
+      {"AWS_XRAY_DAEMON_ADDRESS", "169.254.100.1:2000"},
+      {"_AWS_XRAY_DAEMON_ADDRESS", "169.254.100.1"},
+      {"_AWS_XRAY_DAEMON_PORT", "2000"},
+  };
+  for (const auto& [key, value] : s.runtime) variables[key] = value;
+  for (const auto& [key, value] : s.customer) variables[key] = value;
+
+  const std::map<std::string, std::string> reserved = {
+      {"AWS_ACCESS_KEY_ID", s.access_key_id},
+      {"AWS_SECRET_ACCESS_KEY", s.secret_access_key},
+      {"AWS_SESSION_TOKEN", s.session_token},
+      {"AWS_REGION", s.region},
+      {"AWS_DEFAULT_REGION", s.region},
+      {"AWS_LAMBDA_FUNCTION_NAME", s.function_name},
+      {"AWS_LAMBDA_FUNCTION_VERSION", s.version},
+      {"AWS_LAMBDA_FUNCTION_MEMORY_SIZE", std::to_string(s.memory_size_mb)},
+      {"AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand"},
+      {"AWS_LAMBDA_LOG_GROUP_NAME", "/aws/lambda/" + s.function_name},
+      {"LAMBDA_TASK_ROOT", s.task_root},
+      {"LAMBDA_RUNTIME_DIR", s.runtime_root},
+      {"_HANDLER", s.handler},
+  };
+  for (const auto& [key, value] : reserved) variables[key] = value;
+  return variables;
+}
+
+}  // namespace emulator::environment

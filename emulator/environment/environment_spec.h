@@ -1,0 +1,67 @@
+// All that an environment must know of the function version it serves. Whoever builds it has
+// resolved code, runtime and variables already.
+//
+// Values only; any thread.
+#pragma once
+
+#include "emulator/environment/invocation_report.h"
+#include "emulator/sandbox/sandbox.h"
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace emulator::environment {
+
+// Source: developer guide, "Init phase". On-demand functions only.
+inline constexpr std::chrono::milliseconds kInitLimit{10'000};
+
+struct EnvironmentSpec {
+  std::string function_name;
+  std::string version = "$LATEST";
+  std::int64_t memory_size_mb = 128;
+  std::chrono::milliseconds timeout{3'000};
+  std::chrono::milliseconds init_limit = kInitLimit;
+
+  std::vector<std::string> argv;
+  std::string working_folder;
+  // Everything but AWS_LAMBDA_RUNTIME_API and AWS_LAMBDA_LOG_STREAM_NAME, which are the
+  // environment's own.
+  std::map<std::string, std::string> variables;
+  std::optional<std::string> log_stream_name;  // absent: made anew for each environment
+
+  // Where the Runtime API listens. The first environment gets the port; while it is taken, others
+  // use a free one. 0: always a free one.
+  std::string api_address = "127.0.0.1";
+  std::uint16_t api_port = 0;
+
+  sandbox::ProcessLimits limits;
+  Profile profile = Profile::aws;
+};
+
+// The variables that AWS gives a function, in the values of a host without its folders; `task_root`
+// and `layers_root` stand for /var/task and /opt. Customer variables win over the defaults that
+// AWS leaves open (LANG, PATH, LD_LIBRARY_PATH, TZ …) and never over reserved ones.
+// Source: recorded from provided.al2023, 2026-01; developer guide for the reserved ones.
+struct VariableSources {
+  std::string function_name;
+  std::string version = "$LATEST";
+  std::string handler;
+  std::string region;
+  std::int64_t memory_size_mb = 128;
+  std::string task_root = "/var/task";
+  std::string layers_root = "/opt";
+  std::string runtime_root = "/var/runtime";
+  std::string access_key_id;
+  std::string secret_access_key;
+  std::string session_token;
+  std::map<std::string, std::string> runtime;   // added by the managed runtime
+  std::map<std::string, std::string> customer;  // validated before
+};
+
+std::map<std::string, std::string> function_variables(const VariableSources& sources);
+
+}  // namespace emulator::environment

@@ -1,0 +1,109 @@
+#include "emulator/environment/invocation_report.h"
+
+#include <array>
+#include <cstdio>
+#include <ctime>
+
+namespace emulator::environment {
+namespace {
+
+using std::chrono::duration;
+using std::chrono::duration_cast;
+using std::chrono::milliseconds;
+
+std::string two_decimals_ms(Nanoseconds value) {
+  std::array<char, 48> text{};
+  std::snprintf(text.data(), text.size(), "%.2f ms", duration<double, std::milli>(value).count());
+  return text.data();
+}
+
+std::string status_fields(const InvocationReport& report) {
+  if (report.error_type.empty()) return "\t";
+  if (report.timed_out()) return "\tStatus: timeout";
+  return "\tStatus: error\tError Type: " + report.error_type;
+}
+
+// 2025-07-17T17:36:24.304Z
+std::string iso_time(std::chrono::system_clock::time_point time) {
+  const auto since_epoch = time.time_since_epoch();
+  const auto seconds = duration_cast<std::chrono::seconds>(since_epoch);
+  const auto ms = duration_cast<milliseconds>(since_epoch - seconds).count();
+  const std::time_t whole = seconds.count();
+  std::tm parts{};
+  ::gmtime_r(&whole, &parts);
+  std::array<char, 80> text{};
+  std::snprintf(text.data(),
+                text.size(),
+                "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ",
+                parts.tm_year + 1900,
+                parts.tm_mon + 1,
+                parts.tm_mday,
+                parts.tm_hour,
+                parts.tm_min,
+                parts.tm_sec,
+                static_cast<int>(ms));
+  return text.data();
+}
+
+}  // namespace
+
+std::int64_t billed_duration_ms(const InvocationReport& report, Profile profile) {
+  auto billed = report.duration;
+  if (profile == Profile::aws && report.init_duration) billed += *report.init_duration;
+  return std::chrono::ceil<milliseconds>(billed).count();
+}
+
+std::string start_line(std::string_view request_id, std::string_view version) {
+  std::string line = "START RequestId: ";
+  line.append(request_id).append(" Version: ").append(version).append("\n");
+  return line;
+}
+
+std::string end_lines(const InvocationReport& report, Profile profile) {
+  std::string lines = "END RequestId: " + report.request_id + "\nREPORT RequestId: ";
+  lines += report.request_id;
+  if (profile == Profile::rie && report.init_duration) {
+    lines += "\tInit Duration: " + two_decimals_ms(*report.init_duration);
+  }
+  lines += "\tDuration: " + two_decimals_ms(report.duration);
+  lines += "\tBilled Duration: " + std::to_string(billed_duration_ms(report, profile)) + " ms";
+  lines += "\tMemory Size: " + std::to_string(report.memory_size_mb) + " MB";
+  if (profile == Profile::rie) {
+    // There the figure is not measured; scripts compare the two.
+    lines += "\tMax Memory Used: " + std::to_string(report.memory_size_mb) + " MB\t\n";
+    return lines;
+  }
+  lines += "\tMax Memory Used: " + std::to_string(report.max_memory_used_mb) + " MB";
+  if (report.init_duration) {
+    lines += "\tInit Duration: " + two_decimals_ms(*report.init_duration);
+  }
+  return lines + status_fields(report) + "\n";
+}
+
+std::string init_report_line(const InitReport& report) {
+  std::string line = "INIT_REPORT Init Duration: " + two_decimals_ms(report.duration);
+  line += report.phase == FailurePhase::init ? "\tPhase: init" : "\tPhase: invoke";
+  if (report.error_type == "Sandbox.Timedout") {
+    line += "\tStatus: timeout";
+  } else {
+    line += "\tStatus: error\tError Type: " + report.error_type;
+  }
+  return line + "\n";
+}
+
+std::string outcome_lines(const Outcome& outcome,
+                          std::string_view request_id,
+                          std::chrono::system_clock::time_point now) {
+  if (const auto* timed_out = std::get_if<TimedOut>(&outcome)) {
+    return iso_time(now) + " " + std::string(request_id) + " " + describe(*timed_out) + "\n\n";
+  }
+  std::string reason;
+  if (const auto* exited = std::get_if<RuntimeExited>(&outcome)) reason = describe(*exited);
+  if (const auto* never = std::get_if<NeverStarted>(&outcome)) reason = never->reason;
+  if (reason.empty()) return {};
+  std::string lines = "RequestId: ";
+  lines.append(request_id).append(" Error: ").append(reason).append("\n");
+  return lines.append(error_type(outcome)).append("\n");
+}
+
+}  // namespace emulator::environment

@@ -1,0 +1,202 @@
+#include "emulator/environment/pool.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace emulator::environment {
+
+Pool::Pool(PoolLimits limits, World& world, std::function<std::string()> new_environment_id)
+    : limits_(limits), world_(world), new_environment_id_(std::move(new_environment_id)) {}
+
+Pool::~Pool() { stop(); }
+
+tl::expected<Served, Throttled> Pool::serve(const Spec& spec,
+                                            runtime_api::NextInvocation next,
+                                            const ServingTerms& terms) {
+  const auto environment = acquire(spec);
+  if (!environment) return tl::unexpected(environment.error());
+  auto served = (*environment)->serve(std::move(next), terms);
+  answered(**environment);
+  return served;
+}
+
+tl::expected<Pool::SharedEnvironment, Throttled> Pool::acquire(const Spec& spec) {
+  std::unique_lock lock(mutex_);
+  auto& group = groups_[spec];
+  if (group.idle.empty() && group.settling > group.waiting) {
+    ++group.waiting;
+    group.changed.wait_for(
+        lock, limits_.settle_grace, [&] { return stopped_ || !group.idle.empty(); });
+    --group.waiting;
+  }
+  if (stopped_ || busy_ >= limits_.max_concurrency) return tl::unexpected(Throttled{});
+  ++busy_;
+  return group.idle.empty() ? make(spec) : take_idle(group);
+}
+
+Pool::SharedEnvironment Pool::take_idle(Group& group) {
+  auto& member = members_.at(group.idle.back());
+  group.idle.pop_back();
+  member.use = Use::serving;
+  return member.environment;
+}
+
+Pool::SharedEnvironment Pool::make(const Spec& spec) {
+  make_room();
+  auto environment = std::make_shared<Environment>(
+      new_environment_id_(), spec, world_, [this](Environment& idle) { became_idle(idle); });
+  Member member;
+  member.environment = environment;
+  member.spec = spec;
+  members_.emplace(environment.get(), std::move(member));
+  return environment;
+}
+
+// Concurrency bounds what runs; environments that idle for other functions make way, the one that
+// idles longest first.
+void Pool::make_room() {
+  if (members_.size() < limits_.max_concurrency) return;
+  Member* oldest = nullptr;
+  for (auto& [_, member] : members_) {
+    if (member.use != Use::idle) continue;
+    if (oldest == nullptr || member.idle_since < oldest->idle_since) oldest = &member;
+  }
+  if (oldest != nullptr) dispose_later(remove(*oldest->environment));
+}
+
+void Pool::answered(Environment& environment) {
+  const std::lock_guard lock(mutex_);
+  const auto found = members_.find(&environment);
+  // It may be idle, serving somebody else or gone by now.
+  if (found == members_.end() || found->second.use != Use::serving) return;
+  if (!environment.settling()) return;
+  found->second.use = Use::settling;
+  ++groups_[found->second.spec].settling;
+}
+
+void Pool::became_idle(Environment& environment) {
+  const std::lock_guard lock(mutex_);
+  const auto found = members_.find(&environment);
+  if (found == members_.end()) return;
+  auto& member = found->second;
+  auto& group = groups_[member.spec];
+  if (member.use == Use::settling) --group.settling;
+  if (--busy_ == 0) ended_.notify_all();
+  if (member.retire_when_idle || stopped_) {
+    member.use = Use::idle;
+    dispose_later(remove(environment));
+    return;
+  }
+  member.use = Use::idle;
+  member.idle_since = world_.clock.monotonic_now();
+  group.idle.push_back(&environment);
+  if (group.waiting > 0) group.changed.notify_one();
+  if (!retirement_) schedule_retirement();
+}
+
+Pool::SharedEnvironment Pool::remove(Environment& environment) {
+  const auto found = members_.find(&environment);
+  auto& idle = groups_[found->second.spec].idle;
+  idle.erase(std::remove(idle.begin(), idle.end(), &environment), idle.end());
+  auto removed = std::move(found->second.environment);
+  members_.erase(found);
+  return removed;
+}
+
+// Whoever finds an environment idle may be one of its own threads, which cannot wait for itself.
+void Pool::dispose_later(SharedEnvironment environment) {
+  world_.timers.schedule(world_.clock.monotonic_now(), [doomed = std::move(environment)]() mutable {
+    doomed->kill();
+    doomed.reset();
+  });
+}
+
+bool Pool::retire(std::string_view id) {
+  const std::lock_guard lock(mutex_);
+  for (auto& [environment, member] : members_) {
+    if (environment->id() != id) continue;
+    if (member.use == Use::idle) {
+      dispose_later(remove(*environment));
+    } else {
+      member.retire_when_idle = true;
+    }
+    return true;
+  }
+  return false;
+}
+
+void Pool::retire_all() {
+  const std::lock_guard lock(mutex_);
+  std::vector<Environment*> idle;
+  for (auto& [environment, member] : members_) {
+    if (member.use == Use::idle) {
+      idle.push_back(environment);
+    } else {
+      member.retire_when_idle = true;
+    }
+  }
+  for (auto* environment : idle) dispose_later(remove(*environment));
+}
+
+void Pool::schedule_retirement() {
+  auto earliest = TimePoint::max();
+  for (const auto& [_, member] : members_) {
+    if (member.use == Use::idle) earliest = std::min(earliest, member.idle_since);
+  }
+  if (earliest == TimePoint::max()) return;
+  retirement_ =
+      world_.timers.schedule(earliest + limits_.idle_timeout, [this] { retire_expired(); });
+}
+
+void Pool::retire_expired() {
+  std::vector<SharedEnvironment> expired;
+  const std::lock_guard lock(mutex_);
+  retirement_.reset();
+  if (stopped_) return;
+  const auto now = world_.clock.monotonic_now();
+  std::vector<Environment*> found;
+  for (const auto& [environment, member] : members_) {
+    if (member.use == Use::idle && now - member.idle_since >= limits_.idle_timeout) {
+      found.push_back(environment);
+    }
+  }
+  for (auto* environment : found) expired.push_back(remove(*environment));
+  schedule_retirement();
+}
+
+void Pool::stop() {
+  std::vector<SharedEnvironment> ended;
+  {
+    const std::lock_guard lock(mutex_);
+    stopped_ = true;
+    if (retirement_) world_.timers.cancel(*retirement_);
+    retirement_.reset();
+    for (auto& [environment, member] : members_) {
+      if (member.use == Use::idle) {
+        ended.push_back(member.environment);
+      } else {
+        member.environment->kill();
+      }
+    }
+    for (const auto& environment : ended) remove(*environment);
+    for (auto& [_, group] : groups_) group.changed.notify_all();
+  }
+  ended.clear();
+  std::unique_lock lock(mutex_);
+  ended_.wait(lock, [this] { return busy_ == 0; });
+}
+
+std::vector<Snapshot> Pool::snapshots() const {
+  std::vector<SharedEnvironment> environments;
+  {
+    const std::lock_guard lock(mutex_);
+    environments.reserve(members_.size());
+    for (const auto& [_, member] : members_) environments.push_back(member.environment);
+  }
+  std::vector<Snapshot> snapshots;
+  snapshots.reserve(environments.size());
+  for (const auto& environment : environments) snapshots.push_back(environment->snapshot());
+  return snapshots;
+}
+
+}  // namespace emulator::environment

@@ -1,0 +1,114 @@
+// The execution environments of all functions: which one serves, when a further one is started,
+// when an idle one is retired, and when a caller is refused.
+#pragma once
+
+#include "emulator/environment/environment.h"
+
+#include <tl/expected.hpp>
+
+#include <chrono>
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+namespace emulator::environment {
+
+struct PoolLimits {
+  // Invocations that may run at the same time, over all functions. Source: Lambda quotas, the
+  // account's default concurrency.
+  std::size_t max_concurrency = 1000;
+
+  // Our choice: AWS does not document when it reclaims idle environments; minutes are measured.
+  std::chrono::milliseconds idle_timeout{600'000};
+
+  // How long a caller waits for an environment whose runtime has answered but not yet asked for the
+  // next event, before another one is started. Our choice: on AWS the way to the caller takes
+  // longer than that runtime needs, so one after the other never meets a busy environment there.
+  std::chrono::milliseconds settle_grace{100};
+};
+
+struct Throttled {};
+
+// Any thread. An environment serves one invocation at a time; the most recently used idle one is
+// taken first.
+class Pool {
+ public:
+  using Spec = std::shared_ptr<const EnvironmentSpec>;
+
+  Pool(PoolLimits limits, World& world, std::function<std::string()> new_environment_id);
+  Pool(const Pool&) = delete;
+  Pool& operator=(const Pool&) = delete;
+  ~Pool();  // stops
+
+  // Runs the invocation on the calling thread, in an idle environment of `spec` or a new one.
+  tl::expected<Served, Throttled> serve(const Spec& spec,
+                                        runtime_api::NextInvocation next,
+                                        const ServingTerms& terms);
+
+  // Ends every environment; running invocations end with their processes, and are waited for.
+  // Later ones are refused.
+  void stop();
+
+  // Retires an idle environment now and a busy one when its invocation has ended. False: unknown
+  // id.
+  bool retire(std::string_view id);
+  void retire_all();
+
+  std::vector<Snapshot> snapshots() const;
+
+ private:
+  using TimePoint = std::chrono::steady_clock::time_point;
+  enum class Use : std::uint8_t { serving, settling, idle };
+
+  struct Member {
+    std::shared_ptr<Environment> environment;
+    Spec spec;
+    Use use = Use::serving;
+    bool retire_when_idle = false;
+    TimePoint idle_since;
+  };
+
+  // The environments of one function version.
+  struct Group {
+    std::vector<Environment*> idle;  // the most recently used last
+    std::size_t settling = 0;
+    std::size_t waiting = 0;
+    std::condition_variable changed;
+  };
+
+  using SharedEnvironment = std::shared_ptr<Environment>;
+
+  tl::expected<SharedEnvironment, Throttled> acquire(const Spec& spec);
+  SharedEnvironment take_idle(Group& group);
+  SharedEnvironment make(const Spec& spec);
+  void make_room();
+  void answered(Environment& environment);
+  void became_idle(Environment& environment);
+  SharedEnvironment remove(Environment& environment);
+  void dispose_later(SharedEnvironment environment);
+  void retire_expired();
+  void schedule_retirement();
+
+  const PoolLimits limits_;
+  World& world_;
+  const std::function<std::string()> new_environment_id_;
+
+  mutable std::mutex mutex_;  // guards what follows
+  std::unordered_map<Environment*, Member> members_;
+  std::map<Spec, Group> groups_;
+  std::size_t busy_ = 0;  // serving or settling
+  std::condition_variable ended_;
+  std::optional<time::TimerQueue::TimerId> retirement_;
+  bool stopped_ = false;
+};
+
+}  // namespace emulator::environment

@@ -1,0 +1,36 @@
+// An owned child process, held by its pidfd, so that neither a signal nor a wait can reach a
+// stranger who was given the same number.
+#pragma once
+
+#include "emulator/sandbox/sandbox.h"
+#include "emulator/sandbox/unique_fd.h"
+
+#include <sys/types.h>
+
+#include <optional>
+
+namespace emulator::sandbox {
+
+// kill() by any thread; the rest by its owner's.
+class ChildProcess {
+ public:
+  ChildProcess(pid_t pid, UniqueFd pidfd) : pid_(pid), pidfd_(std::move(pidfd)) {}
+  ChildProcess(const ChildProcess&) = delete;
+  ChildProcess& operator=(const ChildProcess&) = delete;
+  ~ChildProcess();  // kills the process group and reaps
+
+  pid_t pid() const { return pid_; }
+  int pidfd() const { return pidfd_.get(); }
+
+  // Nothing while it runs. Leaves it unreaped, so that its number stays ours.
+  std::optional<Exit> exited() const;
+
+  // SIGKILL to the child and everyone in its process group.
+  void kill() const noexcept;
+
+ private:
+  const pid_t pid_;
+  const UniqueFd pidfd_;
+};
+
+}  // namespace emulator::sandbox
