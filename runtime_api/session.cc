@@ -139,6 +139,11 @@ RuntimeState Session::state() const {
   return state_;
 }
 
+std::uint64_t Session::waiting_takers() const {
+  const std::lock_guard lock(mutex_);
+  return waiting_takers_;
+}
+
 std::uint64_t Session::late_answers() const {
   const std::lock_guard lock(mutex_);
   return late_answers_;

@@ -90,6 +90,9 @@ class Session {
 
   RuntimeState state() const;
 
+  // Calls that are parked until there is an invocation.
+  std::uint64_t waiting_takers() const;
+
   // Answers that came after their invocation had ended.
   std::uint64_t late_answers() const;
 

@@ -1,0 +1,204 @@
+#include "tests/support/scripted_runtime.h"
+
+#include "emulator/sandbox/unique_fd.h"
+
+#include <httplib.h>
+
+#include <fcntl.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <condition_variable>
+#include <thread>
+
+namespace tests {
+
+namespace sandbox = emulator::sandbox;
+
+struct ScriptedProcess::Connection {
+  explicit Connection(const std::string& address) : client("http://" + address) {
+    client.set_keep_alive(true);
+    client.set_tcp_nodelay(true);
+    client.set_read_timeout(600);
+  }
+  httplib::Client client;
+  std::mutex mutex;
+  std::condition_variable changed;
+  bool killed = false;
+};
+
+ScriptedProcess::ScriptedProcess(std::map<std::string, std::string> environment,
+                                 int output,
+                                 int attempt)
+    : environment_(std::move(environment)),
+      output_(output),
+      launch_number_(attempt),
+      connection_(std::make_unique<Connection>(environment_.at("AWS_LAMBDA_RUNTIME_API"))) {}
+
+ScriptedProcess::~ScriptedProcess() = default;
+
+namespace {
+
+HttpAnswer answer_of(const httplib::Result& result) {
+  HttpAnswer answer;
+  answer.status = result->status;
+  answer.body = result->body;
+  for (const auto& [name, value] : result->headers) {
+    std::string lower = name;
+    std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char c) {
+      return static_cast<char>(std::tolower(c));
+    });
+    answer.headers[lower] = value;
+  }
+  return answer;
+}
+
+}  // namespace
+
+HttpAnswer ScriptedProcess::get(const std::string& path) {
+  const auto result = connection_->client.Get(path);
+  const std::lock_guard lock(connection_->mutex);
+  if (connection_->killed || !result) throw Killed{};
+  return answer_of(result);
+}
+
+HttpAnswer ScriptedProcess::post(const std::string& path,
+                                 const std::string& body,
+                                 const std::map<std::string, std::string>& headers) {
+  httplib::Headers sent;
+  std::string type = "application/json";
+  for (const auto& [name, value] : headers) {
+    if (name == "Content-Type") {
+      type = value;
+    } else {
+      sent.emplace(name, value);
+    }
+  }
+  const auto result = connection_->client.Post(path, sent, body, type);
+  const std::lock_guard lock(connection_->mutex);
+  if (connection_->killed || !result) throw Killed{};
+  return answer_of(result);
+}
+
+void ScriptedProcess::serve(const std::function<std::string(const HttpAnswer& next)>& answer) {
+  while (true) {
+    const auto event = next();
+    if (event.status != 200) throw Killed{};
+    respond(id_of(event), answer(event));
+  }
+}
+
+void ScriptedProcess::print(const std::string& text) const {
+  [[maybe_unused]] const auto written = ::write(output_, text.data(), text.size());
+}
+
+void ScriptedProcess::hang() {
+  std::unique_lock lock(connection_->mutex);
+  connection_->changed.wait(lock, [this] { return connection_->killed; });
+  throw Killed{};
+}
+
+void ScriptedProcess::kill() {
+  {
+    const std::lock_guard lock(connection_->mutex);
+    connection_->killed = true;
+  }
+  connection_->changed.notify_all();
+  connection_->client.stop();
+}
+
+namespace {
+
+class ScriptedSandbox final : public sandbox::Sandbox {
+ public:
+  ScriptedSandbox(const Script& script,
+                  std::map<std::string, std::string> environment,
+                  int launch_number,
+                  std::shared_ptr<std::atomic<int>> living)
+      : living_(std::move(living)), exit_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+    int ends[2];
+    if (::pipe2(ends, O_CLOEXEC) != 0) throw std::runtime_error("pipe2");
+    reading_.reset(ends[0]);
+    writing_.reset(ends[1]);
+    ::fcntl(reading_.get(), F_SETFL, O_NONBLOCK);
+    process_ =
+        std::make_unique<ScriptedProcess>(std::move(environment), writing_.get(), launch_number);
+    ++*living_;
+    thread_ = std::thread([this, script] { run(script); });
+  }
+  ScriptedSandbox(const ScriptedSandbox&) = delete;
+  ScriptedSandbox& operator=(const ScriptedSandbox&) = delete;
+  ~ScriptedSandbox() override {
+    ScriptedSandbox::kill();
+    thread_.join();
+    --*living_;
+  }
+
+  pid_t pid() const override { return 1; }
+  int output_descriptor() const override { return reading_.get(); }
+  int exit_descriptor() const override { return exit_.get(); }
+  std::optional<sandbox::Exit> exited() override {
+    const std::lock_guard lock(mutex_);
+    return end_;
+  }
+  sandbox::Usage usage() override {
+    return {.memory_bytes = 10 << 20, .peak_memory_bytes = 20 << 20};
+  }
+  void kill() noexcept override {
+    {
+      const std::lock_guard lock(mutex_);
+      if (end_) return;
+    }
+    process_->kill();
+  }
+
+ private:
+  void run(const Script& script) {
+    sandbox::Exit end;
+    try {
+      const auto wanted = script(*process_);
+      end = {.code = wanted.code, .signal = wanted.signal};
+    } catch (const Killed&) {
+      end = {.code = {}, .signal = 9};
+    }
+    {
+      const std::lock_guard lock(mutex_);
+      end_ = end;
+    }
+    const std::uint64_t one = 1;
+    [[maybe_unused]] const auto written = ::write(exit_.get(), &one, sizeof(one));
+  }
+
+  std::shared_ptr<std::atomic<int>> living_;
+  sandbox::UniqueFd exit_;
+  sandbox::UniqueFd reading_;
+  sandbox::UniqueFd writing_;
+  std::unique_ptr<ScriptedProcess> process_;
+  std::mutex mutex_;
+  std::optional<sandbox::Exit> end_;
+  std::thread thread_;
+};
+
+}  // namespace
+
+tl::expected<std::unique_ptr<sandbox::Sandbox>, sandbox::SandboxError> ScriptedLauncher::launch(
+    const sandbox::LaunchRequest& request) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (refusal_) return tl::unexpected(*refusal_);
+  }
+  std::map<std::string, std::string> environment;
+  for (const auto& entry : request.program.environment) {
+    const auto equals = entry.find('=');
+    environment[entry.substr(0, equals)] = entry.substr(equals + 1);
+  }
+  return std::make_unique<ScriptedSandbox>(script_, std::move(environment), ++launches_, living_);
+}
+
+void ScriptedLauncher::refuse(sandbox::SandboxError error) {
+  const std::lock_guard lock(mutex_);
+  refusal_ = std::move(error);
+}
+
+}  // namespace tests

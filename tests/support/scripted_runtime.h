@@ -1,0 +1,96 @@
+// A runtime that lives in the test: a Launcher whose processes are threads that run a script and
+// speak the Runtime API over loopback like any other client.
+#pragma once
+
+#include "emulator/sandbox/sandbox.h"
+
+#include <sys/types.h>
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace tests {
+
+struct HttpAnswer {
+  int status = 0;
+  std::string body;
+  std::map<std::string, std::string> headers;  // names in lower case
+};
+
+// Thrown through a script when its process is killed.
+struct Killed {};
+
+// What a script can do. Its own thread.
+class ScriptedProcess {
+ public:
+  ScriptedProcess(std::map<std::string, std::string> environment, int output, int attempt);
+  ~ScriptedProcess();
+
+  HttpAnswer get(const std::string& path);
+  HttpAnswer post(const std::string& path,
+                  const std::string& body,
+                  const std::map<std::string, std::string>& headers = {});
+
+  HttpAnswer next() { return get("/2018-06-01/runtime/invocation/next"); }
+  HttpAnswer respond(const std::string& id, const std::string& body) {
+    return post("/2018-06-01/runtime/invocation/" + id + "/response", body);
+  }
+  static std::string id_of(const HttpAnswer& next) {
+    return next.headers.at("lambda-runtime-aws-request-id");
+  }
+
+  // Takes and answers invocations until killed. `answer` makes the response body of an event.
+  [[noreturn]] void serve(const std::function<std::string(const HttpAnswer& next)>& answer);
+
+  void print(const std::string& text) const;
+  [[noreturn]] void hang();  // until killed
+  const std::string& variable(const std::string& name) const { return environment_.at(name); }
+  bool has_variable(const std::string& name) const { return environment_.count(name) != 0; }
+  int launch_number() const { return launch_number_; }
+
+  void kill();  // any thread
+
+ private:
+  struct Connection;
+  const std::map<std::string, std::string> environment_;
+  const int output_;
+  const int launch_number_;
+  std::unique_ptr<Connection> connection_;
+};
+
+// Ends a script as a process ends.
+struct ScriptEnd {
+  std::optional<int> code;
+  std::optional<int> signal;
+};
+using Script = std::function<ScriptEnd(ScriptedProcess&)>;
+
+class ScriptedLauncher final : public emulator::sandbox::Launcher {
+ public:
+  explicit ScriptedLauncher(Script script) : script_(std::move(script)) {}
+
+  tl::expected<std::unique_ptr<emulator::sandbox::Sandbox>, emulator::sandbox::SandboxError> launch(
+      const emulator::sandbox::LaunchRequest& request) override;
+
+  // Refuses to launch from now on.
+  void refuse(emulator::sandbox::SandboxError error);
+
+  int launches() const { return launches_; }
+  int living() const { return *living_; }
+
+ private:
+  const Script script_;
+  std::mutex mutex_;
+  std::optional<emulator::sandbox::SandboxError> refusal_;
+  std::atomic<int> launches_ = 0;
+  std::shared_ptr<std::atomic<int>> living_ = std::make_shared<std::atomic<int>>(0);
+};
+
+}  // namespace tests
