@@ -193,7 +193,16 @@ tl::expected<std::unique_ptr<sandbox::Sandbox>, sandbox::SandboxError> ScriptedL
     const auto equals = entry.find('=');
     environment[entry.substr(0, equals)] = entry.substr(equals + 1);
   }
-  return std::make_unique<ScriptedSandbox>(script_, std::move(environment), ++launches_, living_);
+  auto launched =
+      std::make_unique<ScriptedSandbox>(script_, std::move(environment), ++launches_, living_);
+  const std::lock_guard lock(mutex_);
+  newest_ = launched.get();
+  return launched;
+}
+
+void ScriptedLauncher::kill_newest() {
+  const std::lock_guard lock(mutex_);
+  newest_->kill();
 }
 
 void ScriptedLauncher::refuse(sandbox::SandboxError error) {

@@ -82,6 +82,9 @@ class ScriptedLauncher final : public emulator::sandbox::Launcher {
   // Refuses to launch from now on.
   void refuse(emulator::sandbox::SandboxError error);
 
+  // Ends the newest process from outside, as the kernel may.
+  void kill_newest();
+
   int launches() const { return launches_; }
   int living() const { return *living_; }
 
@@ -89,6 +92,7 @@ class ScriptedLauncher final : public emulator::sandbox::Launcher {
   const Script script_;
   std::mutex mutex_;
   std::optional<emulator::sandbox::SandboxError> refusal_;
+  emulator::sandbox::Sandbox* newest_ = nullptr;
   std::atomic<int> launches_ = 0;
   std::shared_ptr<std::atomic<int>> living_ = std::make_shared<std::atomic<int>>(0);
 };

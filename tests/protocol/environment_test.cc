@@ -1,0 +1,314 @@
+#include "emulator/environment/environment.h"
+
+#include "tests/support/environment_world.h"
+
+#include <catch2/catch_test_macros.hpp>
+
+#include <regex>
+
+using namespace emulator::environment;
+using namespace std::chrono_literals;
+using tests::EnvironmentWorld;
+using tests::next_invocation;
+using tests::ScriptedProcess;
+using tests::ScriptEnd;
+
+namespace {
+
+std::shared_ptr<Environment> make(EnvironmentWorld& world,
+                                  std::shared_ptr<const EnvironmentSpec> spec) {
+  return std::make_shared<Environment>("env-1", std::move(spec), world.world, [](Environment&) {});
+}
+
+const ServingTerms kWithLog{.release_at = ReleaseAt::report};
+
+ScriptEnd echo(ScriptedProcess& process) {
+  process.serve([](const tests::HttpAnswer& next) { return next.body; });
+}
+
+std::string body_of(const Served& served) {
+  const auto* responded = std::get_if<Responded>(&served.outcome);
+  return responded == nullptr ? std::string(error_type(served.outcome)) : responded->body;
+}
+
+// Times differ from run to run; everything else of the log must not.
+std::string without_times(std::string log) {
+  log = std::regex_replace(log, std::regex("[0-9]+\\.[0-9]{2} ms"), "<t> ms");
+  log =
+      std::regex_replace(log, std::regex("Billed Duration: [0-9]+ ms"), "Billed Duration: <n> ms");
+  return std::regex_replace(log, std::regex("[0-9]{4}-[0-9-]+T[0-9:.]+Z"), "<time>");
+}
+
+}  // namespace
+
+TEST_CASE("a cold and a warm invocation are logged as the service logs them") {
+  EnvironmentWorld world(echo);
+  const auto environment = make(world, world.spec());
+  CHECK(body_of(environment->serve(next_invocation("id-1", "{\"a\":1}"), kWithLog)) == "{\"a\":1}");
+  CHECK(body_of(environment->serve(next_invocation("id-2", "[]"), kWithLog)) == "[]");
+  CHECK(without_times(world.log()) ==
+        "START RequestId: id-1 Version: $LATEST\n"
+        "END RequestId: id-1\n"
+        "REPORT RequestId: id-1\tDuration: <t> ms\tBilled Duration: <n> ms\t"
+        "Memory Size: 128 MB\tMax Memory Used: 20 MB\tInit Duration: <t> ms\t\n"
+        "START RequestId: id-2 Version: $LATEST\n"
+        "END RequestId: id-2\n"
+        "REPORT RequestId: id-2\tDuration: <t> ms\tBilled Duration: <n> ms\t"
+        "Memory Size: 128 MB\tMax Memory Used: 20 MB\t\n");
+  CHECK(world.launcher.launches() == 1);
+}
+
+TEST_CASE("the runtime is given the id, deadline, ARN and only the optional headers that exist") {
+  tests::HttpAnswer seen;
+  EnvironmentWorld world([&](ScriptedProcess& process) -> ScriptEnd {
+    process.serve([&](const tests::HttpAnswer& next) {
+      seen = next;
+      return "null";
+    });
+  });
+  const auto environment = make(world, world.spec());
+  auto next = next_invocation("id-1");
+  next.client_context = "{\"custom\":{}}";
+  const auto before = world.clock.wall_now() + world.spec()->timeout;
+  environment->serve(next, kWithLog);
+  CHECK(seen.headers.at("lambda-runtime-aws-request-id") == "id-1");
+  CHECK(seen.headers.at("lambda-runtime-invoked-function-arn") == next.function_arn);
+  CHECK(seen.headers.at("lambda-runtime-client-context") == "{\"custom\":{}}");
+  CHECK(seen.headers.at("content-type") == "application/json");
+  CHECK(seen.headers.count("lambda-runtime-cognito-identity") == 0);
+  CHECK(seen.headers.count("lambda-runtime-trace-id") == 0);
+  const auto deadline = std::stoll(seen.headers.at("lambda-runtime-deadline-ms"));
+  const auto earliest =
+      std::chrono::duration_cast<std::chrono::milliseconds>(before.time_since_epoch()).count();
+  CHECK(deadline >= earliest - 1);
+}
+
+TEST_CASE("a function error passes its bytes unchanged and names its type in REPORT") {
+  EnvironmentWorld world([](ScriptedProcess& process) -> ScriptEnd {
+    while (true) {
+      const auto next = process.next();
+      process.post("/2018-06-01/runtime/invocation/" + process.id_of(next) + "/error",
+                   "{\"errorMessage\" : \"no\"}",
+                   {{"Lambda-Runtime-Function-Error-Type", "Runtime.Refused"}});
+    }
+  });
+  const auto environment = make(world, world.spec());
+  const auto served = environment->serve(next_invocation("id-1"), kWithLog);
+  const auto& error = std::get<FunctionError>(served.outcome);
+  CHECK(error.body == "{\"errorMessage\" : \"no\"}");
+  CHECK(error.error_type == "Runtime.Refused");
+  CHECK(served.log_tail.find("\tStatus: error\tError Type: Runtime.Refused\n") !=
+        std::string::npos);
+  CHECK(body_of(environment->serve(next_invocation("id-2"), kWithLog)) == "Runtime.Refused");
+  CHECK(world.launcher.launches() == 1);
+}
+
+TEST_CASE("a timeout resets the environment, and the next invocation starts inside a new process") {
+  EnvironmentWorld world([](ScriptedProcess& process) -> ScriptEnd {
+    if (process.launch_number() > 1) return echo(process);
+    process.next();
+    process.hang();
+  });
+  const auto environment = make(world, world.spec(50ms));
+  const auto served = environment->serve(next_invocation("id-1"), kWithLog);
+  REQUIRE(std::holds_alternative<TimedOut>(served.outcome));
+  CHECK(describe(std::get<TimedOut>(served.outcome)) == "Task timed out after 0.05 seconds");
+  CHECK(without_times(served.log_tail) ==
+        "START RequestId: id-1 Version: $LATEST\n"
+        "<time> id-1 Task timed out after 0.05 seconds\n\n"
+        "END RequestId: id-1\n"
+        "REPORT RequestId: id-1\tDuration: <t> ms\tBilled Duration: <n> ms\t"
+        "Memory Size: 128 MB\tMax Memory Used: 20 MB\tInit Duration: <t> ms\tStatus: timeout\n");
+
+  const auto patient = make(world, world.spec());
+  CHECK(world.launcher.launches() == 1);
+  CHECK(environment->snapshot().phase == Phase::reset);
+}
+
+TEST_CASE("after a reset the next invocation works and tells no init of its own") {
+  EnvironmentWorld world([](ScriptedProcess& process) -> ScriptEnd {
+    if (process.launch_number() > 1) return echo(process);
+    process.next();
+    return {.code = 3, .signal = {}};
+  });
+  const auto environment = make(world, world.spec());
+  const auto first = environment->serve(next_invocation("id-1"), kWithLog);
+  const auto& exited = std::get<RuntimeExited>(first.outcome);
+  CHECK(describe(exited) == "Runtime exited with error: exit status 3");
+  CHECK(exited.phase == FailurePhase::invoke);
+  CHECK(first.log_tail.find("RequestId: id-1 Error: Runtime exited with error: exit status 3\n"
+                            "Runtime.ExitError\nEND RequestId: id-1\n") != std::string::npos);
+
+  const auto second = environment->serve(next_invocation("id-2", "[2]"), kWithLog);
+  CHECK(body_of(second) == "[2]");
+  CHECK(second.log_tail.find("Init Duration") == std::string::npos);
+  CHECK(world.launcher.launches() == 2);
+}
+
+TEST_CASE("a failed init is told and repeated inside the invocation") {
+  EnvironmentWorld world([](ScriptedProcess& process) -> ScriptEnd {
+    if (process.launch_number() > 1) return echo(process);
+    process.print("cannot start yet\n");
+    return {.code = 1, .signal = {}};
+  });
+  const auto environment = make(world, world.spec());
+  CHECK(body_of(environment->serve(next_invocation("id-1", "[1]"), kWithLog)) == "[1]");
+  CHECK(without_times(world.log())
+            .rfind("cannot start yet\n"
+                   "INIT_REPORT Init Duration: <t> ms\tPhase: init\tStatus: error\t"
+                   "Error Type: Runtime.ExitError\n"
+                   "START RequestId: id-1 Version: $LATEST\n",
+                   0) == 0);
+  CHECK(world.launcher.launches() == 2);
+}
+
+TEST_CASE("an init error that the runtime reports is the answer when it comes twice") {
+  EnvironmentWorld world([](ScriptedProcess& process) -> ScriptEnd {
+    process.post("/2018-06-01/runtime/init/error",
+                 "{\"errorType\":\"Runtime.ImportModuleError\",\"requestId\":\"\"}",
+                 {{"Lambda-Runtime-Function-Error-Type", "Runtime.ImportModuleError"}});
+    return {.code = 1, .signal = {}};
+  });
+  const auto environment = make(world, world.spec());
+  const auto served = environment->serve(next_invocation("id-1"), kWithLog);
+  const auto& error = std::get<FunctionError>(served.outcome);
+  CHECK(error.phase == FailurePhase::init);
+  CHECK(error.body == "{\"errorType\":\"Runtime.ImportModuleError\",\"requestId\":\"\"}");
+  CHECK(without_times(world.log())
+            .find("INIT_REPORT Init Duration: <t> ms\tPhase: invoke\tStatus: error\t"
+                  "Error Type: Runtime.ImportModuleError\n") != std::string::npos);
+}
+
+TEST_CASE("an init beyond its limit is told as a timeout and repeated") {
+  EnvironmentWorld world([](ScriptedProcess& process) -> ScriptEnd {
+    if (process.launch_number() > 1) return echo(process);
+    process.hang();
+  });
+  auto spec = world.spec();
+  spec->init_limit = 20ms;
+  const auto environment = make(world, spec);
+  CHECK(body_of(environment->serve(next_invocation("id-1", "[1]"), kWithLog)) == "[1]");
+  CHECK(without_times(world.log())
+            .rfind("INIT_REPORT Init Duration: <t> ms\tPhase: init\tStatus: timeout\n", 0) == 0);
+}
+
+TEST_CASE("a bootstrap that does not exist is a function's error with a hint for the developer") {
+  EnvironmentWorld world(echo);
+  world.launcher.refuse({.kind = emulator::sandbox::SandboxError::Kind::entrypoint,
+                         .operation = "executing",
+                         .error_number = ENOENT,
+                         .message = "cannot execute /task/bootstrap; build it there"});
+  const auto environment = make(world, world.spec());
+  const auto served = environment->serve(next_invocation("id-1"), kWithLog);
+  const auto& never = std::get<NeverStarted>(served.outcome);
+  CHECK(never.error_type == "Runtime.InvalidEntrypoint");
+  CHECK(never.reason == "Couldn't find valid bootstrap(s): [scripted]");
+  CHECK(world.advice().front() == "cannot execute /task/bootstrap; build it there");
+}
+
+TEST_CASE("a response over 6 MiB and 100 bytes is refused and the runtime goes on") {
+  EnvironmentWorld world([](ScriptedProcess& process) -> ScriptEnd {
+    const auto first = process.next();
+    const auto refused =
+        process.respond(process.id_of(first), std::string(runtime_api::kMaxResponseBytes + 1, 'x'));
+    CHECK(refused.status == 413);
+    CHECK(refused.body ==
+          "{\"errorMessage\":\"Exceeded maximum allowed payload size (6291556 bytes).\","
+          "\"errorType\":\"RequestEntityTooLarge\"}\n");
+    const auto second = process.next();
+    CHECK(process.respond(process.id_of(second), std::string(runtime_api::kMaxResponseBytes, 'y'))
+              .status == 202);
+    return echo(process);
+  });
+  const auto environment = make(world, world.spec());
+  const auto first = environment->serve(next_invocation("id-1"), kWithLog);
+  CHECK(std::get<ResponseTooLarge>(first.outcome).size_bytes == runtime_api::kMaxResponseBytes + 1);
+  const auto second = environment->serve(next_invocation("id-2"), kWithLog);
+  CHECK(body_of(second).size() == runtime_api::kMaxResponseBytes);
+  CHECK(world.launcher.launches() == 1);
+}
+
+TEST_CASE("what a function prints stands between START and END, and an unfinished line is ended") {
+  EnvironmentWorld world([](ScriptedProcess& process) -> ScriptEnd {
+    const auto next = process.next();
+    process.print("one\ntwo\nthree");
+    process.respond(process.id_of(next), "1");
+    return echo(process);
+  });
+  const auto environment = make(world, world.spec());
+  const auto served = environment->serve(next_invocation("id-1"), kWithLog);
+  CHECK(served.log_tail.find("START RequestId: id-1 Version: $LATEST\n"
+                             "one\ntwo\nthree\n"
+                             "END RequestId: id-1\n") == 0);
+}
+
+TEST_CASE("the log tail holds the last 4 KB") {
+  EnvironmentWorld world([](ScriptedProcess& process) -> ScriptEnd {
+    const auto next = process.next();
+    process.print(std::string(9000, 'a') + "\n");
+    process.respond(process.id_of(next), "1");
+    return echo(process);
+  });
+  const auto environment = make(world, world.spec());
+  const auto served = environment->serve(next_invocation("id-1"), kWithLog);
+  CHECK(served.log_tail.size() == kLogTailBytes);
+  CHECK(served.log_tail.find("REPORT RequestId: id-1") != std::string::npos);
+}
+
+TEST_CASE("a runtime that exits after its answer leaves the answer good and the next one too") {
+  EnvironmentWorld world([](ScriptedProcess& process) -> ScriptEnd {
+    const auto next = process.next();
+    process.respond(process.id_of(next), "\"answered\"");
+    return {.code = 1, .signal = {}};
+  });
+  const auto environment = make(world, world.spec());
+  CHECK(body_of(environment->serve(next_invocation("id-1"), {})) == "\"answered\"");
+  world.await_reports(1);
+  CHECK(world.reports()[0].error_type == "Runtime.ExitError");
+  CHECK(body_of(environment->serve(next_invocation("id-2"), {})) == "\"answered\"");
+  CHECK(world.launcher.launches() == 2);
+}
+
+TEST_CASE("a caller is released at the response although the runtime never asks again") {
+  EnvironmentWorld world([](ScriptedProcess& process) -> ScriptEnd {
+    const auto next = process.next();
+    process.respond(process.id_of(next), "\"quick\"");
+    process.hang();
+  });
+  const auto environment = make(world, world.spec(200ms));
+  CHECK(body_of(environment->serve(next_invocation("id-1"), {})) == "\"quick\"");
+  world.await_reports(1);
+  CHECK(world.reports()[0].timed_out());
+  CHECK(world.log().find("Status: timeout") != std::string::npos);
+}
+
+TEST_CASE("a process that dies while idle is replaced by the next invocation") {
+  EnvironmentWorld world([](ScriptedProcess& process) -> ScriptEnd { return echo(process); });
+  const auto environment = make(world, world.spec());
+  environment->serve(next_invocation("id-1"), kWithLog);
+  world.launcher.kill_newest();
+  while (world.launcher.living() > 0) std::this_thread::yield();
+  CHECK(environment->snapshot().phase == Phase::reset);
+  CHECK(body_of(environment->serve(next_invocation("id-2", "[2]"), kWithLog)) == "[2]");
+  CHECK(world.launcher.launches() == 2);
+}
+
+TEST_CASE("a destroyed environment leaves no process") {
+  EnvironmentWorld world(echo);
+  make(world, world.spec())->serve(next_invocation("id-1"), kWithLog);
+  CHECK(world.launcher.living() == 0);
+}
+
+TEST_CASE("the published emulator's profile starts with START and counts init into the timeout") {
+  EnvironmentWorld world(echo);
+  auto spec = world.spec();
+  spec->profile = Profile::rie;
+  spec->memory_size_mb = 3008;
+  const auto environment = make(world, spec);
+  environment->serve(next_invocation("id-1"), kWithLog);
+  CHECK(without_times(world.log()) ==
+        "START RequestId: id-1 Version: $LATEST\n"
+        "END RequestId: id-1\n"
+        "REPORT RequestId: id-1\tInit Duration: <t> ms\tDuration: <t> ms\t"
+        "Billed Duration: <n> ms\tMemory Size: 3008 MB\tMax Memory Used: 3008 MB\t\n");
+}
