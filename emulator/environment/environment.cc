@@ -336,11 +336,15 @@ void Environment::finish(const SharedOngoing& ongoing,
     last_used_ = world_.clock.monotonic_now();
     deadline = std::exchange(ongoing->deadline, std::nullopt);
     ongoing_ = nullptr;
-    ongoing->finished = true;
   }
   if (deadline) world_.timers.cancel(*deadline);
-  finished_.notify_all();
+  // Before the caller goes on, so that its next invocation finds this environment idle.
   idle_(*this);
+  {
+    const std::lock_guard lock(mutex_);
+    ongoing->finished = true;
+  }
+  finished_.notify_all();
 }
 
 // ---- Housekeeping.

@@ -53,10 +53,14 @@ void send_all(int socket, const std::string& text) {
           static_cast<ssize_t>(text.size()));
 }
 
+// Up to and with the blank line that ends a head, or what came before the connection's end.
 std::string receive(int socket) {
-  char buffer[4096];
-  const auto length = ::recv(socket, buffer, sizeof(buffer), 0);
-  return length <= 0 ? std::string() : std::string(buffer, static_cast<std::size_t>(length));
+  std::string head;
+  char byte = 0;
+  while (head.find("\r\n\r\n") == std::string::npos && ::recv(socket, &byte, 1, 0) == 1) {
+    head += byte;
+  }
+  return head;
 }
 
 }  // namespace
