@@ -35,10 +35,14 @@ constexpr char kSetAside = '\x01';
 // The library's reply has no place for a mark of ours; this field of it is for clients only.
 constexpr const char* kMadeByService = "service";
 
+// In effect without limit; a number that every client can read in the Keep-Alive header.
+constexpr std::size_t kMaxRequestsPerConnection = 1'000'000'000;
+
 const std::string kContentLength = "Content-Length";
 const std::string kTransferEncoding = "Transfer-Encoding";
 const std::string kContentEncoding = "Content-Encoding";
 const std::string kContentType = "Content-Type";
+const std::string kConnection = "Connection";
 
 Request view(const httplib::Request& request) {
   Request seen;
@@ -87,6 +91,16 @@ void neutralise(httplib::Request& request) {
   // request on the connection for it.
   if (!is_chunked(request) && request.headers.find(kContentLength) == request.headers.end()) {
     request.headers.emplace(kContentLength, "0");
+  }
+}
+
+// The library announces the end of the connection with every status from 400 on, and then keeps it
+// open. A caller that is refused may go on; only a body that was not read ends the connection.
+void keep_connection_after_error(const httplib::Request& request, httplib::Response& response) {
+  if (response.status < 400 || response.status == 413) return;
+  if (response.reason != kMadeByService || request.version != "HTTP/1.1") return;
+  if (request.headers.find(kConnection) == request.headers.end()) {
+    response.headers.erase(kConnection);
   }
 }
 
@@ -221,7 +235,7 @@ void HttpListener::Connections::set_up() {
     return runtime_api::make_connection_workers(kKeptConnectionThreads, kMaxConnections).release();
   };
   server_.set_tcp_nodelay(true);
-  server_.set_keep_alive_max_count(std::numeric_limits<std::size_t>::max());
+  server_.set_keep_alive_max_count(kMaxRequestsPerConnection);
   server_.set_keep_alive_timeout(kKeepAliveTimeout.count());
   server_.set_read_timeout(kReadTimeout);
   server_.set_payload_max_length(kMaxDiscardedBytes);
@@ -233,14 +247,18 @@ void HttpListener::Connections::set_up() {
   server_.set_pre_routing_handler([this](const auto& request, auto& response) {
     return on_head(const_cast<httplib::Request&>(request), response);
   });
-  server_.set_expect_100_continue_handler([this](const auto& request, auto&) {
+  server_.set_expect_100_continue_handler([this](const auto& request, auto& response) {
     const auto limit = service_.body_limit(view(request));
     const auto length = announced_length(request);
-    return limit > 0 && length && *length > limit ? 413 : 100;
+    if (limit == 0 || !length || *length <= limit) return 100;
+    response.status = 413;  // on_library_refusal() writes the rest
+    return response.status;
   });
   server_.set_error_handler([this](const httplib::Request& request, httplib::Response& response) {
     on_library_refusal(request, response);
   });
+  server_.set_post_routing_handler(
+      [](const auto& request, auto& response) { keep_connection_after_error(request, response); });
   const auto with_body = [this](const auto& request, auto& response, const auto& read) {
     on_body(request, response, read);
   };
