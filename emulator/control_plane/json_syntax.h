@@ -1,0 +1,30 @@
+// Whether bytes are one JSON document, without building it. Every event of a synchronous or
+// asynchronous invoke passes here, and may be 6 MB: the bytes are looked at once, in place.
+//
+// Pure; any thread.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace emulator::control_plane {
+
+// Arrays and objects inside each other. Source: none; ours, equal to the default of the parser that
+// the service's messages come from (Jackson, maximum nesting depth).
+inline constexpr std::size_t kMaxJsonDepth = 1000;
+
+// The first place where the bytes stop being JSON (RFC 8259, UTF-8, one value with white space
+// around it, an initial byte order mark allowed).
+struct JsonFault {
+  std::size_t offset = 0;
+  std::string what;  // "unexpected character 'D' (code 68)", "unexpected end of input" …
+};
+
+std::optional<JsonFault> find_json_fault(std::string_view bytes);
+
+// "unexpected character 'D' (code 68) at line: 1, column: 3"
+std::string describe(const JsonFault& fault, std::string_view bytes);
+
+}  // namespace emulator::control_plane

@@ -1,0 +1,119 @@
+#include "emulator/control_plane/service_error.h"
+
+#include <nlohmann/json.hpp>
+
+#include <utility>
+
+namespace emulator::control_plane {
+namespace {
+
+std::string json_string(std::string_view text) {
+  return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+ServiceError lower_case(std::string_view exception, int status, std::string message) {
+  ServiceError error;
+  error.exception = exception;
+  error.status = status;
+  error.message = std::move(message);
+  return error;
+}
+
+std::string error_body(const ServiceError& error) {
+  std::string body = "{";
+  if (!error.reason.empty())
+    body.append(R"("Reason":)").append(json_string(error.reason)).append(",");
+  if (!error.type.empty()) body.append(R"("Type":)").append(json_string(error.type)).append(",");
+  body.append(error.key == MessageKey::capital ? R"("Message":)" : R"("message":)");
+  return body.append(json_string(error.message)).append("}");
+}
+
+}  // namespace
+
+ServiceError invalid_parameter_value(std::string message) {
+  return lower_case("InvalidParameterValueException", 400, std::move(message));
+}
+
+ServiceError invalid_request_content(std::string message) {
+  return lower_case("InvalidRequestContentException", 400, std::move(message));
+}
+
+ServiceError validation_failure(std::string_view value,
+                                std::string_view member,
+                                std::string_view constraint) {
+  std::string message = "1 validation error detected: Value '";
+  message.append(value).append("' at '").append(member);
+  message.append("' failed to satisfy constraint: ").append(constraint);
+  auto error = lower_case("ValidationException", 400, std::move(message));
+  error.type = {};
+  return error;
+}
+
+ServiceError request_too_large(std::size_t limit_bytes) {
+  return lower_case("RequestTooLargeException",
+                    413,
+                    "Request must be smaller than " + std::to_string(limit_bytes) +
+                        " bytes for the InvokeFunction operation");
+}
+
+ServiceError function_not_found(std::string_view arn) {
+  auto error =
+      lower_case("ResourceNotFoundException", 404, "Function not found: " + std::string(arn));
+  error.key = MessageKey::capital;
+  return error;
+}
+
+ServiceError concurrency_exceeded() {
+  auto error = lower_case("TooManyRequestsException", 429, "Rate Exceeded.");
+  error.reason = "ConcurrentInvocationLimitExceeded";
+  error.retry_after_seconds = 1;
+  return error;
+}
+
+ServiceError not_available(std::string message) {
+  return invalid_parameter_value(std::move(message));
+}
+
+ServiceError unknown_operation() {
+  auto error = lower_case("UnknownOperationException",
+                          404,
+                          "no operation of the Lambda API that Hearth has answers to this method "
+                          "and path");
+  error.type = {};
+  return error;
+}
+
+ServiceError service_exception(std::string message) {
+  auto error = lower_case("ServiceException", 500, std::move(message));
+  error.key = MessageKey::capital;
+  error.type = "Service";
+  return error;
+}
+
+ServiceError from_refusal(const invoke::Refusal& refusal, std::string_view arn) {
+  switch (refusal.kind) {
+    case invoke::Refusal::Kind::function_not_found:
+    case invoke::Refusal::Kind::qualifier_not_found:
+      return function_not_found(arn);
+    case invoke::Refusal::Kind::concurrency_exceeded:
+      return concurrency_exceeded();
+    case invoke::Refusal::Kind::shutting_down:
+      break;
+  }
+  return service_exception(refusal.message);
+}
+
+front_doors::Reply error_reply(const ServiceError& error, std::string_view request_id) {
+  front_doors::Reply reply;
+  reply.status = error.status;
+  reply.content_type = "application/json";
+  reply.headers.push_back({"x-amzn-RequestId", std::string(request_id)});
+  reply.headers.push_back({"x-amzn-ErrorType", std::string(error.exception)});
+  if (error.retry_after_seconds) {
+    reply.headers.push_back({"Retry-After", std::to_string(*error.retry_after_seconds)});
+  }
+  reply.body = error_body(error);
+  return reply;
+}
+
+}  // namespace emulator::control_plane

@@ -1,0 +1,63 @@
+// The exceptions of Lambda's own API: a name, a status, and a JSON body in the shape each has.
+//
+// Source: the public service model (names, statuses, members), and responses recorded from the
+// service where a comment says so. Values only; any thread.
+#pragma once
+
+#include "emulator/front_doors/http_message.h"
+#include "emulator/invoke/invocation.h"
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace emulator::control_plane {
+
+// How an exception names its text: the model is not consistent.
+enum class MessageKey { lower_case, capital };
+
+struct ServiceError {
+  std::string_view exception;  // "ResourceNotFoundException"; a string literal
+  int status = 400;
+  MessageKey key = MessageKey::lower_case;
+  std::string_view type = "User";  // member "Type"; empty: the exception has none
+  std::string message;
+  std::string_view reason;                 // member "Reason" of TooManyRequestsException
+  std::optional<int> retry_after_seconds;  // header Retry-After
+};
+
+ServiceError invalid_parameter_value(std::string message);
+ServiceError invalid_request_content(std::string message);
+
+// The text the service's request validation gives. Source: recorded.
+ServiceError validation_failure(std::string_view value,
+                                std::string_view member,
+                                std::string_view constraint);
+
+// "Request must be smaller than N bytes for the InvokeFunction operation". Source: service model.
+ServiceError request_too_large(std::size_t limit_bytes);
+
+// `arn` with its qualifier, as the service has written it since 2025. Source: recorded.
+ServiceError function_not_found(std::string_view arn);
+
+// Source of the body: recorded for reserved concurrency; that the other reasons share its text is
+// unverified. Retry-After: modelled; its value of one second is ours.
+ServiceError concurrency_exceeded();
+
+// An operation that the service has and Hearth has not. Ours.
+ServiceError not_available(std::string message);
+
+// No operation has this method and path. Unverified: the name and status that the AWS common errors
+// page gives.
+ServiceError unknown_operation();
+
+// A defect of ours, or a request during the stop. 500, which SDKs retry.
+ServiceError service_exception(std::string message);
+
+// How the API shows that an invocation was not run. `arn` is the function's, with qualifier.
+ServiceError from_refusal(const invoke::Refusal& refusal, std::string_view arn);
+
+// Status, body, x-amzn-ErrorType and x-amzn-RequestId.
+front_doors::Reply error_reply(const ServiceError& error, std::string_view request_id);
+
+}  // namespace emulator::control_plane

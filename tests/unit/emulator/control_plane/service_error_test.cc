@@ -1,0 +1,79 @@
+#include "emulator/control_plane/service_error.h"
+
+#include <catch2/catch_test_macros.hpp>
+
+using namespace emulator::control_plane;
+using emulator::front_doors::Header;
+using emulator::invoke::Refusal;
+
+namespace {
+
+const std::string kArn = "arn:aws:lambda:us-east-1:123456789012:function:f:$LATEST";
+
+}  // namespace
+
+TEST_CASE("each service exception has its status, name and body, byte for byte",
+          "[control_plane]") {
+  struct Row {
+    ServiceError error;
+    int status;
+    const char* name;
+    std::string body;
+  };
+  const Row rows[] = {
+      {function_not_found(kArn),
+       404,
+       "ResourceNotFoundException",
+       R"({"Type":"User","Message":"Function not found: )" + kArn + R"("})"},
+      {concurrency_exceeded(),
+       429,
+       "TooManyRequestsException",
+       R"({"Reason":"ConcurrentInvocationLimitExceeded","Type":"User","message":"Rate Exceeded."})"},
+      {request_too_large(6291456),
+       413,
+       "RequestTooLargeException",
+       R"({"Type":"User","message":"Request must be smaller than 6291456 bytes for the )"
+       R"(InvokeFunction operation"})"},
+      {invalid_request_content("no \"json\""),
+       400,
+       "InvalidRequestContentException",
+       R"({"Type":"User","message":"no \"json\""})"},
+      {invalid_parameter_value("x"),
+       400,
+       "InvalidParameterValueException",
+       R"({"Type":"User","message":"x"})"},
+      {validation_failure("a b", "functionName", "C"),
+       400,
+       "ValidationException",
+       R"({"message":"1 validation error detected: Value 'a b' at 'functionName' failed to satisfy )"
+       R"(constraint: C"})"},
+      {service_exception("sorry"),
+       500,
+       "ServiceException",
+       R"({"Type":"Service","Message":"sorry"})"},
+  };
+  for (const auto& row : rows) {
+    const auto reply = error_reply(row.error, "id-1");
+    CHECK(reply.status == row.status);
+    CHECK(reply.body == row.body);
+    CHECK(reply.content_type == "application/json");
+    REQUIRE(reply.headers.size() >= 2);
+    CHECK(reply.headers[0] == Header{"x-amzn-RequestId", "id-1"});
+    CHECK(reply.headers[1] == Header{"x-amzn-ErrorType", row.name});
+  }
+}
+
+TEST_CASE("a throttled caller is told when to come back", "[control_plane]") {
+  const auto reply = error_reply(concurrency_exceeded(), "id");
+  REQUIRE(reply.headers.size() == 3);
+  CHECK(reply.headers[2] == Header{"Retry-After", "1"});
+}
+
+TEST_CASE("an invocation that was not run becomes the service's exception", "[control_plane]") {
+  const auto shown = [](Refusal::Kind kind) { return from_refusal({kind, "why"}, kArn); };
+  CHECK(shown(Refusal::Kind::function_not_found).status == 404);
+  CHECK(shown(Refusal::Kind::qualifier_not_found).exception == "ResourceNotFoundException");
+  CHECK(shown(Refusal::Kind::concurrency_exceeded).status == 429);
+  CHECK(shown(Refusal::Kind::shutting_down).status == 500);
+  CHECK(shown(Refusal::Kind::shutting_down).message == "why");
+}
