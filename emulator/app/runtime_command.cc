@@ -37,6 +37,10 @@ int exit_status(RuntimeError::Kind kind) {
   return kHostCannot;
 }
 
+bool is_subcommand(std::string_view word) {
+  return word == "install" || word == "list" || word == "remove";
+}
+
 int report(const RuntimeError& error, std::ostream& err) {
   err << "hearth runtime: " << error.message << '\n';
   return exit_status(error.kind);
@@ -119,6 +123,10 @@ int run_runtime_command(const std::vector<std::string>& arguments,
   try {
     command.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
   } catch (const CLI::ParseError& error) {
+    if (!arguments.empty() && !arguments[0].starts_with('-') && !is_subcommand(arguments[0])) {
+      err << "hearth runtime: there is no '" << arguments[0] << "'; use install, list or remove\n";
+      return kWrongUsage;
+    }
     return command.exit(error, out, err) == 0 ? kSuccess : kWrongUsage;
   }
   if (*install_command) return install(ids, host, out, err);

@@ -49,13 +49,24 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
   return row.back();
 }
 
+std::size_t common_prefix(std::string_view a, std::string_view b) {
+  const auto shorter = std::min(a.size(), b.size());
+  return static_cast<std::size_t>(std::mismatch(a.begin(), a.begin() + shorter, b.begin()).first -
+                                  a.begin());
+}
+
+// The fewest edits; of equals the one that begins alike, then the newest.
 std::string_view nearest(std::string_view id) {
-  return std::min_element(kCatalog.begin(),
-                          kCatalog.end(),
-                          [&](const Entry& a, const Entry& b) {
-                            return edit_distance(id, a.id) < edit_distance(id, b.id);
-                          })
-      ->id;
+  auto best = kCatalog.front();
+  for (const auto& entry : kCatalog) {
+    const auto edits = edit_distance(id, entry.id);
+    const auto fewest = edit_distance(id, best.id);
+    if (edits < fewest ||
+        (edits == fewest && common_prefix(id, entry.id) >= common_prefix(id, best.id))) {
+      best = entry;
+    }
+  }
+  return best.id;
 }
 
 std::string join(const std::vector<std::string_view>& words) {
