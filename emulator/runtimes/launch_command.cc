@@ -1,0 +1,153 @@
+#include "emulator/runtimes/launch_command.h"
+
+#include "emulator/runtimes/client_installation.h"
+
+#include <initializer_list>
+
+namespace emulator::runtimes {
+namespace {
+
+namespace fs = std::filesystem;
+using functions::FunctionConfiguration;
+
+bool is_file(const fs::path& path) {
+  std::error_code error;
+  return fs::is_regular_file(path, error);
+}
+
+std::string search_path(std::initializer_list<std::string> folders) {
+  std::string path;
+  for (const auto& folder : folders) {
+    if (folder.empty()) continue;
+    if (!path.empty()) path += ':';
+    path += folder;
+  }
+  return path;
+}
+
+std::string customer_variable(const FunctionConfiguration& configuration, const char* name) {
+  const auto found = configuration.variables.find(name);
+  return found != configuration.variables.end() ? found->second : "";
+}
+
+// Source of the order, code before layers: the emulator's own search, which the base images share.
+LaunchCommand launch_bootstrap(const LaunchFolders& folders) {
+  const bool in_layer =
+      !is_file(folders.task_root / "bootstrap") && is_file(folders.layers_root / "bootstrap");
+  const auto& seen = in_layer ? folders.seen_layers_root : folders.seen_task_root;
+  LaunchCommand command;
+  command.argv = {(seen / "bootstrap").string()};
+  command.working_folder = folders.seen_task_root;
+  command.hint = "put an executable file named bootstrap at the top of the function's code (" +
+                 folders.task_root.string() + "), built for this machine's processor";
+  return command;
+}
+
+LaunchCommand launch_go(const FunctionConfiguration& configuration, const LaunchFolders& folders) {
+  auto command = launch_bootstrap(folders);
+  if (!configuration.handler.empty() && is_file(folders.task_root / configuration.handler)) {
+    command.argv = {(folders.seen_task_root / configuration.handler).string()};
+  }
+  command.hint =
+      "put the executable that the handler names, or one named bootstrap, at the top of " +
+      folders.task_root.string();
+  return command;
+}
+
+// Source of the order: developer guide, "Search path" of the Python runtime; PYTHONPATH's default
+// there is the runtime's own folder, which the client's stands for.
+void add_python(LaunchCommand& command,
+                const Runtime& runtime,
+                const FunctionConfiguration& configuration,
+                const LaunchFolders& folders,
+                const fs::path& client) {
+  const auto layers = folders.seen_layers_root / "python";
+  // -s: what the user has installed for themselves is not there on AWS either.
+  command.argv = {command.argv.at(0), "-s", "-m", "awslambdaric", configuration.handler};
+  command.environment["PYTHONPATH"] =
+      search_path({folders.seen_task_root.string(),
+                   (layers / "lib" / ("python" + runtime.version) / "site-packages").string(),
+                   layers.string(),
+                   customer_variable(configuration, "PYTHONPATH"),
+                   client.string()});
+}
+
+// Source of the order: developer guide, default of NODE_PATH.
+void add_node(LaunchCommand& command,
+              const Runtime& runtime,
+              const FunctionConfiguration& configuration,
+              const LaunchFolders& folders,
+              const fs::path& client) {
+  const auto layers = folders.seen_layers_root / "nodejs";
+  command.argv = {command.argv.at(0), (client / kNodeEntryFile).string(), configuration.handler};
+  command.environment["NODE_PATH"] =
+      search_path({customer_variable(configuration, "NODE_PATH"),
+                   (layers / ("node" + runtime.version) / "node_modules").string(),
+                   (layers / "node_modules").string(),
+                   (client / "node_modules").string()});
+}
+
+// The folder an interpreter's own library lies in: /usr for /usr/bin/python3.
+fs::path installation_of(const fs::path& program) {
+  std::error_code error;
+  const auto real = fs::canonical(program, error);
+  return (error ? program : real).parent_path().parent_path();
+}
+
+Expected<LaunchCommand> launch_managed(const Runtime& runtime,
+                                       const FunctionConfiguration& configuration,
+                                       const LaunchFolders& folders,
+                                       const RuntimeClientCache& cache,
+                                       const InterpreterFinder& find) {
+  if (configuration.handler.empty()) {
+    return refuse(RuntimeError::Kind::invalid_function,
+                  "function " + configuration.name + " has no handler; " + runtime.id +
+                      " needs one of the form FILE.FUNCTION, such as app.handler");
+  }
+  const auto interpreter = find(runtime);
+  if (!interpreter) return tl::unexpected(interpreter.error());
+  const auto client = cache.find(runtime.id, interpreter->version);
+  if (!client) {
+    return refuse(RuntimeError::Kind::client_missing,
+                  "the runtime client of " + runtime.id +
+                      " is not installed; run: hearth runtime install " + runtime.id);
+  }
+  LaunchCommand command;
+  command.argv = {interpreter->program.string()};
+  command.working_folder = folders.seen_task_root;
+  command.host_folders = {installation_of(interpreter->program), client->folder};
+  command.remark = version_mismatch(runtime, *interpreter);
+  command.hint = "see that " + interpreter->program.string() + " can be started";
+  if (runtime.family == Family::python) {
+    add_python(command, runtime, configuration, folders, client->folder);
+  } else {
+    add_node(command, runtime, configuration, folders, client->folder);
+  }
+  return command;
+}
+
+}  // namespace
+
+Expected<LaunchCommand> launch_command(const FunctionConfiguration& configuration,
+                                       const LaunchFolders& folders,
+                                       const RuntimeClientCache& cache,
+                                       const InterpreterFinder& find) {
+  if (!configuration.command.empty()) {
+    LaunchCommand command;
+    command.argv = configuration.command;
+    command.working_folder = folders.seen_task_root;
+    command.hint = "see that " + configuration.command.front() + " is an executable file";
+    return command;
+  }
+  const auto runtime = find_runtime(configuration.runtime);
+  if (!runtime) return tl::unexpected(runtime.error());
+  if (runtime->family == Family::provided) return launch_bootstrap(folders);
+  auto command = runtime->family == Family::go
+                     ? Expected<LaunchCommand>(launch_go(configuration, folders))
+                     : launch_managed(*runtime, configuration, folders, cache, find);
+  // Source: recorded environments; provided.* has no such variable, managed runtimes do.
+  if (command) command->environment["AWS_EXECUTION_ENV"] = "AWS_Lambda_" + runtime->id;
+  return command;
+}
+
+}  // namespace emulator::runtimes

@@ -1,0 +1,5 @@
+"""Answers with the event it was given."""
+
+
+def handler(event, context):
+    return event
