@@ -13,13 +13,19 @@ if(HEARTH_SANITIZE)
   target_link_options(hearth_sanitizers INTERFACE -fsanitize=${HEARTH_SANITIZE})
 endif()
 
-# hearth_tidy(TARGET) has clang-tidy look at TARGET's own sources, when that is asked for. What we
-# did not write (generated sources, other people's) never comes here.
-function(hearth_tidy target)
-  if(HEARTH_TIDY)
-    find_program(HEARTH_CLANG_TIDY NAMES clang-tidy REQUIRED)
-    set_target_properties(${target} PROPERTIES CXX_CLANG_TIDY ${HEARTH_CLANG_TIDY})
-  endif()
+# hearth_tidy(FOLDERS...) has clang-tidy look at the targets of these folders and those below, other
+# than what hearth_embed generates.
+function(hearth_tidy)
+  find_program(HEARTH_CLANG_TIDY NAMES clang-tidy REQUIRED)
+  foreach(folder IN LISTS ARGN)
+    get_property(targets DIRECTORY ${folder} PROPERTY BUILDSYSTEM_TARGETS)
+    list(FILTER targets EXCLUDE REGEX "_embedded_")
+    foreach(target IN LISTS targets)
+      set_target_properties(${target} PROPERTIES CXX_CLANG_TIDY ${HEARTH_CLANG_TIDY})
+    endforeach()
+    get_property(folders DIRECTORY ${folder} PROPERTY SUBDIRECTORIES)
+    hearth_tidy(${folders})
+  endforeach()
 endfunction()
 
 # hearth_library(NAME HEADERS ... SOURCES ... PUBLIC targets... PRIVATE targets...)
@@ -33,7 +39,6 @@ function(hearth_library name)
     target_link_libraries(hearth_${name}
       PUBLIC ${arg_PUBLIC} hearth_sanitizers
       PRIVATE ${arg_PRIVATE} hearth_warnings)
-    hearth_tidy(hearth_${name})
   else()
     add_library(hearth_${name} INTERFACE)
     target_sources(hearth_${name}
