@@ -1,6 +1,7 @@
 # Third-party libraries as imported targets deps::NAME. Debian's packages where they are new
 # enough; otherwise the pinned sources: from .deps/ when cmake/install-dependencies put them
-# there, else by FetchContent.
+# there, else by FetchContent. The hashes below are those that other projects record for the same
+# release archives (Catch2 3.7.1 and cpp-httplib 0.41.0, two independent recipes each).
 find_package(Threads REQUIRED)
 find_package(OpenSSL REQUIRED COMPONENTS Crypto)
 find_package(nlohmann_json 3.11 REQUIRED)
@@ -44,11 +45,11 @@ set(httplib_dir ${HEARTH_DEPS_DIR}/httplib)
 if(NOT EXISTS ${httplib_dir}/httplib.h)
   include(FetchContent)
   FetchContent_Declare(httplib_source
-    URL https://github.com/yhirose/cpp-httplib/archive/refs/tags/v0.41.0.tar.gz)
-  FetchContent_GetProperties(httplib_source)
-  if(NOT httplib_source_POPULATED)
-    FetchContent_Populate(httplib_source)
-  endif()
+    URL https://github.com/yhirose/cpp-httplib/archive/refs/tags/v0.41.0.tar.gz
+    URL_HASH SHA256=6d38a6b74ea33ac3133b8352f2b55b557c1d42f36e1ed0c01f852e3218329d39
+    DOWNLOAD_EXTRACT_TIMESTAMP ON
+    SOURCE_SUBDIR fetched-for-its-files-only)
+  FetchContent_MakeAvailable(httplib_source)
   set(httplib_dir ${httplib_source_SOURCE_DIR})
 endif()
 find_package(Python3 REQUIRED COMPONENTS Interpreter)
@@ -77,7 +78,10 @@ if(HEARTH_BUILD_TESTS)
   if(NOT Catch2_FOUND)
     include(FetchContent)
     FetchContent_Declare(Catch2
-      URL https://github.com/catchorg/Catch2/archive/refs/tags/v3.7.1.tar.gz)
+      URL https://github.com/catchorg/Catch2/archive/refs/tags/v3.7.1.tar.gz
+      URL_HASH SHA256=c991b247a1a0d7bb9c39aa35faf0fe9e19764213f28ffba3109388e62ee0269c
+      DOWNLOAD_EXTRACT_TIMESTAMP ON)
     FetchContent_MakeAvailable(Catch2)
+    list(APPEND CMAKE_MODULE_PATH ${catch2_SOURCE_DIR}/extras)
   endif()
 endif()

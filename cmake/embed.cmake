@@ -1,6 +1,7 @@
 # hearth_embed(TARGET NAMESPACE FILES...) compiles files into TARGET. The generated header
 # embedded_<last namespace part>.h declares `std::span<const EmbeddedFile> embedded_files()`;
-# a file's name is its path relative to the calling folder.
+# a file's name is its path relative to the calling folder. The generated source is a target of its
+# own, so that TARGET's warnings and clang-tidy are about what we wrote.
 function(hearth_embed target namespace)
   string(REGEX REPLACE ".*::" "" leaf ${namespace})
   set(dir ${CMAKE_CURRENT_BINARY_DIR}/embedded)
@@ -13,6 +14,10 @@ function(hearth_embed target namespace)
             -P ${CMAKE_SOURCE_DIR}/cmake/embed_files.cmake
     DEPENDS ${ARGN} ${CMAKE_SOURCE_DIR}/cmake/embed_files.cmake
     VERBATIM)
-  target_sources(${target} PRIVATE ${source} ${header})
+  set(embedded ${target}_embedded_${leaf})
+  add_library(${embedded} OBJECT ${source} ${header})
+  target_link_libraries(${embedded} PRIVATE hearth_sanitizers)
+  add_dependencies(${target} ${embedded})
+  target_sources(${target} PRIVATE $<TARGET_OBJECTS:${embedded}>)
   target_include_directories(${target} PRIVATE ${dir})
 endfunction()

@@ -14,9 +14,8 @@ bool all_of(std::string_view text, auto&& predicate) {
 }
 
 bool is_function_name(std::string_view name) {
-  return name.size() <= kMaxFunctionNameLength && all_of(name, [](char c) {
-           return is_letter(c) || is_digit(c) || c == '-' || c == '_';
-         });
+  return name.size() <= kMaxFunctionNameLength &&
+         all_of(name, [](char c) { return is_letter(c) || is_digit(c) || c == '-' || c == '_'; });
 }
 
 bool is_account(std::string_view text) { return text.size() == 12 && all_of(text, is_digit); }
@@ -105,7 +104,8 @@ tl::expected<void, ConfigurationError> validate(const FunctionConfiguration& c) 
                   "' is not allowed; use 1 to 64 letters, digits, '-' or '_'");
   }
   if (c.memory < kMinMemory || c.memory > kMaxMemory) {
-    return refuse("memory of " + std::to_string(c.memory.mebibytes) + " MB is not allowed; choose " +
+    return refuse("memory of " + std::to_string(c.memory.mebibytes) +
+                  " MB is not allowed; choose " +
                   between(kMinMemory.mebibytes, kMaxMemory.mebibytes) + " MB");
   }
   if (c.timeout < kMinTimeout || c.timeout > kMaxTimeout) {
@@ -131,10 +131,10 @@ tl::expected<void, ConfigurationError> validate(const FunctionConfiguration& c) 
 }
 
 bool is_valid_qualifier(std::string_view qualifier) {
-  return qualifier == kLatestVersion ||
-         (qualifier.size() <= 128 && all_of(qualifier, [](char c) {
-            return is_letter(c) || is_digit(c) || c == '-' || c == '_';
-          }));
+  return qualifier == kLatestVersion || (qualifier.size() <= 128 && all_of(qualifier, [](char c) {
+                                           return is_letter(c) || is_digit(c) || c == '-' ||
+                                                  c == '_';
+                                         }));
 }
 
 std::optional<FunctionReference> parse_function_reference(std::string_view text) {

@@ -3,6 +3,8 @@
 // Values only; any thread.
 #pragma once
 
+#include <tl/expected.hpp>
+
 #include <chrono>
 #include <compare>
 #include <cstdint>
@@ -12,8 +14,6 @@
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include <tl/expected.hpp>
 
 namespace emulator::functions {
 

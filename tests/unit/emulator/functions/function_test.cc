@@ -29,8 +29,15 @@ TEST_CASE("a function is named by name, partial ARN or ARN, each with an optiona
 }
 
 TEST_CASE("text that is no function name is refused") {
-  for (const auto* text : {"", ":", "a b", "f:", "f:a:b", "arn:aws:s3:::bucket", "a/b",
-                           "arn:aws:lambda:us-east-1:1:function:f", "123456789012:layer:f",
+  for (const auto* text : {"",
+                           ":",
+                           "a b",
+                           "f:",
+                           "f:a:b",
+                           "arn:aws:s3:::bucket",
+                           "a/b",
+                           "arn:aws:lambda:us-east-1:1:function:f",
+                           "123456789012:layer:f",
                            "arn:aws:lambda:us-east-1:123456789012:function:"}) {
     INFO(text);
     CHECK_FALSE(parse_function_reference(text));

@@ -1,0 +1,41 @@
+# A door to the presets and scripts; it holds no logic of its own.
+.PHONY: demo test check bench tidy format fuzz clean help
+.DEFAULT_GOAL := help
+
+ifneq ($(shell command -v ccache),)
+export CMAKE_CXX_COMPILER_LAUNCHER ?= ccache
+export CCACHE_SLOPPINESS ?= pch_defines,time_macros,include_file_mtime,include_file_ctime
+endif
+
+demo:  ## build Hearth and show what it does
+	@cmake/install-dependencies
+	@cmake --preset release
+	@cmake --build --preset release --target hearth
+	@docs/demo
+
+test:  ## the whole suite: format, all rings, address and thread sanitizers
+	@cmake/install-dependencies || { echo "0 passed, 1 failed"; exit 1; }
+	@tests/run
+
+check:  ## the suite, then clang-tidy, the fuzzers and the optimised build's tests
+	@cmake/install-dependencies
+	@tests/run format dev asan tsan release tidy fuzz
+
+bench:  ## the benchmarks, optimised
+	@cmake/install-dependencies
+	@cmake --preset release
+	@cmake --build --preset release
+	@for program in build/release/bin/*_bench; do "$$program" || exit 1; done
+
+tidy fuzz:  ## clang-tidy over every source of ours; each fuzzer for a minute
+	@cmake/install-dependencies
+	@tests/run $@
+
+format:  ## is every source formatted?
+	@tests/run format
+
+clean:  ## remove what was built; .deps and .venv stay
+	rm -rf build
+
+help:  ## this list
+	@sed -n 's/^\([a-z ]*\):  ## \(.*\)/make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
