@@ -113,10 +113,11 @@ void warn_of_unknown_properties(Reading& reading,
   }
 }
 
-FunctionReader::FunctionReader(Reading& reading,
-                               const std::string& logical_id,
-                               const Node& resource)
-    : reading_(reading), logical_id_(logical_id), resource_(resource) {}
+FunctionReader::FunctionReader(Reading& reading, const Member& resource)
+    : reading_(reading),
+      logical_id_(resource.key),
+      resource_(resource.value),
+      position_(resource.position) {}
 
 bool FunctionReader::is_serverless() const {
   return resource_type(resource_) == "AWS::Serverless::Function";
@@ -139,7 +140,7 @@ tl::expected<FunctionDeclaration, TemplateError> FunctionReader::read() {
     properties_ = merge_globals(*reading_.globals, properties_);
   }
   result_.logical_id = logical_id_;
-  result_.location = {reading_.file, resource_.position.line, resource_.position.column};
+  result_.location = {reading_.file, position_.line, position_.column};
   for (const auto step : {&FunctionReader::read_names,
                           &FunctionReader::read_package,
                           &FunctionReader::read_sizes,

@@ -39,7 +39,8 @@ void warn_of_unknown_properties(Reading& reading,
 
 class FunctionReader {
  public:
-  FunctionReader(Reading& reading, const std::string& logical_id, const Node& resource);
+  // `resource` is a member of the Resources section, and outlives the reader.
+  FunctionReader(Reading& reading, const Member& resource);
 
   tl::expected<FunctionDeclaration, TemplateError> read();
 
@@ -70,6 +71,7 @@ class FunctionReader {
   Reading& reading_;
   const std::string& logical_id_;
   const Node& resource_;
+  Position position_;
   Node properties_;
   FunctionDeclaration result_;
 };

@@ -123,7 +123,8 @@ tl::expected<void, TemplateError> read_functions(Reading& reading,
                                                  Project& project) {
   References references;
   bool serverless = false;
-  for (const auto& [logical_id, position, resource] : reading.resources.members) {
+  for (const auto& member : reading.resources.members) {
+    const auto& [logical_id, position, resource] = member;
     if (logical_id.starts_with("Fn::ForEach::")) {
       reading.warnings.push_back(where(reading, position) + logical_id.substr(0, 100) +
                                  " is not expanded, so functions declared in it are missing");
@@ -134,7 +135,7 @@ tl::expected<void, TemplateError> read_functions(Reading& reading,
     if (!is_there) return tl::unexpected(is_there.error());
     if (!*is_there) continue;
     serverless = serverless || type == "AWS::Serverless::Function";
-    auto function = FunctionReader(reading, logical_id, resource).read();
+    auto function = FunctionReader(reading, member).read();
     if (!function) return tl::unexpected(std::move(function.error()));
     references[logical_id] = reading.intrinsics.take_references();
     project.functions.push_back(std::move(*function));

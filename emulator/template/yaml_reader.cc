@@ -129,19 +129,26 @@ class Events : public YAML::EventHandler {
 tl::expected<Node, TemplateError> read_yaml(std::string_view text) {
   Events events;
   try {
-    std::istringstream stream{std::string(text)};
+    // yaml-cpp accepts a quoted text that is still open at the end of the file when a line break
+    // comes last; a document end marker inside a quote is an error to it.
+    std::istringstream stream{std::string(text) + "\n...\n"};
     YAML::Parser parser(stream);
     while (parser.HandleNextDocument(events)) {
     }
   } catch (const Stopped& stopped) {
     return tl::unexpected(stopped.error);
   } catch (const YAML::Exception& e) {
-    return tl::unexpected(TemplateError{"not valid YAML: " + e.msg, place(e.mark), {}, {}});
+    const bool open_quote = e.msg == YAML::ErrorMsg::DOC_IN_SCALAR;
+    return tl::unexpected(TemplateError{
+        "not valid YAML: " + (open_quote ? "a quoted text is not closed before this line" : e.msg),
+        place(e.mark),
+        {},
+        {}});
   } catch (const std::exception& e) {
     return tl::unexpected(TemplateError{std::string("not valid YAML: ") + e.what(), {}, {}, {}});
   }
   auto root = events.take_root();
-  if (!root) {
+  if (!root || root->is(NodeKind::null)) {
     return tl::unexpected(TemplateError{
         "the template is empty; it needs a Resources section with at least one function",
         {},

@@ -55,7 +55,7 @@ TEST_CASE("JSON and YAML give the same tree", "[template]") {
   CHECK(list.items[3].is(NodeKind::null));
   CHECK(list.items[1].position == Position{2, 11});
   CHECK(json->find("b\n")->find("c")->text == "\xC3\xBC/");
-  CHECK(json->find("b\n")->find("c")->position == Position{3, 16});
+  CHECK(json->find("b\n")->find("c")->position == Position{3, 15});
   CHECK(yaml("a: [1, -2.5e3, true, null]").find("a")->items[1].text == "-2.5e3");
 }
 
@@ -84,7 +84,8 @@ TEST_CASE("short tags are written out in long form", "[template]") {
 TEST_CASE("text that is not well formed names its line", "[template]") {
   CHECK(broken("a: 1\nb: [1, 2\nc: 3\n").position.line >= 2);
   CHECK(broken("a: 1\n  b: 2\n").position.line == 2);
-  CHECK(broken("a: \"open\n").position.line >= 1);
+  CHECK(contains(broken("a: \"open\n").message, "quoted text is not closed"));
+  CHECK(contains(broken("a: 'open").message, "quoted text is not closed"));
   CHECK(broken("{\n \"a\": 1,\n \"b\" 2\n}", DocumentFormat::json).position.line == 3);
   CHECK(broken("{\"a\": 1,}", DocumentFormat::json).position == Position{1, 9});
   CHECK(broken("{\"a\": \"x\xFF\"}", DocumentFormat::json).position.line == 1);

@@ -67,7 +67,7 @@ TEST_CASE("a Python project reads as one function, and what is only in Outputs i
   CHECK(function.configuration.timeout == std::chrono::seconds{3});
   CHECK(function.configuration.code == sample("greet"));
   CHECK(function.architecture == Architecture::x86_64);
-  CHECK(function.location.line == 18);
+  CHECK(function.location.line == 16);
 }
 
 TEST_CASE("Globals give scalars, merge maps and put lists in front", "[template]") {
@@ -139,7 +139,7 @@ TEST_CASE("a synthesised CDK application runs from its local assets", "[template
   CHECK(function.variables.at("RETRIES") == "3");
   CHECK(function.variables.at("VERBOSE") == "true");
   CHECK(function.tracing == Tracing::active);
-  CHECK(project.functions.front().location.line == 20);
+  CHECK(project.functions.front().location.line == 21);
 }
 
 TEST_CASE("code written into a plain template becomes an index file", "[template]") {
