@@ -140,7 +140,20 @@ class Unzip {
     }
   }
 
+  // Lambda reads stored and deflated entries. The other methods' decoders also trust the file with
+  // the size of their dictionary, up to 4 GiB. The reader tells the method only in this name.
+  bool has_plain_compression() const {
+    const char* text = ::archive_format_name(archive_.get());
+    const std::string_view format = text ? text : "";
+    return format.ends_with("(uncompressed)") || format.ends_with("(deflation)");
+  }
+
   Done unpack_file(archive_entry* entry, const std::string& name, mode_t mode) {
+    if (!has_plain_compression()) {
+      return error(Kind::malformed,
+                   "the entry '" + name.substr(0, 200) +
+                       "' is neither stored nor deflated; zip it with the standard method");
+    }
     // A declared size may lie, so bytes are counted as well; but an honest bomb need not start.
     if (::archive_entry_size_is_set(entry)) {
       if (auto admitted = writer_.admit(::archive_entry_size(entry)); !admitted) return admitted;

@@ -236,36 +236,48 @@ tl::expected<ResourceIdentity, TemplateError> Intrinsics::identity(const std::st
   if (const auto known = identities_.find(logical_id); known != identities_.end()) {
     return known->second;
   }
-  const auto* resources = section("Resources");
-  const auto* resource = resources ? resources->find(logical_id) : nullptr;
-  // SAM adds these two when a function has an Api or HttpApi event, and a role to each function.
-  const bool implied =
-      logical_id == "ServerlessRestApi" || logical_id == "ServerlessHttpApi" ||
-      (logical_id.ends_with("Role") && resources &&
-       resources->find(std::string_view(logical_id).substr(0, logical_id.size() - 4)));
-  if (!resource && !implied) {
-    auto known = names_in("Resources");
-    for (auto& name : names_in("Parameters")) known.push_back(std::move(name));
-    return refuse(asker,
-                  "there is no parameter or resource named '" + shown(logical_id) + "'" +
-                      did_you_mean(logical_id, known) + "; correct the name or declare it");
-  }
-  if (std::find(open_identities_.begin(), open_identities_.end(), logical_id) !=
-      open_identities_.end()) {
+  const auto open = std::find(open_identities_.begin(), open_identities_.end(), logical_id);
+  if (open != open_identities_.end()) {
     return refuse(asker,
                   "names refer to each other in a circle (" + circle(open_identities_, logical_id) +
                       "); write one of them out");
   }
-  ResourceIdentity result;
-  result.logical_id = logical_id;
-  if (!resource) {
-    result.type =
-        implied && logical_id.ends_with("Role") ? "AWS::IAM::Role" : "AWS::ApiGateway::Api";
-    identities_.emplace(logical_id, result);
-    return result;
+  const auto* resources = section("Resources");
+  const auto* resource = resources ? resources->find(logical_id) : nullptr;
+  open_identities_.push_back(logical_id);
+  auto result = resource ? declared_identity(logical_id, *resource, asker)
+                         : implied_identity(logical_id, asker);
+  open_identities_.pop_back();
+  if (result) identities_.emplace(logical_id, *result);
+  return result;
+}
+
+tl::expected<ResourceIdentity, TemplateError> Intrinsics::implied_identity(
+    const std::string& logical_id, const Node& asker) {
+  // SAM adds these when a function has an Api or HttpApi event, and a role to each function.
+  if (logical_id == "ServerlessRestApi") {
+    return ResourceIdentity{logical_id, "AWS::ApiGateway::RestApi", std::nullopt};
   }
-  if (const auto* guard = resource->find("Condition"); guard && guard->is(NodeKind::scalar)) {
-    const auto holds = condition(guard->text, *resource);
+  if (logical_id == "ServerlessHttpApi") {
+    return ResourceIdentity{logical_id, "AWS::ApiGatewayV2::Api", std::nullopt};
+  }
+  constexpr std::string_view kRole = "Role";
+  const auto* resources = section("Resources");
+  if (resources && logical_id.ends_with(kRole) &&
+      resources->find(std::string_view(logical_id).substr(0, logical_id.size() - kRole.size()))) {
+    return ResourceIdentity{logical_id, "AWS::IAM::Role", std::nullopt};
+  }
+  auto known = names_in("Resources");
+  for (auto& name : names_in("Parameters")) known.push_back(std::move(name));
+  return refuse(asker,
+                "there is no parameter or resource named '" + shown(logical_id) + "'" +
+                    did_you_mean(logical_id, known) + "; correct the name or declare it");
+}
+
+tl::expected<ResourceIdentity, TemplateError> Intrinsics::declared_identity(
+    const std::string& logical_id, const Node& resource, const Node& asker) {
+  if (const auto* guard = resource.find("Condition"); guard && guard->is(NodeKind::scalar)) {
+    const auto holds = condition(guard->text, resource);
     if (!holds) return tl::unexpected(holds.error());
     if (!*holds) {
       return refuse(asker,
@@ -273,24 +285,22 @@ tl::expected<ResourceIdentity, TemplateError> Intrinsics::identity(const std::st
                         shown(guard->text) + " is false; choose with Fn::If");
     }
   }
-  const auto* type = resource->find("Type");
+  ResourceIdentity result{logical_id, {}, std::nullopt};
+  const auto* type = resource.find("Type");
   if (type && type->is(NodeKind::scalar)) result.type = type->text;
-  const auto* properties = resource->find("Properties");
+  const auto* properties = resource.find("Properties");
   const auto property = name_property(result.type);
   const auto* name = properties && !property.empty() ? properties->find(property) : nullptr;
-  if (name) {
-    open_identities_.push_back(logical_id);
-    auto value = resolve(*name);
-    open_identities_.pop_back();
-    if (!value) return tl::unexpected(std::move(value.error()));
-    if (!value->is(NodeKind::absent) && !value->is(NodeKind::scalar)) {
-      return refuse(*name,
-                    std::string(property) + " must be text, and here it is " +
-                        std::string(value->kind_name()));
-    }
-    if (value->is(NodeKind::scalar)) result.given_name = std::move(value->text);
+  if (!name) return result;
+  auto value = resolve(*name);
+  if (!value) return tl::unexpected(std::move(value.error()));
+  if (value->is(NodeKind::absent)) return result;
+  if (!value->is(NodeKind::scalar)) {
+    return refuse(
+        *name,
+        std::string(property) + " must be text, and here it is " + std::string(value->kind_name()));
   }
-  identities_.emplace(logical_id, result);
+  result.given_name = std::move(value->text);
   return result;
 }
 

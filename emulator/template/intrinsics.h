@@ -77,6 +77,11 @@ class Intrinsics {
   Resolved base64(const Node& call, const Node& argument);
 
   Resolved reference(const std::string& name, const Node& asker);
+  tl::expected<ResourceIdentity, TemplateError> implied_identity(const std::string& logical_id,
+                                                                 const Node& asker);
+  tl::expected<ResourceIdentity, TemplateError> declared_identity(const std::string& logical_id,
+                                                                  const Node& resource,
+                                                                  const Node& asker);
   Resolved attribute(const std::string& logical_id, const std::string& name, const Node& asker);
   Text sub_variable(const std::string& name, const Node& call, const Node* variables);
   // The argument as a list of `least` to `most` items; `form` shows how the call is written.

@@ -356,6 +356,20 @@ TEST_CASE("an encrypted zip is refused", "[code_package]") {
   CHECK(place.out_is_empty());
 }
 
+TEST_CASE("an entry that is neither stored nor deflated is refused", "[code_package]") {
+  const Workplace place;
+  const auto zip = place.zip("a.zip", {{.name = "a", .content = "some text, some text"}});
+  auto bytes = content(zip);
+  constexpr char kLzma = 14;
+  bytes[8] = kLzma;
+  bytes[bytes.find("PK\x01\x02") + 10] = kLzma;
+  std::ofstream(zip, std::ios::binary) << bytes;
+  const auto unpacked = unpack_zip(zip, place.out());
+  REQUIRE_FALSE(unpacked);
+  CHECK(unpacked.error().message.find("neither stored nor deflated") != std::string::npos);
+  CHECK(place.out_is_empty());
+}
+
 TEST_CASE("a file that is no zip is refused", "[code_package]") {
   const Workplace place;
   const auto file = place.file("code.zip", "#!/bin/sh\n");
