@@ -3,6 +3,7 @@
 // Pure; any thread.
 #pragma once
 
+#include "emulator/environment/invocation_report.h"
 #include "emulator/environment/outcome.h"
 
 #include <string>
@@ -11,7 +12,7 @@
 namespace emulator::invoke {
 
 // Whose wording: the hosted service's, or that of the emulator AWS publishes (RIE).
-enum class Profile { aws, rie };
+using Profile = environment::Profile;
 
 // The bytes of the error document. Empty for a success, and where RIE answers without a body: a
 // runtime that ended, or could not start, before it asked for its first event.

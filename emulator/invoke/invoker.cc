@@ -107,19 +107,26 @@ void Invoker::serve_events() {
   }
 }
 
-std::size_t Invoker::stop() {
-  std::vector<std::thread> threads;
+std::size_t Invoker::close() {
   std::size_t left = 0;
   {
     const std::lock_guard lock(mutex_);
     stopped_ = true;
     left = events_.size();
     events_.clear();
-    threads.swap(event_threads_);
   }
   arrived_.notify_all();
-  for (auto& thread : threads) thread.join();
   return left;
+}
+
+void Invoker::stop() {
+  close();
+  std::vector<std::thread> threads;
+  {
+    const std::lock_guard lock(mutex_);
+    threads.swap(event_threads_);
+  }
+  for (auto& thread : threads) thread.join();
 }
 
 }  // namespace emulator::invoke

@@ -58,9 +58,11 @@ class Invoker {
   // See invoke::InvokeAsync. The event is run once.
   tl::expected<void, Refusal> invoke_async(InvocationRequest request);
 
-  // Refuses what comes from now on, and waits for the events that run. Returns how many accepted
-  // events were not begun.
-  std::size_t stop();
+  // Refuses events from now on, and returns how many accepted ones were not begun.
+  std::size_t close();
+
+  // Closes, and waits for the events that run.
+  void stop();
 
  private:
   tl::expected<const Target*, Refusal> find(const std::string& function_name,

@@ -171,6 +171,18 @@ tl::expected<std::unique_ptr<Sandbox>, SandboxError> launch_here(const LaunchReq
 
 }  // namespace
 
+ProcessLimits inherited_limits() {
+  const auto soft = [](__rlimit_resource resource) -> std::uint64_t {
+    rlimit limit{};
+    ::getrlimit(resource, &limit);
+    return limit.rlim_cur;
+  };
+  return {.open_files = soft(RLIMIT_NOFILE),
+          .core_bytes = soft(RLIMIT_CORE),
+          .locked_memory_bytes = soft(RLIMIT_MEMLOCK),
+          .stack_bytes = soft(RLIMIT_STACK)};
+}
+
 LinuxLauncher::LinuxLauncher() : thread_([this] { serve(); }) {}
 
 LinuxLauncher::~LinuxLauncher() {

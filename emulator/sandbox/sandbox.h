@@ -29,6 +29,9 @@ struct ProcessLimits {
   std::uint64_t stack_bytes = 8'388'608;  // hard limit: unlimited
 };
 
+// The limits that Hearth itself was started with.
+ProcessLimits inherited_limits();
+
 struct LaunchRequest {
   Program program;
   ProcessLimits limits;

@@ -1,0 +1,113 @@
+#include "emulator/app/deployment.h"
+
+#include <spdlog/spdlog.h>
+
+#include <utility>
+
+#include "emulator/runtimes/launch_command.h"
+#include "emulator/runtimes/runtime_client_cache.h"
+
+namespace emulator::app {
+namespace {
+
+// Core files up to the size recorded on the service; see docs/fidelity.md.
+constexpr std::uint64_t kCoreBytes = 10'737'418'240;
+
+AppError from(const functions::CodePackageError& error) {
+  const bool host = error.kind == functions::CodePackageError::Kind::host;
+  return {host ? kHostCannot : kWrongUsage, error.message};
+}
+
+AppError from(const runtimes::RuntimeError& error) {
+  using Kind = runtimes::RuntimeError::Kind;
+  const bool usage = error.kind == Kind::unknown_runtime || error.kind == Kind::invalid_function;
+  return {usage ? kWrongUsage : kHostCannot, error.message};
+}
+
+std::string inherited_or(const DeploymentWorld& world,
+                         const std::string& name,
+                         const std::string& otherwise) {
+  if (world.credentials == Credentials::placeholder) return otherwise;
+  const auto found = world.inherited.find(name);
+  return found == world.inherited.end() ? otherwise : found->second;
+}
+
+environment::VariableSources variable_sources(const functions::FunctionConfiguration& configuration,
+                                              const functions::CodePackage& package,
+                                              const runtimes::LaunchCommand& launch,
+                                              const DeploymentWorld& world) {
+  environment::VariableSources sources;
+  sources.function_name = configuration.name;
+  sources.handler = configuration.handler;
+  sources.region = world.region;
+  sources.memory_size_mb = configuration.memory.mebibytes;
+  if (!package.task.empty()) sources.task_root = package.task;
+  if (!package.layers.empty()) sources.layers_root = package.layers;
+  // Credentials that no service accepts: a function reaches nothing that it was not given.
+  sources.access_key_id = inherited_or(world, "AWS_ACCESS_KEY_ID", "hearth");
+  sources.secret_access_key = inherited_or(world, "AWS_SECRET_ACCESS_KEY", "hearth");
+  sources.session_token = inherited_or(world, "AWS_SESSION_TOKEN", "hearth");
+  // Interpreters of the host are found through the user's own PATH and folders, not Lambda's.
+  sources.runtime = launch.environment;
+  if (const auto endpoint = world.inherited.find("AWS_ENDPOINT_URL");
+      endpoint != world.inherited.end()) {
+    sources.runtime.emplace("AWS_ENDPOINT_URL", endpoint->second);
+  }
+  if (!world.lambda_endpoint.empty()) {
+    sources.runtime.emplace("AWS_ENDPOINT_URL_LAMBDA", world.lambda_endpoint);
+  }
+  sources.customer = configuration.variables;
+  for (const auto& [key, _] : launch.environment) sources.customer.erase(key);
+  return sources;
+}
+
+}  // namespace
+
+tl::expected<Deployed, AppError> deploy(const functions::FunctionConfiguration& configuration,
+                                        const DeploymentWorld& world) {
+  if (const auto valid = functions::validate(configuration); !valid) {
+    return tl::unexpected(AppError{kWrongUsage, valid.error().message});
+  }
+  auto package = functions::open_code_package(configuration, world.temporary_parent);
+  if (!package) return tl::unexpected(from(package.error()));
+  const runtimes::RuntimeClientCache cache(world.runtime_cache);
+  const auto launch = runtimes::launch_command(
+      configuration,
+      {.task_root = package->task,
+       .layers_root = package->layers,
+       .seen_task_root = package->task,
+       .seen_layers_root = package->layers},
+      cache,
+      [&world](const runtimes::Runtime& runtime) {
+        return runtimes::find_interpreter(runtime, world.places);
+      });
+  if (!launch) return tl::unexpected(from(launch.error()));
+
+  auto spec = std::make_shared<environment::EnvironmentSpec>();
+  spec->function_name = configuration.name;
+  spec->memory_size_mb = configuration.memory.mebibytes;
+  spec->timeout = configuration.timeout;
+  spec->argv = launch->argv;
+  spec->working_folder = launch->working_folder;
+  spec->limits.core_bytes = kCoreBytes;
+  spec->variables = environment::function_variables(
+      variable_sources(configuration, *package, *launch, world));
+
+  return Deployed{
+      .spec = std::move(spec), .package = std::move(*package), .remark = launch->remark};
+}
+
+tl::expected<std::vector<Deployed>, AppError> deploy_all(
+    const std::vector<functions::FunctionConfiguration>& configurations,
+    const DeploymentWorld& world) {
+  std::vector<Deployed> deployed;
+  for (const auto& configuration : configurations) {
+    auto one = deploy(configuration, world);
+    if (!one) return tl::unexpected(one.error());
+    if (one->remark) spdlog::warn("{}: {}", configuration.name, *one->remark);
+    deployed.push_back(std::move(*one));
+  }
+  return deployed;
+}
+
+}  // namespace emulator::app

@@ -1,0 +1,50 @@
+// From a function's configuration to what an environment is made of: its code unpacked, its runtime
+// found, its variables complete.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <tl/expected.hpp>
+
+#include "emulator/app/app_error.h"
+#include "emulator/environment/environment_spec.h"
+#include "emulator/functions/code_package.h"
+#include "emulator/functions/function.h"
+#include "emulator/runtimes/interpreter.h"
+
+namespace emulator::app {
+
+// Which credentials a function is given: none that work, or those in Hearth's own environment.
+enum class Credentials { placeholder, inherited };
+
+struct DeploymentWorld {
+  std::filesystem::path temporary_parent;
+  std::filesystem::path runtime_cache;
+  runtimes::InterpreterPlaces places;
+  std::string region{functions::kDefaultRegion};
+  std::map<std::string, std::string> inherited;  // Hearth's own variables
+  Credentials credentials = Credentials::placeholder;
+  // Where the functions' SDKs find the Lambda API; empty while nothing serves it.
+  std::string lambda_endpoint;
+};
+
+struct Deployed {
+  std::shared_ptr<const environment::EnvironmentSpec> spec;
+  functions::CodePackage package;     // owns what was unpacked
+  std::optional<std::string> remark;  // to be told once
+};
+
+tl::expected<Deployed, AppError> deploy(const functions::FunctionConfiguration& configuration,
+                                        const DeploymentWorld& world);
+
+// All of them, or the first failure. Remarks go to Hearth's own log.
+tl::expected<std::vector<Deployed>, AppError> deploy_all(
+    const std::vector<functions::FunctionConfiguration>& configurations,
+    const DeploymentWorld& world);
+
+}  // namespace emulator::app

@@ -1,0 +1,71 @@
+#include "emulator/app/emulator.h"
+
+#include <spdlog/spdlog.h>
+
+#include <unistd.h>
+
+#include <cerrno>
+#include <utility>
+
+#include "emulator/app/identifiers.h"
+
+namespace emulator::app {
+namespace {
+
+std::map<std::string, invoke::Target> targets_of(const std::vector<Deployed>& functions,
+                                                 const EmulatorOptions& options) {
+  std::map<std::string, invoke::Target> targets;
+  for (const auto& function : functions) {
+    const auto& name = function.spec->function_name;
+    targets[name] = {function.spec, functions::function_arn(options.region, options.account, name)};
+  }
+  return targets;
+}
+
+}  // namespace
+
+Emulator::Emulator(const EmulatorOptions& options, std::vector<Deployed> functions)
+    : options_(options),
+      functions_(std::move(functions)),
+      history_(options.profile),
+      timers_(clock_, time::TimerDrive::own_thread),
+      world_{.clock = clock_,
+             .timers = timers_,
+             .launcher = launcher_,
+             .pump = pump_,
+             .log = [this](std::string_view lines) { write_log(lines); },
+             .new_log_stream_id = [] { return new_hex(32); },
+             .reported =
+                 [this](const environment::InvocationReport& report) { history_.add(report); },
+             .advise = [](std::string_view hint) { spdlog::warn("{}", hint); }} {
+  pool_ = std::make_unique<environment::Pool>(options.limits, world_, [] { return new_hex(16); });
+  std::function<std::string()> trace_id;
+  if (options.profile == environment::Profile::aws) {
+    trace_id = [this] { return new_trace_id(clock_); };
+  }
+  invoker_ =
+      std::make_unique<invoke::Invoker>(*pool_, targets_of(functions_, options), std::move(trace_id));
+}
+
+Emulator::~Emulator() { stop(); }
+
+void Emulator::stop() {
+  if (const auto left = invoker_->close(); left > 0) {
+    spdlog::warn("{} accepted events were not run; they are lost with this process", left);
+  }
+  pool_->stop();
+  invoker_->stop();
+}
+
+void Emulator::write_log(std::string_view lines) {
+  const std::lock_guard lock(log_mutex_);
+  while (!lines.empty()) {
+    const auto written = ::write(options_.log_descriptor, lines.data(), lines.size());
+    if (written < 0 && errno == EINTR) continue;
+    // Nobody reads any more: a function goes on without its log, as it would on AWS.
+    if (written <= 0) return;
+    lines.remove_prefix(static_cast<std::size_t>(written));
+  }
+}
+
+}  // namespace emulator::app

@@ -1,0 +1,64 @@
+// Builds every part of the machine, joins them, and stops them in order.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "emulator/app/deployment.h"
+#include "emulator/environment/environment.h"
+#include "emulator/environment/output_pump.h"
+#include "emulator/environment/pool.h"
+#include "emulator/invoke/invoker.h"
+#include "emulator/report/history.h"
+#include "emulator/sandbox/linux_sandbox.h"
+#include "emulator/time/clock.h"
+#include "emulator/time/timer_queue.h"
+
+namespace emulator::app {
+
+struct EmulatorOptions {
+  environment::PoolLimits limits;
+  environment::Profile profile = environment::Profile::aws;
+  std::string region{functions::kDefaultRegion};
+  std::string account{functions::kDefaultAccount};
+  int log_descriptor = 2;  // where the functions' lines and the platform's go
+};
+
+// Any thread, but for construction and destruction.
+class Emulator {
+ public:
+  Emulator(const EmulatorOptions& options, std::vector<Deployed> functions);
+  Emulator(const Emulator&) = delete;
+  Emulator& operator=(const Emulator&) = delete;
+  ~Emulator();
+
+  invoke::Invoker& invoker() { return *invoker_; }
+  environment::Pool& pool() { return *pool_; }
+  const report::History& history() const { return history_; }
+  const time::Clock& clock() const { return clock_; }
+
+  // Ends what runs and leaves no process. May be called again.
+  void stop();
+
+ private:
+  void write_log(std::string_view lines);
+
+  const EmulatorOptions options_;
+  const std::vector<Deployed> functions_;
+  time::SystemClock clock_;
+  report::History history_;
+  std::mutex log_mutex_;  // one writer at a time, so that lines stay whole
+  sandbox::LinuxLauncher launcher_;
+  environment::OutputPump pump_;
+  time::TimerQueue timers_;
+  environment::World world_;
+  std::unique_ptr<environment::Pool> pool_;
+  std::unique_ptr<invoke::Invoker> invoker_;
+};
+
+}  // namespace emulator::app

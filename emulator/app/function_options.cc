@@ -1,0 +1,283 @@
+#include "emulator/app/function_options.h"
+
+#include <CLI/CLI.hpp>
+
+#include <unistd.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <utility>
+
+#include "emulator/runtimes/runtime_client_cache.h"
+#include "emulator/template/sam_template.h"
+
+namespace emulator::app {
+namespace {
+
+namespace fs = std::filesystem;
+
+tl::unexpected<AppError> usage(std::string message) {
+  return tl::unexpected(AppError{kWrongUsage, std::move(message)});
+}
+
+std::string variable_or(const char* name, const char* otherwise) {
+  const char* value = ::secure_getenv(name);
+  return value == nullptr || *value == '\0' ? otherwise : value;
+}
+
+using Pairs = std::map<std::string, std::string>;
+
+tl::expected<void, AppError> add_pair(const std::string& text, const char* flag, Pairs& pairs) {
+  const auto equals = text.find('=');
+  if (equals == std::string::npos || equals == 0) {
+    return usage(std::string(flag) + " takes KEY=VALUE, not '" + text + "'");
+  }
+  pairs[text.substr(0, equals)] = text.substr(equals + 1);
+  return {};
+}
+
+tl::expected<Pairs, AppError> pairs_of(const std::vector<std::string>& texts, const char* flag) {
+  Pairs pairs;
+  for (const auto& text : texts) {
+    if (auto added = add_pair(text, flag, pairs); !added) return tl::unexpected(added.error());
+  }
+  return pairs;
+}
+
+// KEY=VALUE lines; blank ones and those that begin with # say nothing.
+tl::expected<Pairs, AppError> pairs_in(const std::string& path) {
+  std::ifstream file(path);
+  if (!file) return usage("cannot read the variables file " + path + "; check --env-file");
+  Pairs pairs;
+  std::string line;
+  for (int number = 1; std::getline(file, line); ++number) {
+    if (!line.empty() && line.back() == '\r') line.pop_back();
+    if (line.empty() || line.front() == '#') continue;
+    if (auto added = add_pair(line, "a line of --env-file", pairs); !added) {
+      return usage(path + ":" + std::to_string(number) + ": " + added.error().message);
+    }
+  }
+  return pairs;
+}
+
+std::string find_template() {
+  for (const auto* name : {"template.yaml", "template.yml", "template.json"}) {
+    if (fs::is_regular_file(name)) return name;
+  }
+  return {};
+}
+
+bool described_by_flags(const FunctionOptions& options) {
+  return !options.code.empty() || !options.command.empty();
+}
+
+std::string name_from_folder(const std::string& code) {
+  std::error_code ignored;
+  auto path = fs::weakly_canonical(code, ignored);
+  auto name = path.extension() == ".zip" ? path.stem().string() : path.filename().string();
+  for (auto& c : name) {
+    if (std::isalnum(static_cast<unsigned char>(c)) == 0 && c != '-' && c != '_') c = '-';
+  }
+  name.resize(std::min(name.size(), functions::kMaxFunctionNameLength));
+  return name.empty() ? "function" : name;
+}
+
+// The flags that were given win over what a template says.
+tl::expected<void, AppError> apply_flags(const FunctionOptions& options,
+                                         functions::FunctionConfiguration& function) {
+  if (options.runtime) function.runtime = *options.runtime;
+  if (options.handler) function.handler = *options.handler;
+  if (options.memory_mb) function.memory = {*options.memory_mb};
+  if (options.timeout_seconds) function.timeout = std::chrono::seconds{*options.timeout_seconds};
+  if (options.ephemeral_storage_mb) function.ephemeral_storage = {*options.ephemeral_storage_mb};
+  if (options.tracing == "Active") function.tracing = functions::Tracing::active;
+  if (options.tracing == "PassThrough") function.tracing = functions::Tracing::pass_through;
+  for (const auto& layer : options.layers) function.layers.emplace_back(fs::absolute(layer));
+  if (!options.variables_file.empty()) {
+    auto pairs = pairs_in(options.variables_file);
+    if (!pairs) return tl::unexpected(pairs.error());
+    for (auto& [key, value] : *pairs) function.variables[key] = value;
+  }
+  auto pairs = pairs_of(options.variables, "--env");
+  if (!pairs) return tl::unexpected(pairs.error());
+  for (auto& [key, value] : *pairs) function.variables[key] = value;
+  return {};
+}
+
+tl::expected<DescribedFunctions, AppError> from_flags(const FunctionOptions& options,
+                                                      const std::vector<std::string>& names) {
+  functions::FunctionConfiguration function;
+  function.name = options.name ? *options.name : !names.empty() ? names.front() : "";
+  if (function.name.empty()) {
+    function.name =
+        name_from_folder(options.code.empty() ? options.command.front() : options.code);
+  }
+  if (!options.code.empty()) function.code = fs::absolute(options.code);
+  function.command = options.command;
+  if (auto applied = apply_flags(options, function); !applied) {
+    return tl::unexpected(applied.error());
+  }
+  DescribedFunctions described;
+  described.functions.push_back(std::move(function));
+  return described;
+}
+
+tl::expected<void, AppError> add_declared(const templates::FunctionDeclaration& declared,
+                                          const FunctionOptions& options,
+                                          const fs::path& temporary_parent,
+                                          DescribedFunctions& described) {
+  auto function = declared.configuration;
+  if (declared.inline_code) {
+    auto folder = functions::write_code_files(
+        {{declared.inline_code->file_name, declared.inline_code->text}}, temporary_parent);
+    if (!folder) return tl::unexpected(AppError{kHostCannot, folder.error().message});
+    function.code = (*folder)->path();
+    described.inline_code.push_back(std::move(*folder));
+  }
+  if (auto applied = apply_flags(options, function); !applied) {
+    return tl::unexpected(applied.error());
+  }
+  described.functions.push_back(std::move(function));
+  return {};
+}
+
+tl::expected<DescribedFunctions, AppError> from_template(const FunctionOptions& options,
+                                                         const std::string& file,
+                                                         const std::vector<std::string>& names,
+                                                         const fs::path& temporary_parent) {
+  auto parameters = pairs_of(options.parameters, "--parameter");
+  if (!parameters) return tl::unexpected(parameters.error());
+  templates::Deployment deployment;
+  deployment.region = options.region;
+  auto project = templates::read_project(file, *parameters, deployment);
+  if (!project) return usage(project.error().sentence());
+
+  DescribedFunctions described;
+  described.warnings = std::move(project->warnings);
+  if (names.empty()) {
+    for (const auto& declared : project->functions) {
+      auto added = add_declared(declared, options, temporary_parent, described);
+      if (!added) return tl::unexpected(added.error());
+    }
+  }
+  for (const auto& name : names) {
+    const auto found = templates::find_function(*project, name);
+    if (!found) return usage(found.error().sentence());
+    auto added = add_declared(**found, options, temporary_parent, described);
+    if (!added) return tl::unexpected(added.error());
+  }
+  return described;
+}
+
+}  // namespace
+
+void add_function_flags(CLI::App& command, FunctionOptions& o) {
+  const auto* what = "Function";
+  command.add_option("--template", o.template_file, "SAM or CloudFormation template (default: "
+                     "template.yaml, template.yml or template.json here)")
+      ->type_name("FILE")->group(what);
+  command.add_option("--parameter", o.parameters, "value of a template parameter, repeatable")
+      ->type_name("KEY=VALUE")->allow_extra_args(false)->group(what);
+  command.add_option("--code", o.code, "folder or zip with the function's code")
+      ->type_name("DIR|ZIP")->group(what);
+  command.add_option("--runtime", o.runtime, "provided.al2023, python3.12, nodejs20.x …")
+      ->type_name("ID")->group(what);
+  command.add_option("--handler", o.handler, "the handler's name")->type_name("NAME")->group(what);
+  command.add_option("--name", o.name, "the function's name")->type_name("NAME")->group(what);
+  command.add_option("--memory", o.memory_mb, "memory size in MB (default 128)")
+      ->type_name("MB")->group(what);
+  command.add_option("--timeout", o.timeout_seconds, "function timeout (default 3)")
+      ->type_name("SECONDS")->group(what);
+  command.add_option("--env", o.variables, "environment variable, repeatable")
+      ->type_name("KEY=VALUE")->allow_extra_args(false)->group(what);
+  command.add_option("--env-file", o.variables_file, "file of KEY=VALUE lines")
+      ->type_name("FILE")->group(what);
+  command.add_option("--layer", o.layers, "layer, in merge order, repeatable")
+      ->type_name("DIR|ZIP")->allow_extra_args(false)->group(what);
+  command.add_option("--ephemeral-storage", o.ephemeral_storage_mb, "size of /tmp (default 512)")
+      ->type_name("MB")->group(what);
+  command.add_option("--tracing", o.tracing, "Active or PassThrough")
+      ->check(CLI::IsMember({"Active", "PassThrough"}))->group(what);
+  command.add_option("--region", o.region, "region in ARNs and variables")->group(what)
+      ->capture_default_str();
+  command.add_option("--credentials", o.credentials, "placeholder: none that work; inherited: "
+                     "Hearth's own AWS_ACCESS_KEY_ID and company")
+      ->check(CLI::IsMember({"placeholder", "inherited"}))->group(what)->capture_default_str();
+
+  const auto* where = "Execution environments";
+  command.add_option("--max-concurrency", o.max_concurrency, "invocations at the same time")
+      ->check(CLI::Range(1, 100'000))->group(where)->capture_default_str();
+  command.add_option("--idle-timeout", o.idle_timeout_seconds, "an idle environment is retired "
+                     "after this many seconds")
+      ->check(CLI::Range(0, 86'400))->group(where)->capture_default_str();
+  command.add_option("--sandbox", o.sandbox, "full refuses to start when something cannot be "
+                     "enforced")
+      ->check(CLI::IsMember({"full", "degraded", "none"}))->group(where)->capture_default_str();
+  command.add_option("--network", o.network, "network of the functions")
+      ->check(CLI::IsMember({"host", "none", "private"}))->group(where)->capture_default_str();
+  command.add_option("--rootfs", o.rootfs, "unpacked image as the functions' root")
+      ->type_name("DIR")->group(where);
+}
+
+tl::expected<DescribedFunctions, AppError> describe_functions(
+    const FunctionOptions& options,
+    const std::vector<std::string>& names,
+    const fs::path& temporary_parent) {
+  if (described_by_flags(options) && options.template_file.empty()) {
+    return from_flags(options, names);
+  }
+  if (described_by_flags(options)) {
+    return usage("--template already says what the code is; leave --code and the command away");
+  }
+  const auto file = options.template_file.empty() ? find_template() : options.template_file;
+  if (file.empty()) {
+    return usage(
+        "there is no function: no template.yaml, template.yml or template.json in this folder; "
+        "name one with --template FILE, code with --code DIR, or a command after --");
+  }
+  return from_template(options, file, names, temporary_parent);
+}
+
+tl::expected<void, AppError> check_isolation(const FunctionOptions& options) {
+  const auto cannot = [](const std::string& what) {
+    return tl::unexpected(AppError{kHostCannot, what});
+  };
+  if (options.sandbox == "full") {
+    return cannot("--sandbox full cannot be kept: this version starts functions with resource "
+                  "limits in a process group of their own, without namespaces, memory limit and "
+                  "CPU share; use --sandbox degraded");
+  }
+  if (options.network != "host") {
+    return cannot("--network " + options.network +
+                  " cannot be kept: this version has no network namespaces; use --network host");
+  }
+  if (!options.rootfs.empty()) {
+    return cannot("--rootfs cannot be kept: this version has no mount namespaces; leave it away");
+  }
+  return {};
+}
+
+environment::PoolLimits pool_limits(const FunctionOptions& options) {
+  return {.max_concurrency = options.max_concurrency,
+          .idle_timeout = std::chrono::seconds{options.idle_timeout_seconds}};
+}
+
+DeploymentWorld deployment_world(const FunctionOptions& options) {
+  DeploymentWorld world;
+  world.temporary_parent = variable_or("TMPDIR", "/tmp");
+  world.runtime_cache = runtimes::default_cache_root(variable_or("XDG_CACHE_HOME", ""),
+                                                     variable_or("HOME", ""));
+  world.places = {.path = variable_or("PATH", "/usr/local/bin:/usr/bin:/bin"),
+                  .home = variable_or("HOME", "")};
+  world.region = options.region;
+  world.credentials = options.credentials == "inherited" ? Credentials::inherited
+                                                         : Credentials::placeholder;
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    const std::string text = *entry;
+    const auto equals = text.find('=');
+    if (equals != std::string::npos) world.inherited[text.substr(0, equals)] = text.substr(equals + 1);
+  }
+  return world;
+}
+
+}  // namespace emulator::app

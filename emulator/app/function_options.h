@@ -1,0 +1,73 @@
+// How the command line describes functions: a template, or flags, or a command after "--".
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <tl/expected.hpp>
+
+#include "emulator/app/app_error.h"
+#include "emulator/app/deployment.h"
+#include "emulator/environment/pool.h"
+
+namespace CLI {
+class App;
+}
+
+namespace emulator::app {
+
+enum class SandboxWish { full, degraded, none };
+
+struct FunctionOptions {
+  std::string template_file;
+  std::vector<std::string> parameters;  // KEY=VALUE
+  std::string code;
+  std::optional<std::string> runtime;
+  std::optional<std::string> handler;
+  std::optional<std::string> name;
+  std::optional<int> memory_mb;
+  std::optional<int> timeout_seconds;
+  std::vector<std::string> variables;  // KEY=VALUE
+  std::string variables_file;
+  std::vector<std::string> layers;
+  std::optional<int> ephemeral_storage_mb;
+  std::string tracing;
+  std::vector<std::string> command;  // what followed "--"
+
+  std::string sandbox = "degraded";
+  std::string network = "host";
+  std::string rootfs;
+  std::string credentials = "placeholder";
+  std::string region{functions::kDefaultRegion};
+  std::size_t max_concurrency = 1000;
+  int idle_timeout_seconds = 600;
+};
+
+// Adds the flags to a command; `options` must outlive the parsing.
+void add_function_flags(CLI::App& command, FunctionOptions& options);
+
+// The functions that the options describe, those of a template by name; all of them when `names` is
+// empty. Inline code of a template is written into `temporary_parent`; the folders live as long as
+// the result.
+struct DescribedFunctions {
+  std::vector<functions::FunctionConfiguration> functions;
+  std::vector<std::string> warnings;
+  std::vector<std::unique_ptr<functions::TemporaryFolder>> inline_code;
+};
+tl::expected<DescribedFunctions, AppError> describe_functions(
+    const FunctionOptions& options,
+    const std::vector<std::string>& names,
+    const std::filesystem::path& temporary_parent);
+
+// Refuses isolation that this host or this version cannot enforce but was told to.
+tl::expected<void, AppError> check_isolation(const FunctionOptions& options);
+
+environment::PoolLimits pool_limits(const FunctionOptions& options);
+
+// From Hearth's own surroundings.
+DeploymentWorld deployment_world(const FunctionOptions& options);
+
+}  // namespace emulator::app

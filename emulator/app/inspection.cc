@@ -1,0 +1,201 @@
+#include "emulator/app/inspection.h"
+
+#include <nlohmann/json.hpp>
+
+#include <charconv>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "emulator/app/version.h"
+
+namespace emulator::app {
+namespace {
+
+using front_doors::Reply;
+using front_doors::Request;
+using Json = nlohmann::ordered_json;
+
+constexpr std::string_view kEnvironments = "/_hearth/environments";
+
+Reply json_reply(int status, const Json& body) {
+  Reply reply;
+  reply.status = status;
+  reply.content_type = "application/json";
+  reply.body = body.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+  return reply;
+}
+
+Reply not_found(std::string_view what) {
+  return json_reply(404, {{"message", "there is nothing at " + std::string(what)}});
+}
+
+std::string_view path_of(const Request& request) {
+  return request.target.substr(0, request.target.find('?'));
+}
+
+std::optional<std::string> query_value(const Request& request, std::string_view name) {
+  const auto mark = request.target.find('?');
+  auto rest = mark == std::string_view::npos ? std::string_view{} : request.target.substr(mark + 1);
+  while (!rest.empty()) {
+    const auto end = rest.find('&');
+    const auto pair = rest.substr(0, end);
+    if (pair.substr(0, pair.find('=')) == name && pair.size() > name.size()) {
+      return std::string(pair.substr(name.size() + 1));
+    }
+    if (end == std::string_view::npos) break;
+    rest.remove_prefix(end + 1);
+  }
+  return std::nullopt;
+}
+
+double milliseconds(environment::Nanoseconds value) {
+  return std::chrono::duration<double, std::milli>(value).count();
+}
+
+Json as_json(const environment::Snapshot& snapshot) {
+  return {{"id", snapshot.id},
+          {"function", snapshot.function_name},
+          {"version", snapshot.version},
+          {"phase", environment::name_of(snapshot.phase)},
+          {"pid", snapshot.pid ? Json(*snapshot.pid) : Json(nullptr)},
+          {"invocations", snapshot.invocations},
+          {"age_ms", snapshot.age.count()},
+          {"since_last_use_ms", snapshot.since_last_use.count()},
+          {"memory_bytes", snapshot.memory_bytes}};
+}
+
+Json as_json(const environment::InvocationReport& report) {
+  using environment::InvocationKind;
+  const auto started = std::chrono::duration_cast<std::chrono::milliseconds>(
+      report.started.time_since_epoch());
+  return {{"request_id", report.request_id},
+          {"function", report.function_name},
+          {"version", report.version},
+          {"kind", report.kind == InvocationKind::event ? "Event" : "RequestResponse"},
+          {"attempt", report.attempt},
+          {"started_ms", started.count()},
+          {"cold", report.init_duration.has_value()},
+          {"init_ms", report.init_duration ? Json(milliseconds(*report.init_duration)) : Json()},
+          {"duration_ms", milliseconds(report.duration)},
+          {"billed_ms", environment::billed_duration_ms(report, environment::Profile::aws)},
+          {"memory_size_mb", report.memory_size_mb},
+          {"peak_memory_mb", report.max_memory_used_mb},
+          {"throttled_cpu_ms", nullptr},
+          {"outcome", report.error_type.empty() ? "success" : report.error_type}};
+}
+
+Reply environments(Emulator& emulator, const Request& request) {
+  if (path_of(request) != kEnvironments) return not_found(path_of(request));
+  Json list = Json::array();
+  for (const auto& snapshot : emulator.pool().snapshots()) {
+    list.push_back(as_json(snapshot));
+  }
+  return json_reply(200, {{"environments", list}});
+}
+
+Reply retire(Emulator& emulator, const Request& request) {
+  const auto path = path_of(request);
+  if (path == kEnvironments) {
+    emulator.pool().retire_all();
+    return json_reply(200, {{"retired", "all"}});
+  }
+  const auto id = path.substr(kEnvironments.size() + 1);
+  if (!emulator.pool().retire(id)) return not_found(path);
+  return json_reply(200, {{"retired", id}});
+}
+
+Reply invocations(Emulator& emulator, const Request& request) {
+  std::size_t limit = kListedInvocations;
+  if (const auto text = query_value(request, "limit")) {
+    const auto* end = text->data() + text->size();
+    const auto [at, error] = std::from_chars(text->data(), end, limit);
+    if (error != std::errc{} || at != end) {
+      return json_reply(400, {{"message", "limit must be a number, not '" + *text + "'"}});
+    }
+  }
+  Json list = Json::array();
+  for (const auto& report :
+       emulator.history().newest(query_value(request, "function").value_or(""), limit)) {
+    list.push_back(as_json(report));
+  }
+  return json_reply(200, {{"invocations", list}});
+}
+
+void add_metric(std::string& text,
+                std::string_view name,
+                std::string_view type,
+                std::string_view help) {
+  text.append("# HELP ").append(name).append(" ").append(help).append("\n# TYPE ");
+  text.append(name).append(" ").append(type).append("\n");
+}
+
+std::string label(std::string_view name, std::string_view value) {
+  return std::string(name) + "=\"" + std::string(value) + "\"";
+}
+
+Reply metrics(Emulator& emulator, const Request&) {
+  const auto totals = emulator.history().totals();
+  std::string text;
+  const auto each = [&](std::string_view name,
+                        std::string_view type,
+                        std::string_view help,
+                        const auto& value) {
+    add_metric(text, name, type, help);
+    for (const auto& [function, total] : totals) {
+      text.append(name).append("{").append(label("function", function)).append("} ");
+      text.append(value(total)).append("\n");
+    }
+  };
+  const auto seconds = [](environment::Nanoseconds value) {
+    return std::to_string(std::chrono::duration<double>(value).count());
+  };
+  using Totals = report::FunctionTotals;
+  each("hearth_invocations_total", "counter", "Invocations that ended.",
+       [](const Totals& t) { return std::to_string(t.invocations); });
+  each("hearth_cold_starts_total", "counter", "Invocations that began with an init.",
+       [](const Totals& t) { return std::to_string(t.cold_starts); });
+  each("hearth_duration_seconds_total", "counter", "Time from START to REPORT.",
+       [&](const Totals& t) { return seconds(t.duration); });
+  each("hearth_init_duration_seconds_total", "counter", "Time of inits.",
+       [&](const Totals& t) { return seconds(t.init_duration); });
+  each("hearth_billed_milliseconds_total", "counter", "Billed duration.",
+       [](const Totals& t) { return std::to_string(t.billed_ms); });
+  add_metric(text, "hearth_errors_total", "counter", "Invocations that failed, by error type.");
+  for (const auto& [function, total] : totals) {
+    for (const auto& [type, count] : total.errors) {
+      text.append("hearth_errors_total{").append(label("function", function)).append(",");
+      text.append(label("type", type)).append("} ").append(std::to_string(count)).append("\n");
+    }
+  }
+  add_metric(text, "hearth_environments", "gauge", "Execution environments.");
+  text.append("hearth_environments ").append(std::to_string(emulator.pool().snapshots().size()));
+  Reply reply;
+  reply.content_type = "text/plain; version=0.0.4; charset=utf-8";
+  reply.body = text + "\n";
+  return reply;
+}
+
+Reply health(Emulator&, const Request&) {
+  return json_reply(200, {{"status", "ok"}, {"version", kVersion}});
+}
+
+}  // namespace
+
+std::vector<control_plane::ExtraRoute> inspection_routes(const FindEmulator& find) {
+  const auto route = [&find](std::string method, std::string_view path, auto answer) {
+    return control_plane::ExtraRoute{
+        std::move(method), std::string(path), [find, answer](const Request& request) {
+          auto* emulator = find();
+          if (emulator != nullptr) return answer(*emulator, request);
+          return json_reply(503, {{"message", "Hearth is starting"}});
+        }};
+  };
+  return {route("GET", "/_hearth/health", health),
+          route("GET", kEnvironments, environments),
+          route("DELETE", kEnvironments, retire),
+          route("GET", "/_hearth/invocations", invocations),
+          route("GET", "/metrics", metrics)};
+}
+
+}  // namespace emulator::app

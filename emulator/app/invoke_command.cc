@@ -1,0 +1,231 @@
+#include "emulator/app/invoke_command.h"
+
+#include <CLI/CLI.hpp>
+#include <spdlog/spdlog.h>
+
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdio>
+#include <fstream>
+#include <iostream>
+#include <iterator>
+#include <mutex>
+#include <thread>
+
+#include "emulator/app/emulator.h"
+#include "emulator/app/generate_event_command.h"
+#include "emulator/app/identifiers.h"
+#include "emulator/app/latency_table.h"
+#include "emulator/app/stop_signals.h"
+#include "emulator/control_plane/invoke_api.h"
+#include "emulator/invoke/error_body.h"
+#include "fixtures/identifiers.h"
+
+namespace emulator::app {
+namespace {
+
+int fail(const AppError& error) {
+  std::cerr << "hearth: " << error.message << "\n";
+  return error.exit_status;
+}
+
+tl::expected<std::string, AppError> read_event(const std::string& path) {
+  const auto too_large = [&] {
+    return tl::unexpected(AppError{
+        kWrongUsage,
+        "the event in " + path + " is larger than 6291456 bytes, which is Lambda's limit; make it "
+        "smaller, or put the data where the event only names it"});
+  };
+  std::string bytes;
+  const auto read_all = [&](std::istream& in) {
+    std::array<char, 65536> buffer{};
+    while (in && bytes.size() <= control_plane::kMaxSyncRequestBytes) {
+      in.read(buffer.data(), buffer.size());
+      bytes.append(buffer.data(), static_cast<std::size_t>(in.gcount()));
+    }
+  };
+  if (path == "-") {
+    read_all(std::cin);
+  } else {
+    std::ifstream file(path, std::ios::binary);
+    if (!file || std::filesystem::is_directory(path)) {
+      return tl::unexpected(
+          AppError{kWrongUsage, "cannot read the event file " + path + "; check --event"});
+    }
+    read_all(file);
+  }
+  if (bytes.size() > control_plane::kMaxSyncRequestBytes) return too_large();
+  return bytes;
+}
+
+tl::expected<std::string, AppError> event_of(const InvokeOptions& options, const time::Clock& clock) {
+  if (!options.event_file.empty()) return read_event(options.event_file);
+  if (options.payload) return *options.payload;
+  if (options.fixture.empty()) return std::string("{}");
+  const auto now = std::chrono::floor<std::chrono::milliseconds>(clock.wall_now());
+  auto event = fixture_event(options.fixture,
+                             options.settings,
+                             {.now = now, .random = fixtures::seeded_random(new_seed())});
+  if (!event) return tl::unexpected(AppError{kWrongUsage, event.error().message});
+  return *event;
+}
+
+invoke::InvocationRequest request_for(const InvokeOptions& options,
+                                      const std::string& function_name,
+                                      std::string payload) {
+  invoke::InvocationRequest request;
+  request.function_name = function_name;
+  request.request_id = new_uuid();
+  request.payload = std::move(payload);
+  if (!options.client_context.empty()) request.client_context = options.client_context;
+  request.release_at = invoke::ReleaseAt::report;
+  return request;
+}
+
+std::string body_of(const environment::Outcome& outcome, const std::string& request_id) {
+  if (const auto* responded = std::get_if<environment::Responded>(&outcome)) return responded->body;
+  return invoke::error_body(outcome, request_id, invoke::Profile::aws);
+}
+
+int invoke_once(const InvokeOptions& options,
+                Emulator& emulator,
+                const std::string& function_name,
+                std::string payload) {
+  auto request = request_for(options, function_name, std::move(payload));
+  const auto request_id = request.request_id;
+  const auto result = emulator.invoker().invoke(std::move(request));
+  if (!result) return fail({kHostCannot, result.error().message});
+  const auto body = body_of(result->outcome, request_id);
+  std::fwrite(body.data(), 1, body.size(), stdout);
+  if (::isatty(STDOUT_FILENO) != 0) std::fputc('\n', stdout);
+  std::fflush(stdout);
+  return environment::succeeded(result->outcome) ? kSuccess : kFunctionFailed;
+}
+
+// Tells how far a long repetition is, on a terminal only.
+class Progress {
+ public:
+  explicit Progress(int total) : total_(total), shown_(::isatty(STDERR_FILENO) != 0) {}
+  ~Progress() {
+    if (shown_) std::fputs("\r\033[K", stderr);
+  }
+  Progress(const Progress&) = delete;
+  Progress& operator=(const Progress&) = delete;
+  void show(int done) const {
+    if (shown_ && (done == total_ || done % std::max(1, total_ / 100) == 0)) {
+      std::fprintf(stderr, "\r%d of %d invocations", done, total_);
+    }
+  }
+
+ private:
+  const int total_;
+  const bool shown_;
+};
+
+int invoke_many(const InvokeOptions& options,
+                Emulator& emulator,
+                const std::string& function_name,
+                const std::string& payload,
+                const std::atomic<bool>& stopping) {
+  const auto& clock = emulator.clock();
+  std::mutex mutex;
+  Repetition repetition;
+  std::atomic<int> begun = 0;
+  std::atomic<int> done = 0;
+  const Progress progress(options.count);
+  const auto started = clock.monotonic_now();
+  const auto work = [&] {
+    while (!stopping && begun.fetch_add(1) < options.count) {
+      auto request = request_for(options, function_name, payload);
+      const auto sent = clock.monotonic_now();
+      const auto result = emulator.invoker().invoke(std::move(request));
+      const auto latency = clock.monotonic_now() - sent;
+      const std::lock_guard lock(mutex);
+      repetition.latencies.push_back(latency);
+      if (!result) {
+        ++repetition.errors["throttled"];
+      } else if (!environment::succeeded(result->outcome)) {
+        ++repetition.errors[std::string(environment::error_type(result->outcome))];
+      }
+      progress.show(++done);
+    }
+  };
+  std::vector<std::thread> threads;
+  for (int i = 0; i < std::min(options.concurrency, options.count); ++i) threads.emplace_back(work);
+  for (auto& thread : threads) thread.join();
+  repetition.elapsed = clock.monotonic_now() - started;
+  repetition.cold_starts = emulator.history().totals()[function_name].cold_starts;
+  const bool failed = !repetition.errors.empty();
+  std::cout << (options.output == "json" ? as_json(std::move(repetition))
+                                         : as_table(std::move(repetition)))
+            << std::flush;
+  return failed ? kFunctionFailed : kSuccess;
+}
+
+}  // namespace
+
+void add_invoke_command(CLI::App& program, InvokeOptions& options) {
+  auto* command = program.add_subcommand(
+      "invoke",
+      "Run a function once and print its response; -- COMMAND runs a program as the runtime");
+  command->add_option("FUNCTION", options.name, "logical id or name of a function in the template");
+  command->add_option("--event,-e", options.event_file, "file with the event; - is standard input")
+      ->type_name("FILE");
+  command->add_option("--payload,-p", options.payload, "the event itself")->type_name("JSON");
+  command->add_option("--fixture", options.fixture, "an event that Hearth makes, such as s3/put")
+      ->type_name("SERVICE/EVENT");
+  command->add_option("--set", options.settings, "tag of the fixture, repeatable")
+      ->type_name("TAG=VALUE")->allow_extra_args(false);
+  command->add_option("--client-context", options.client_context, "client context as JSON text")
+      ->type_name("JSON");
+  command->add_option("--count,-n", options.count, "repeat, and print a table of latencies")
+      ->check(CLI::Range(1, 100'000'000));
+  command->add_option("--concurrency,-c", options.concurrency, "callers at the same time")
+      ->check(CLI::Range(1, 10'000));
+  command->add_option("--output", options.output, "how the table is printed")
+      ->check(CLI::IsMember({"text", "json"}));
+  add_function_flags(*command, options.function);
+}
+
+int run_invoke(const InvokeOptions& options) {
+  if (const auto kept = check_isolation(options.function); !kept) return fail(kept.error());
+  const int sources = static_cast<int>(!options.event_file.empty()) +
+                      static_cast<int>(options.payload.has_value()) +
+                      static_cast<int>(!options.fixture.empty());
+  if (sources > 1) {
+    return fail({kWrongUsage, "give one of --event, --payload and --fixture, not several"});
+  }
+  const auto world = deployment_world(options.function);
+  std::vector<std::string> names;
+  if (!options.name.empty()) names.push_back(options.name);
+  auto described = describe_functions(options.function, names, world.temporary_parent);
+  if (!described) return fail(described.error());
+  for (const auto& warning : described->warnings) spdlog::warn("{}", warning);
+  if (described->functions.size() > 1) {
+    std::string known;
+    for (const auto& function : described->functions) known += " " + function.name;
+    return fail({kWrongUsage, "the template has several functions; name one of:" + known});
+  }
+  const auto payload = event_of(options, time::SystemClock());
+  if (!payload) return fail(payload.error());
+  auto deployed = deploy_all(described->functions, world);
+  if (!deployed) return fail(deployed.error());
+
+  EmulatorOptions machine;
+  machine.limits = pool_limits(options.function);
+  machine.region = options.function.region;
+  const auto function_name = described->functions.front().name;
+  Emulator emulator(machine, std::move(*deployed));
+  std::atomic<bool> stopping = false;
+  const StopSignals signals([&](int) {
+    stopping = true;
+    emulator.stop();
+  });
+  if (options.count > 1) {
+    return invoke_many(options, emulator, function_name, *payload, stopping);
+  }
+  return invoke_once(options, emulator, function_name, *payload);
+}
+
+}  // namespace emulator::app

@@ -1,0 +1,128 @@
+#include "emulator/app/rie_command.h"
+
+#include <spdlog/spdlog.h>
+
+#include <unistd.h>
+
+#include <condition_variable>
+#include <filesystem>
+#include <iostream>
+#include <mutex>
+
+#include "emulator/app/emulator.h"
+#include "emulator/app/function_options.h"
+#include "emulator/app/identifiers.h"
+#include "emulator/app/rie_options.h"
+#include "emulator/app/stop_signals.h"
+#include "emulator/front_doors/rie_server.h"
+
+namespace emulator::app {
+namespace {
+
+// Source: the published emulator's shutdown budget.
+constexpr std::chrono::milliseconds kShutdownBudget{2000};
+
+spdlog::level::level_enum level_of(RieLogLevel level) {
+  switch (level) {
+    case RieLogLevel::error:
+      return spdlog::level::err;
+    case RieLogLevel::warning:
+      return spdlog::level::warn;
+    case RieLogLevel::info:
+      return spdlog::level::info;
+    case RieLogLevel::debug:
+      return spdlog::level::debug;
+    case RieLogLevel::trace:
+      return spdlog::level::trace;
+  }
+  return spdlog::level::info;
+}
+
+bool is_file(std::string_view path) {
+  std::error_code ignored;
+  return std::filesystem::is_regular_file(std::filesystem::path(path), ignored);
+}
+
+std::shared_ptr<const environment::EnvironmentSpec> spec_of(const RieOptions& options,
+                                                            const Variables& inherited) {
+  auto spec = std::make_shared<environment::EnvironmentSpec>();
+  spec->profile = environment::Profile::rie;
+  spec->function_name = options.function_name;
+  spec->version = options.function_version;
+  spec->memory_size_mb = options.memory.mebibytes;
+  spec->timeout = options.timeout;
+  // The container around it is the sandbox: limits are the ones found there.
+  spec->limits = sandbox::inherited_limits();
+  spec->api_address = options.runtime_api.host == "localhost" ? "127.0.0.1" : options.runtime_api.host;
+  spec->api_port = static_cast<std::uint16_t>(options.runtime_api.port);
+  const auto address = options.runtime_api.host + ":" + std::to_string(options.runtime_api.port);
+  spec->variables = rie_runtime_environment(options, inherited, address);
+  // Each environment has an address and adds these itself.
+  spec->variables.erase("AWS_LAMBDA_RUNTIME_API");
+  spec->log_stream_name = spec->variables["AWS_LAMBDA_LOG_STREAM_NAME"];
+  spec->variables.erase("AWS_LAMBDA_LOG_STREAM_NAME");
+  if (options.command.empty()) {
+    spec->argv = {find_bootstrap(is_file)};
+    spec->working_folder = std::string(kRieTaskRoot);
+  } else {
+    spec->argv = options.command;
+    std::error_code ignored;
+    spec->working_folder = std::filesystem::current_path(ignored).string();
+  }
+  return spec;
+}
+
+}  // namespace
+
+int run_rie(const std::vector<std::string>& arguments) {
+  const auto inherited = deployment_world({}).inherited;
+  const auto options = parse_rie_options(arguments, inherited);
+  if (!options) {
+    std::cerr << options.error().message << "\n";
+    return options.error().exit_status;
+  }
+  spdlog::set_level(level_of(options->log_level));
+
+  EmulatorOptions machine;
+  machine.profile = environment::Profile::rie;
+  machine.account = "012345678912";
+  machine.log_descriptor = STDOUT_FILENO;
+  std::vector<Deployed> functions;
+  functions.push_back({.spec = spec_of(*options, inherited), .package = {}, .remark = {}});
+  Emulator emulator(machine, std::move(functions));
+
+  front_doors::RieFrontDoor door;
+  door.invoke = [&emulator](invoke::InvocationRequest request) {
+    return emulator.invoker().invoke(std::move(request));
+  };
+  door.new_request_id = [] { return new_uuid(); };
+  door.function_name = options->function_name;
+  auto server = front_doors::start_rie_server({.host = options->front_door.host,
+                                               .port = options->front_door.port,
+                                               .flag = "--runtime-interface-emulator-address"},
+                                              door);
+  if (!server) {
+    std::cerr << "hearth: " << server.error().message << "\n";
+    return 1;
+  }
+
+  std::mutex mutex;
+  std::condition_variable changed;
+  bool stopping = false;
+  const StopSignals signals([&](int) {
+    const std::lock_guard lock(mutex);
+    stopping = true;
+    changed.notify_all();
+  });
+  spdlog::info("serving {} at {}:{}", options->function_name, options->front_door.host,
+               (*server)->port());
+  {
+    std::unique_lock lock(mutex);
+    changed.wait(lock, [&] { return stopping; });
+  }
+  emulator.stop();
+  (*server)->stop(kShutdownBudget);
+  return 0;
+}
+
+}  // namespace emulator::app

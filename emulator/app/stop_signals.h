@@ -1,0 +1,27 @@
+// SIGINT and SIGTERM as an orderly stop; a second one stops at once.
+#pragma once
+
+#include <functional>
+#include <thread>
+
+namespace emulator::app {
+
+// Blocks both signals for this thread and all it will start. To be called first in main.
+void block_stop_signals();
+
+// Its owner's thread. Calls `stop` once, on a thread of its own, when a signal comes; a second
+// signal ends the process with 128 + its number. Children are given the signals back unblocked.
+class StopSignals {
+ public:
+  explicit StopSignals(std::function<void(int signal)> stop);
+  StopSignals(const StopSignals&) = delete;
+  StopSignals& operator=(const StopSignals&) = delete;
+  ~StopSignals();
+
+ private:
+  void serve(const std::function<void(int)>& stop);
+  int wake_ = -1;
+  std::thread thread_;
+};
+
+}  // namespace emulator::app
