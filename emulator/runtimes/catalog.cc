@@ -95,6 +95,7 @@ Expected<Runtime> find_runtime(std::string_view id) {
 
 std::vector<std::string_view> supported_runtimes() {
   std::vector<std::string_view> ids;
+  ids.reserve(kCatalog.size());
   for (const auto& entry : kCatalog) ids.push_back(entry.id);
   return ids;
 }

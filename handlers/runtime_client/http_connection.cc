@@ -15,8 +15,8 @@ namespace runtime_client {
 namespace {
 
 // The Runtime API's own headers take well under 4 KiB; client context may add a few more.
-constexpr std::size_t kMaxHead = 64 * 1024;
-constexpr std::size_t kReadSize = 16 * 1024;
+constexpr std::size_t kMaxHead = std::size_t{64} * 1024;
+constexpr std::size_t kReadSize = std::size_t{16} * 1024;
 
 template <typename Number>
 std::optional<Number> parse_number(std::string_view text) {

@@ -72,14 +72,14 @@ Invocation read_invocation(const Connection& connection) {
   return invocation;
 }
 
+// The process has one thread here unless the handler started more, whose business it then is.
 void publish_trace(std::string_view trace_id) {
-  // The process has one thread here unless the handler started more, whose business it then is.
+  constexpr const char* kVariable = "_X_AMZN_TRACE_ID";
   if (trace_id.empty()) {
-    ::unsetenv("_X_AMZN_TRACE_ID");  // NOLINT(concurrency-mt-unsafe)
-  } else {
-    ::setenv(
-        "_X_AMZN_TRACE_ID", std::string(trace_id).c_str(), 1);  // NOLINT(concurrency-mt-unsafe)
+    ::unsetenv(kVariable);  // NOLINT(concurrency-mt-unsafe)
+    return;
   }
+  ::setenv(kVariable, std::string(trace_id).c_str(), 1);  // NOLINT(concurrency-mt-unsafe)
 }
 
 Result call(const Handler& handler, const Invocation& invocation) {

@@ -15,6 +15,7 @@
 #include <cstdlib>
 #include <ctime>
 #include <string>
+#include <utility>
 
 namespace testees {
 namespace {
@@ -31,7 +32,7 @@ constexpr std::string_view kJson = "Content-Type: application/json\r\n";
 
 std::string variable(const char* name, std::string otherwise) {
   const char* value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe): one thread
-  return value != nullptr ? value : otherwise;
+  return value != nullptr ? value : std::move(otherwise);
 }
 
 long number(const char* name, long otherwise) {

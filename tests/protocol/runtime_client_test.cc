@@ -1,89 +1,24 @@
 #include "handlers/runtime_client/runtime_client.h"
 
+#include "tests/protocol/scripted_runtime_api.h"
+
 #include <catch2/catch_test_macros.hpp>
-#include <httplib.h>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
+#include <chrono>
 #include <cstdlib>
-#include <deque>
-#include <functional>
-#include <thread>
+#include <stdexcept>
 
+using protocol_test::ScriptedRuntimeApi;
 using runtime_client::Invocation;
 using runtime_client::Result;
 
 namespace {
 
-struct Post {
-  std::string path;
-  std::string error_type;
-  std::string content_type;
-  std::string body;
-};
-
-// A Runtime API that deals the events it was given and then says 500, as one that is beyond repair.
-class ScriptedRuntimeApi {
- public:
-  ScriptedRuntimeApi() {
-    server_.set_tcp_nodelay(true);
-    server_.set_payload_max_length(64 << 20);
-    server_.Get("/2018-06-01/runtime/invocation/next",
-                [this](const httplib::Request&, httplib::Response& response) { next(response); });
-    server_.Post(R"(/2018-06-01/runtime/.*)",
-                 [this](const httplib::Request& request, httplib::Response& response) {
-                   post(request, response);
-                 });
-    port_ = server_.bind_to_any_port("127.0.0.1");
-  }
-
-  // Serves while `client` runs, which is given the address, and returns the client's exit status.
-  int serve(const std::function<int(const std::string& address)>& client) {
-    std::thread thread([this] { server_.listen_after_bind(); });
-    server_.wait_until_ready();
-    const int status = client("127.0.0.1:" + std::to_string(port_));
-    server_.stop();
-    thread.join();
-    return status;
-  }
-
-  int run(const runtime_client::Handler& handler) {
-    return serve([&](const auto& address) { return runtime_client::run(address, handler); });
-  }
-
-  std::deque<std::string> events;
-  httplib::Headers headers;
-  int post_status = 202;
-  bool close_after_each = false;
-  std::vector<Post> posts;        // read once the loop has ended
-  std::vector<int> client_ports;  // one for each request
-
- private:
-  void next(httplib::Response& response) {
-    if (events.empty()) {
-      response.status = 500;
-      return;
-    }
-    response.headers = headers;
-    response.set_header("Lambda-Runtime-Aws-Request-Id", "id-" + std::to_string(++dealt_));
-    response.set_content(events.front(), "application/json");
-    events.pop_front();
-    if (close_after_each) response.set_header("Connection", "close");
-  }
-
-  void post(const httplib::Request& request, httplib::Response& response) {
-    posts.push_back({request.path,
-                     request.get_header_value("Lambda-Runtime-Function-Error-Type"),
-                     request.get_header_value("Content-Type"),
-                     request.body});
-    client_ports.push_back(request.remote_port);
-    response.status = post_status;
-    response.set_content("{\"status\":\"OK\"}\n", "application/json");
-  }
-
-  httplib::Server server_;
-  int port_ = 0;
-  int dealt_ = 0;
-};
+int run(ScriptedRuntimeApi& api, const runtime_client::Handler& handler) {
+  return api.serve([&](const auto& address) { return runtime_client::run(address, handler); });
+}
 
 Result echo(const Invocation& invocation) {
   return Result::response(std::string(invocation.payload));
@@ -100,7 +35,7 @@ TEST_CASE("each event reaches the handler and its response goes back under its i
           "[runtime_client]") {
   ScriptedRuntimeApi api;
   api.events = {"{\"n\":1}", "", "not JSON \xff"};
-  CHECK(api.run(echo) != 0);
+  CHECK(run(api, echo) != 0);
   REQUIRE(api.posts.size() == 3);
   CHECK(api.posts[0].path == "/2018-06-01/runtime/invocation/id-1/response");
   CHECK(api.posts[0].content_type == "application/json");
@@ -113,7 +48,7 @@ TEST_CASE("each event reaches the handler and its response goes back under its i
 TEST_CASE("the whole loop uses one connection", "[runtime_client]") {
   ScriptedRuntimeApi api;
   api.events = {"1", "2", "3", "4"};
-  api.run(echo);
+  run(api, echo);
   REQUIRE(api.client_ports.size() == 4);
   CHECK(std::count(api.client_ports.begin(), api.client_ports.end(), api.client_ports[0]) == 4);
 }
@@ -122,7 +57,7 @@ TEST_CASE("a connection that the Runtime API closes is opened anew", "[runtime_c
   ScriptedRuntimeApi api;
   api.close_after_each = true;
   api.events = {"1", "2", "3"};
-  api.run(echo);
+  run(api, echo);
   CHECK(api.posts.size() == 3);
 }
 
@@ -133,7 +68,7 @@ TEST_CASE("what the headers say of an invocation is handed to the handler", "[ru
                  {"Lambda-Runtime-Invoked-Function-Arn", "arn:f"},
                  {"Lambda-Runtime-Client-Context", "{\"custom\":{}}"},
                  {"Lambda-Runtime-Trace-Id", "Root=1-2-3"}};
-  api.run([](const Invocation& invocation) {
+  run(api, [](const Invocation& invocation) {
     CHECK(invocation.request_id == "id-1");
     CHECK(invocation.deadline.time_since_epoch() == std::chrono::milliseconds(1'700'000'000'123));
     CHECK(invocation.function_arn == "arn:f");
@@ -151,7 +86,7 @@ TEST_CASE("the trace variable of one invocation does not outlive it", "[runtime_
   ScriptedRuntimeApi api;
   api.events = {"{}"};
   std::string seen;
-  api.run([&](const Invocation&) {
+  run(api, [&](const Invocation&) {
     seen = trace_variable();
     return Result::response("");
   });
@@ -162,7 +97,7 @@ TEST_CASE("an error result and an exception become function errors, and the loop
           "[runtime_client]") {
   ScriptedRuntimeApi api;
   api.events = {"error", "throw", "throw an int", "respond"};
-  api.run([](const Invocation& invocation) {
+  run(api, [](const Invocation& invocation) {
     if (invocation.payload == "error") return Result::error("My\r\nType", "it \"failed\"");
     if (invocation.payload == "throw") throw std::runtime_error("thrown");
     if (invocation.payload == "throw an int") throw 1;
@@ -199,7 +134,7 @@ TEST_CASE("payloads of more than 4 MiB pass whole both ways", "[runtime_client]"
   std::string large(6'291'556, 'x');
   for (std::size_t at = 0; at < large.size(); at += 97) large[at] = static_cast<char>(at % 251);
   api.events = {large, large.substr(0, 4 << 20)};
-  api.run(echo);
+  run(api, echo);
   REQUIRE(api.posts.size() == 2);
   CHECK((api.posts[0].body == large));
   CHECK((api.posts[1].body == large.substr(0, 4 << 20)));
@@ -209,7 +144,7 @@ TEST_CASE("a refused response does not end the loop", "[runtime_client]") {
   ScriptedRuntimeApi api;
   api.post_status = 413;
   api.events = {"1", "2"};
-  api.run(echo);
+  run(api, echo);
   CHECK(api.posts.size() == 2);
 }
 
