@@ -104,8 +104,8 @@ Expected<Request> parse(std::span<const std::string> arguments) {
     } else if (const auto equals = word.find('='); equals != std::string::npos) {
       set_option(request, word.substr(2, equals - 2), word.substr(equals + 1));
     } else if (i + 1 == arguments.size() || looks_like_option(arguments[i + 1])) {
-      return refuse(word + " has no value; write " + word + " VALUE, or " + word +
-                    "=VALUE for a value that begins with --");
+      return refuse(word +
+                    " has no value; write it after a space, or after = if it begins with --");
     } else {
       set_option(request, word.substr(2), arguments[++i]);
     }
