@@ -94,8 +94,9 @@ Expected<Request> parse(std::span<const std::string> arguments) {
       request.help = true;
     } else if (!word.starts_with("--")) {
       if (request.words.size() == 2) {
-        return refuse("'" + word + "' follows " + request.words[0] + " " + request.words[1] +
-                      " without an option's name; write --TAG VALUE");
+        std::string message = "'" + word + "' follows ";
+        message.append(request.words[0]).append(" ").append(request.words[1]);
+        return refuse(message.append(" without an option's name; write --TAG VALUE"));
       }
       request.words.push_back(word);
     } else if (is_flag(std::string_view(word).substr(2))) {
@@ -103,8 +104,8 @@ Expected<Request> parse(std::span<const std::string> arguments) {
     } else if (const auto equals = word.find('='); equals != std::string::npos) {
       set_option(request, word.substr(2, equals - 2), word.substr(equals + 1));
     } else if (i + 1 == arguments.size() || looks_like_option(arguments[i + 1])) {
-      return refuse(word + " has no value; write " + word + " VALUE, or " + word +
-                    "=VALUE for a value that begins with --");
+      return refuse(word +
+                    " has no value; write it after a space, or after = if it begins with --");
     } else {
       set_option(request, word.substr(2), arguments[++i]);
     }
@@ -285,7 +286,7 @@ Expected<void> run(const Request& request, const GenerateEventWorld& world) {
   const auto kind =
       fixtures::find_kind(request.words[0], request.words.size() < 2 ? "" : request.words[1]);
   if (!kind) return tl::unexpected(kind.error());
-  if (const auto checked = check_options(request); !checked) return checked;
+  if (auto checked = check_options(request); !checked) return checked;
   const fixtures::GeneratorWorld source{world.now, fixtures::seeded_random(world.seed)};
   if (request.from) return print_line_events(request, **kind, source, world);
   const auto event = fixtures::generate(**kind, request.overrides, source);
