@@ -27,7 +27,6 @@ class PackageWriter {
   // Fills the buffer; 0 at the end.
   using Source = std::function<tl::expected<std::size_t, CodePackageError>(char*, std::size_t)>;
 
-  // `origin` names what is being unpacked in sentences.
   static tl::expected<PackageWriter, CodePackageError> open(const std::filesystem::path& folder,
                                                             std::int64_t max_bytes);
   ~PackageWriter();
@@ -36,6 +35,7 @@ class PackageWriter {
   PackageWriter(const PackageWriter&) = delete;
   PackageWriter& operator=(const PackageWriter&) = delete;
 
+  // Names what is being unpacked in sentences.
   void set_origin(std::string origin) { origin_ = std::move(origin); }
 
   // A file or link of the same name is replaced. Modes: only permission bits are used, and the

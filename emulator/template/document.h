@@ -17,12 +17,12 @@
 namespace emulator::templates {
 
 // CloudFormation takes a template body of at most 1 MB from S3. Source: CloudFormation quotas.
-inline constexpr std::size_t kMaxTemplateBytes = 1024 * 1024;
+inline constexpr std::size_t kMaxTemplateBytes = std::size_t{1024} * 1024;
 // Our choices against hostile files; real templates stay far below each.
 inline constexpr int kMaxDocumentDepth = 64;
 inline constexpr std::size_t kMaxDocumentNodes = 200'000;  // after aliases are expanded
 inline constexpr std::size_t kMaxDocumentTextBytes =
-    16 * 1024 * 1024;  // after aliases are expanded
+    std::size_t{16} * 1024 * 1024;  // after aliases are expanded
 
 // absent: what AWS::NoValue leaves behind, as if the node had not been written.
 // scalar: text, number or boolean. CloudFormation turns each into text where text is wanted, so

@@ -71,6 +71,8 @@ struct DepthGuard {
   ~DepthGuard() { --depth; }
   DepthGuard(const DepthGuard&) = delete;
   DepthGuard& operator=(const DepthGuard&) = delete;
+  DepthGuard(DepthGuard&&) = delete;
+  DepthGuard& operator=(DepthGuard&&) = delete;
   int& depth;
 };
 
@@ -393,7 +395,7 @@ Intrinsics::Resolved Intrinsics::join(const Node& call, const Node& argument) {
   if (!list) return tl::unexpected(list.error());
   const auto delimiter = text(argument.items[0], "the delimiter of Join");
   if (!delimiter) return tl::unexpected(delimiter.error());
-  const auto values = resolve(argument.items[1]);
+  auto values = resolve(argument.items[1]);
   if (!values) return values;
   if (!values->is(NodeKind::list)) {
     return refuse(call,
@@ -527,7 +529,7 @@ tl::expected<bool, TemplateError> Intrinsics::condition(const std::string& name,
                       "); break it");
   }
   open_conditions_.push_back(name);
-  const auto result = truth(*node);
+  auto result = truth(*node);
   open_conditions_.pop_back();
   if (result) conditions_.emplace(name, *result);
   return result;
@@ -560,7 +562,7 @@ tl::expected<bool, TemplateError> Intrinsics::truth(const Node& node) {
   if (function != "Fn::Not") return all_or_any(node, argument);
   const auto list = arguments(node, argument, 1, 1, "!Not [CONDITION]");
   if (!list) return tl::unexpected(list.error());
-  const auto inner = truth(argument.items[0]);
+  auto inner = truth(argument.items[0]);
   if (!inner) return inner;
   return !*inner;
 }
@@ -572,7 +574,7 @@ tl::expected<bool, TemplateError> Intrinsics::all_or_any(const Node& call, const
   if (!list) return tl::unexpected(list.error());
   bool result = all;
   for (const auto& item : argument.items) {
-    const auto inner = truth(item);
+    auto inner = truth(item);
     if (!inner) return inner;
     result = all ? result && *inner : result || *inner;
   }

@@ -31,7 +31,8 @@ namespace emulator::templates {
 
 // Our choices against templates whose functions multiply their input.
 inline constexpr int kMaxResolutionDepth = 200;
-inline constexpr std::size_t kMaxResolvedBytes = 32 * 1024 * 1024;  // over a whole template
+inline constexpr std::size_t kMaxResolvedBytes =
+    std::size_t{32} * 1024 * 1024;  // over a whole template
 
 class Intrinsics {
  public:

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace emulator::templates {
@@ -189,12 +190,9 @@ tl::expected<Parameters, TemplateError> read_parameters(const Node& root,
   }
   for (const auto& [name, value] : overrides) {
     if (!parameters.contains(name)) {
-      return tl::unexpected(TemplateError{"the template has no parameter named " + name +
-                                              did_you_mean(name, names) + "; remove --parameter " +
-                                              name,
-                                          {},
-                                          {},
-                                          {}});
+      std::string message = "the template has no parameter named " + name;
+      message.append(did_you_mean(name, names)).append("; remove --parameter ").append(name);
+      return tl::unexpected(TemplateError{std::move(message), {}, {}, {}});
     }
   }
   return parameters;

@@ -99,23 +99,23 @@ TreeBuilder::Failure TreeBuilder::end() {
     if (auto failure = find_duplicate(frame.node)) return failure;
     if (auto failure = merge_members(frame.node)) return failure;
   }
-  return add(std::move(frame.opening), std::move(frame.node), frame.height + 1);
+  return add(frame.opening, std::move(frame.node), frame.height + 1);
 }
 
-TreeBuilder::Failure TreeBuilder::scalar(Opening opening, std::string text) {
+TreeBuilder::Failure TreeBuilder::scalar(const Opening& opening, std::string text) {
   if (auto failure = count(opening.position, 1, text.size())) return failure;
   Node node;
   node.kind = NodeKind::scalar;
   node.text = std::move(text);
   node.position = opening.position;
-  return add(std::move(opening), std::move(node), 1);
+  return add(opening, std::move(node), 1);
 }
 
-TreeBuilder::Failure TreeBuilder::null(Opening opening) {
+TreeBuilder::Failure TreeBuilder::null(const Opening& opening) {
   if (auto failure = count(opening.position, 1, 0)) return failure;
   Node node;
   node.position = opening.position;
-  return add(std::move(opening), std::move(node), 1);
+  return add(opening, std::move(node), 1);
 }
 
 TreeBuilder::Failure TreeBuilder::alias(Position position, std::size_t anchor) {
@@ -128,7 +128,7 @@ TreeBuilder::Failure TreeBuilder::alias(Position position, std::size_t anchor) {
   return attach(anchored.node, anchored.height, true);
 }
 
-TreeBuilder::Failure TreeBuilder::add(Opening opening, Node node, int height) {
+TreeBuilder::Failure TreeBuilder::add(const Opening& opening, Node node, int height) {
   if (!opening.tag.empty()) {
     Node call;
     call.kind = NodeKind::map;

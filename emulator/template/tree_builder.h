@@ -28,8 +28,8 @@ class TreeBuilder {
   Failure begin_map(Opening opening);
   Failure begin_list(Opening opening);
   Failure end();
-  Failure scalar(Opening opening, std::string text);
-  Failure null(Opening opening);
+  Failure scalar(const Opening& opening, std::string text);
+  Failure null(const Opening& opening);
   Failure alias(Position position, std::size_t anchor);
 
   bool is_complete() const { return root_.has_value(); }
@@ -53,7 +53,7 @@ class TreeBuilder {
   Failure begin(Opening opening, NodeKind kind);
   Failure count(Position position, std::size_t nodes, std::size_t bytes);
   // Finishes a node: applies its tag, remembers its anchor and gives it to the open frame.
-  Failure add(Opening opening, Node node, int height);
+  Failure add(const Opening& opening, Node node, int height);
   Failure attach(Node node, int height, bool key_allowed);
   Failure take_key(Node node);
   static Failure merge_members(Node& map);

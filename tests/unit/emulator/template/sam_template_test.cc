@@ -414,6 +414,15 @@ TEST_CASE("a template without functions says so", "[template]") {
   CHECK(contains(complaint("- a list\n"), "a list"));
 }
 
+TEST_CASE("a template with more than 500 resources is refused", "[template]") {
+  std::string text = with_properties("      CodeUri: src\n");
+  for (int i = 0; i < 499; ++i) {
+    text += "  T" + std::to_string(i) + ": {Type: AWS::SNS::Topic}\n";
+  }
+  CHECK(read(text));
+  CHECK(contains(complaint(text + "  More: {Type: AWS::SNS::Topic}\n"), "at most 500"));
+}
+
 TEST_CASE("parameters are checked against what they declare", "[template]") {
   const std::string start =
       "Parameters:\n"
