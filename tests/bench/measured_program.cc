@@ -1,0 +1,98 @@
+#include "tests/bench/measured_program.h"
+
+#include <sys/wait.h>
+
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdlib>
+#include <fstream>
+#include <iostream>
+#include <thread>
+
+namespace bench {
+namespace {
+
+[[noreturn]] void give_up(const std::string& what) {
+  std::cerr << "bench: " << what << "\n";
+  std::exit(1);
+}
+
+std::vector<char*> pointers(const std::vector<std::string>& texts) {
+  std::vector<char*> result;
+  for (const auto& text : texts) result.push_back(const_cast<char*>(text.c_str()));
+  result.push_back(nullptr);
+  return result;
+}
+
+}  // namespace
+
+MeasuredProgram::MeasuredProgram(const std::vector<std::string>& argv,
+                                 const std::string& working_folder) {
+  std::array<int, 2> ends{};
+  if (::pipe2(ends.data(), O_CLOEXEC) != 0) give_up("pipe");
+  const auto words = pointers(argv);
+  const auto started = std::chrono::steady_clock::now();
+  pid_ = ::fork();
+  if (pid_ == 0) {
+    ::dup2(ends[1], STDOUT_FILENO);
+    const int nowhere = ::open("/dev/null", O_WRONLY);
+    ::dup2(nowhere, STDERR_FILENO);
+    if (::chdir(working_folder.c_str()) != 0) ::_exit(126);
+    ::execv(words[0], words.data());
+    ::_exit(127);
+  }
+  ::close(ends[1]);
+  output_ = ends[0];
+  char byte = 0;
+  while (::read(output_, &byte, 1) == 1 && byte != '\n') first_line_ += byte;
+  ready_after_ = std::chrono::steady_clock::now() - started;
+  if (first_line_.empty()) give_up(argv[0] + " did not start in " + working_folder);
+  std::thread([output = output_] {
+    std::array<char, 65536> buffer{};
+    while (::read(output, buffer.data(), buffer.size()) > 0) {
+    }
+    ::close(output);
+  }).detach();
+}
+
+MeasuredProgram::~MeasuredProgram() {
+  ::kill(pid_, SIGTERM);
+  ::waitpid(pid_, nullptr, 0);
+}
+
+std::uint64_t MeasuredProgram::status_kb(const std::string& field) const {
+  std::ifstream status("/proc/" + std::to_string(pid_) + "/status");
+  for (std::string word; status >> word;) {
+    std::uint64_t value = 0;
+    if (word == field && status >> value) return value;
+  }
+  return 0;
+}
+
+void MeasuredProgram::reset_peak() const {
+  std::ofstream("/proc/" + std::to_string(pid_) + "/clear_refs") << "5";
+}
+
+Nanoseconds spawn_and_wait(const std::string& program) {
+  const auto words = pointers({program});
+  std::array<char*, 1> no_environment{nullptr};
+  posix_spawn_file_actions_t quiet;
+  ::posix_spawn_file_actions_init(&quiet);
+  ::posix_spawn_file_actions_addopen(&quiet, 1, "/dev/null", O_WRONLY, 0);
+  ::posix_spawn_file_actions_addopen(&quiet, 2, "/dev/null", O_WRONLY, 0);
+  const auto started = std::chrono::steady_clock::now();
+  pid_t child = 0;
+  if (::posix_spawn(&child, words[0], &quiet, nullptr, words.data(), no_environment.data()) != 0) {
+    give_up("cannot start " + program);
+  }
+  ::waitpid(child, nullptr, 0);
+  const auto took = std::chrono::steady_clock::now() - started;
+  ::posix_spawn_file_actions_destroy(&quiet);
+  return took;
+}
+
+}  // namespace bench
