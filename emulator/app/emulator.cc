@@ -19,6 +19,10 @@ std::map<std::string, invoke::Target> targets_of(const std::vector<Deployed>& fu
     const auto& name = function.spec->function_name;
     targets[name] = {function.spec, functions::function_arn(options.region, options.account, name)};
   }
+  for (const auto& [alias, name] : options.aliases) {
+    const auto target = targets.at(name);
+    targets.emplace(alias, target);
+  }
   return targets;
 }
 

@@ -26,6 +26,7 @@ struct EmulatorOptions {
   environment::Profile profile = environment::Profile::aws;
   std::string region{functions::kDefaultRegion};
   std::string account{functions::kDefaultAccount};
+  std::map<std::string, std::string> aliases;  // further name → function name
   int log_descriptor = 2;  // where the functions' lines and the platform's go
 };
 

@@ -137,6 +137,7 @@ tl::expected<void, AppError> add_declared(const templates::FunctionDeclaration& 
   if (auto applied = apply_flags(options, function); !applied) {
     return tl::unexpected(applied.error());
   }
+  if (declared.logical_id != function.name) described.aliases[declared.logical_id] = function.name;
   described.functions.push_back(std::move(function));
   return {};
 }

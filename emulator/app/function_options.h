@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -54,6 +55,7 @@ void add_function_flags(CLI::App& command, FunctionOptions& options);
 // the result.
 struct DescribedFunctions {
   std::vector<functions::FunctionConfiguration> functions;
+  std::map<std::string, std::string> aliases;  // logical id → function name, where they differ
   std::vector<std::string> warnings;
   std::vector<std::unique_ptr<functions::TemporaryFolder>> inline_code;
 };

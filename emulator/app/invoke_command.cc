@@ -215,6 +215,7 @@ int run_invoke(const InvokeOptions& options) {
   EmulatorOptions machine;
   machine.limits = pool_limits(options.function);
   machine.region = options.function.region;
+  machine.aliases = described->aliases;
   const auto function_name = described->functions.front().name;
   Emulator emulator(machine, std::move(*deployed));
   std::atomic<bool> stopping = false;

@@ -118,6 +118,7 @@ int run_serve(const ServeOptions& options) {
   EmulatorOptions machine;
   machine.limits = pool_limits(options.function);
   machine.region = options.function.region;
+  machine.aliases = described->aliases;
   machine.log_descriptor = STDOUT_FILENO;
   Emulator emulator(machine, std::move(*deployed));
   late.set(emulator);

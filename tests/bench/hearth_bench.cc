@@ -175,7 +175,14 @@ void large_payload() {
 }  // namespace
 
 int main(int argc, char** argv) {
+  std::setvbuf(stdout, nullptr, _IOLBF, 0);
   if (argc == 2 && std::strcmp(argv[1], "--bare-echo") == 0) bench::serve_bare_echo();
+  // hearth_bench --load PORT CLIENTS CALLS: the load alone, for a server under a profiler.
+  if (argc == 5 && std::strcmp(argv[1], "--load") == 0) {
+    print("invoke",
+          bench::run({std::stoi(argv[2]), kInvoke, kSmall, std::stoi(argv[3]), std::stoi(argv[4])}));
+    return 0;
+  }
   const MeasuredProgram bare({"/proc/self/exe", "--bare-echo"}, "/");
   {
     const auto program = serve();

@@ -78,7 +78,8 @@ void MeasuredProgram::reset_peak() const {
 }
 
 Nanoseconds spawn_and_wait(const std::string& program) {
-  const auto words = pointers({program});
+  const std::vector<std::string> argv = {program};
+  const auto words = pointers(argv);
   std::array<char*, 1> no_environment{nullptr};
   posix_spawn_file_actions_t quiet;
   ::posix_spawn_file_actions_init(&quiet);
