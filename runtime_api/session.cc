@@ -22,7 +22,7 @@ InitResult Session::await_init(TimePoint deadline) {
 ExchangeResult Session::exchange(SharedInvocation invocation, TimePoint deadline) {
   Exchange mine;
   std::unique_lock lock(mutex_);
-  if (ended_) return SessionEnded{};
+  if (ended_) return SessionEnded{.taken = false};
   exchange_ = &mine;
   current_invocation_ = invocation;
   offered_invocation_ = std::move(invocation);
@@ -32,12 +32,12 @@ ExchangeResult Session::exchange(SharedInvocation invocation, TimePoint deadline
   const bool decided = mine.changed.wait_until(
       lock, deadline, [&] { return mine.answer || (ended_ && !answer_is_arriving()); });
   exchange_ = nullptr;
-  offered_invocation_ = nullptr;
+  const bool taken = std::exchange(offered_invocation_, nullptr) == nullptr;
   if (mine.answer) return std::move(*mine.answer);
   ended_ = true;
   offered_.notify_all();
   if (!decided) return DeadlinePassed{};
-  return SessionEnded{};
+  return SessionEnded{.taken = taken};
 }
 
 TakeResult Session::take(const std::function<bool()>& connected) {
@@ -99,6 +99,12 @@ void Session::complete_answer(RuntimeAnswer answer) {
   const auto to = next_state(state_, RuntimeCause::answer_complete);
   if (!to) return;
   state_ = *to;
+  // A runtime whose answer broke off is not given another invocation. So nobody finds it settled
+  // while the invoking side still looks at what became of it.
+  if (answer.kind == RuntimeAnswer::Kind::truncated) {
+    ended_ = true;
+    offered_.notify_all();
+  }
   last_error_type_ = answer.error_type;
   if (exchange_ == nullptr) {
     ++late_answers_;

@@ -25,7 +25,9 @@
 namespace runtime_api {
 
 struct RuntimeReady {};
-struct SessionEnded {};
+struct SessionEnded {
+  bool taken = false;  // of an exchange: whether the runtime was given the invocation
+};
 struct DeadlinePassed {};
 
 using InitResult = std::variant<RuntimeReady, InitError, SessionEnded, DeadlinePassed>;
@@ -65,8 +67,8 @@ class Session {
   // Blocks until the runtime first asks for an invocation or reports an init error.
   InitResult await_init(TimePoint deadline);
 
-  // Hands over one invocation and blocks until it is answered. After anything but an answer the
-  // session is ended.
+  // Hands over one invocation and blocks until it is answered. After anything but a whole answer
+  // the session is ended.
   ExchangeResult exchange(SharedInvocation invocation, TimePoint deadline);
 
   // ---- The runtime's side. Any thread.

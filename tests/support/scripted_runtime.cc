@@ -191,7 +191,8 @@ tl::expected<std::unique_ptr<sandbox::Sandbox>, sandbox::SandboxError> ScriptedL
   std::map<std::string, std::string> environment;
   for (const auto& entry : request.program.environment) {
     const auto equals = entry.find('=');
-    environment[entry.substr(0, equals)] = entry.substr(equals + 1);
+    // Of a name that stands twice the first counts, as in getenv().
+    environment.emplace(entry.substr(0, equals), entry.substr(equals + 1));
   }
   auto launched =
       std::make_unique<ScriptedSandbox>(script_, std::move(environment), ++launches_, living_);
