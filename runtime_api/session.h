@@ -62,7 +62,7 @@ class Session {
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
-  // ---- The invoking side. One thread at a time.
+  // ---- The invoking side. One thread at a time, until its exchange is answered.
 
   // Blocks until the runtime first asks for an invocation or reports an init error.
   InitResult await_init(TimePoint deadline);
@@ -74,7 +74,7 @@ class Session {
   // ---- The runtime's side. Any thread.
 
   // Blocks until there is an invocation to hand out. `connected` tells whether the caller still
-  // listens; it is asked only when another caller waits as well.
+  // listens; it is asked, without a lock, when the caller waited.
   TakeResult take(const std::function<bool()>& connected);
 
   // Opens an answer to `request_id`; the id is checked before the state. After success exactly one

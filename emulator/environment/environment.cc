@@ -163,6 +163,7 @@ std::optional<Outcome> Environment::initialise(TimePoint deadline) {
   drop_process();
   {
     const std::lock_guard lock(mutex_);
+    move_to(Cause::processes_lost);
     move_to(Cause::init_begun);
   }
   auto failure = start_process();
@@ -239,10 +240,6 @@ Outcome Environment::exchange(runtime_api::NextInvocation next,
     // It ended while it was idle, and this is how we learn of it. Nothing of the invocation has
     // happened yet, so it begins anew; once, because now it is a cold one.
     drop_process();
-    {
-      const std::lock_guard lock(mutex_);
-      move_to(Cause::processes_lost);
-    }
     if (auto failure = initialise_inside(deadline, ongoing)) return std::move(*failure);
     result = process_->session().exchange(invocation, deadline);
   }
@@ -307,7 +304,9 @@ void Environment::settled(std::uint64_t launch, std::string_view error_type) {
   RuntimeProcess* process = nullptr;
   {
     const std::lock_guard lock(mutex_);
-    if (launch != launches_ || !process_) return;
+    // Of a process that has ended, the end was noticed first and ends the invocation; what is
+    // ongoing may be the next one already.
+    if (launch != launches_ || !process_ || process_ended_) return;
     ongoing = ongoing_;
     process = process_.get();
   }
@@ -364,15 +363,21 @@ void Environment::finish(const SharedOngoing& ongoing,
   world_.reported(report);
 
   std::optional<time::TimerQueue::TimerId> deadline;
+  bool died_since = false;
   {
     const std::lock_guard lock(mutex_);
     move_to(running == StillRunning::yes ? Cause::settled : Cause::processes_lost);
+    if (running == StillRunning::yes && process_ended_) {
+      died_since = true;
+      move_to(Cause::processes_lost);
+    }
     ++invocations_;
     last_used_ = world_.clock.monotonic_now();
     deadline = std::exchange(ongoing->deadline, std::nullopt);
     ongoing_ = nullptr;
   }
   if (deadline) world_.timers.cancel(*deadline);
+  if (died_since) drop_dead_process_later();
   // Before the caller goes on, so that its next invocation finds this environment idle.
   idle_(*this);
   {
