@@ -21,7 +21,7 @@ tl::expected<Served, Throttled> Pool::serve(const Spec& spec,
   return served;
 }
 
-Pool::Visit::Visit(Pool& pool) : pool_(pool) {
+Pool::Visit::Visit(const Pool& pool) : pool_(pool) {
   const std::lock_guard lock(pool_.mutex_);
   ++pool_.inside_;
 }
@@ -224,6 +224,7 @@ void Pool::stop() {
 }
 
 std::vector<Snapshot> Pool::snapshots() const {
+  const Visit visit(*this);
   std::vector<SharedEnvironment> environments;
   {
     const std::lock_guard lock(mutex_);

@@ -57,7 +57,7 @@ class Pool {
                                         const ServingTerms& terms);
 
   // Ends every environment; running invocations end with their processes. Later ones are refused.
-  // When it returns no thread is inside serve(), no process lives, and the pool may be destroyed.
+  // When it returns no thread is inside the pool, no process lives, and the pool may be destroyed.
   // Not on a thread of the timer queue or the pump.
   void stop();
 
@@ -91,16 +91,16 @@ class Pool {
 
   using SharedEnvironment = std::shared_ptr<Environment>;
 
-  // Counts the thread that holds it as one inside serve().
+  // Counts the thread that holds it as one that may keep an environment alive.
   class Visit {
    public:
-    explicit Visit(Pool& pool);
+    explicit Visit(const Pool& pool);
     Visit(const Visit&) = delete;
     Visit& operator=(const Visit&) = delete;
     ~Visit();
 
    private:
-    Pool& pool_;
+    const Pool& pool_;
   };
 
   tl::expected<SharedEnvironment, Throttled> acquire(const Spec& spec, InvocationKind kind);
@@ -123,12 +123,12 @@ class Pool {
   mutable std::mutex mutex_;  // guards what follows
   std::unordered_map<Environment*, Member> members_;
   std::map<Spec, Group> groups_;
-  std::size_t busy_ = 0;       // serving or settling
-  std::size_t inside_ = 0;     // threads in serve()
-  std::size_t disposing_ = 0;  // environments that the timer queue is to destroy
+  std::size_t busy_ = 0;            // serving or settling
+  mutable std::size_t inside_ = 0;  // threads in serve() and snapshots()
+  std::size_t disposing_ = 0;       // environments that the timer queue is to destroy
   std::size_t events_waiting_ = 0;
-  std::condition_variable room_;   // an event may run
-  std::condition_variable ended_;  // one of the counts, or retirement_, went to nothing
+  std::condition_variable room_;           // an event may run
+  mutable std::condition_variable ended_;  // one of the counts, or retirement_, went to nothing
   std::optional<time::TimerQueue::TimerId> retirement_;
   bool stopped_ = false;
 };
