@@ -7,6 +7,7 @@
 #include <functional>
 #include <list>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -29,8 +30,7 @@ class ConnectionWorkers final : public httplib::TaskQueue {
       ended.swap(ended_);
       if (waiting_.size() >= idle_) {
         if (threads_.size() >= max_threads_) return false;
-        threads_.emplace_back();
-        threads_.back() = std::thread(&ConnectionWorkers::work, this, std::prev(threads_.end()));
+        if (!add_thread()) return false;
       }
       waiting_.push_back(std::move(connection));
     }
@@ -53,6 +53,18 @@ class ConnectionWorkers final : public httplib::TaskQueue {
 
  private:
   using Position = std::list<std::thread>::iterator;
+
+  // False where the host allows no further thread.
+  bool add_thread() {
+    threads_.emplace_back();
+    try {
+      threads_.back() = std::thread(&ConnectionWorkers::work, this, std::prev(threads_.end()));
+      return true;
+    } catch (const std::system_error&) {
+      threads_.pop_back();
+      return false;
+    }
+  }
 
   void work(Position self) {
     std::unique_lock lock(mutex_);

@@ -91,6 +91,13 @@ std::string error_body(const PostedRequest& posted, std::string bytes) {
   return posted.content_type == kErrorCause ? without_cause(bytes) : std::move(bytes);
 }
 
+RuntimeReply truncated(Session& session, RuntimeAnswer answer) {
+  answer.kind = RuntimeAnswer::Kind::truncated;
+  answer.error_type = "Runtime.TruncatedResponse";
+  session.complete_answer(std::move(answer));
+  return session_over();
+}
+
 }  // namespace
 
 Call parse_call(std::string_view method, std::string_view path) {
@@ -179,12 +186,7 @@ RuntimeReply answer_response(Session& session,
   RuntimeAnswer answer;
   answer.size_bytes = body.size_bytes;
   answer.content_type = posted.content_type;
-  if (body.end == PostedRequest::Body::End::broken) {
-    answer.kind = RuntimeAnswer::Kind::truncated;
-    answer.error_type = "Runtime.TruncatedResponse";
-    session.complete_answer(std::move(answer));
-    return session_over();
-  }
+  if (body.end == PostedRequest::Body::End::broken) return truncated(session, std::move(answer));
   if (body.size_bytes > kMaxResponseBytes) {
     answer.kind = RuntimeAnswer::Kind::too_large;
     answer.error_type = "Function.ResponseSizeTooLarge";
@@ -205,8 +207,9 @@ RuntimeReply answer_error(Session& session, const ErrorCall& call, const PostedR
   }
   auto body = posted.read_body(kMaxErrorBytes);
   RuntimeAnswer answer;
-  answer.kind = RuntimeAnswer::Kind::error;
   answer.size_bytes = body.size_bytes;
+  if (body.end == PostedRequest::Body::End::broken) return truncated(session, std::move(answer));
+  answer.kind = RuntimeAnswer::Kind::error;
   answer.content_type = posted.content_type;
   answer.error_type = safe_error_type(posted.error_type);
   answer.body = error_body(posted, std::move(body.bytes));
@@ -216,6 +219,8 @@ RuntimeReply answer_error(Session& session, const ErrorCall& call, const PostedR
 
 RuntimeReply answer_init_error(Session& session, const PostedRequest& posted) {
   auto body = posted.read_body(kMaxErrorBytes);
+  // Half a report is none: how the process ends says more.
+  if (body.end == PostedRequest::Body::End::broken) return session_over();
   InitError error{safe_error_type(posted.error_type), error_body(posted, std::move(body.bytes))};
   if (const auto reported = session.report_init_error(std::move(error)); !reported) {
     return refused(reported.error(), RuntimeState::init_error);

@@ -33,12 +33,12 @@ constexpr time_t kKeepAliveSeconds = 24 * 3600;
 // function timeout ends the invocation before that.
 constexpr time_t kTransferSeconds = 900;
 
-void send(const RuntimeReply& reply, httplib::Response& response) {
+void send(RuntimeReply reply, httplib::Response& response) {
   response.status = reply.status;
   for (const auto& [name, value] : reply.headers) response.set_header(name, value);
   if (!reply.content_type.empty()) response.set_header("Content-Type", reply.content_type);
   if (!reply.invocation) {
-    response.body = reply.body;
+    response.body = std::move(reply.body);
     return;
   }
   const auto& payload = reply.invocation->payload;
@@ -95,7 +95,8 @@ bool carries_body(const Call& call) {
 // The library keeps its listening socket to subclasses; ours adopts one that is ready.
 class Server::Listener final : public httplib::Server {
  public:
-  Listener(int listening_socket, Session& session) : session_(session) {
+  Listener(int listening_socket, Session& session)
+      : listening_socket_(listening_socket), session_(session) {
     svr_sock_ = listening_socket;
     sockaddr_in address{};
     socklen_t length = sizeof(address);
@@ -103,15 +104,19 @@ class Server::Listener final : public httplib::Server {
     port_ = ntohs(address.sin_port);
     configure();
     add_routes();
-    thread_ = std::thread([this] { listen_after_bind(); });
   }
   Listener(const Listener&) = delete;
   Listener& operator=(const Listener&) = delete;
   ~Listener() override {
-    // stop() is ignored before the accept loop has begun.
-    wait_until_ready();
-    stop();
-    thread_.join();
+    if (thread_.joinable()) {
+      stop_accepting();
+      thread_.join();
+    }
+    ::close(listening_socket_);
+  }
+
+  void start() {
+    thread_ = std::thread([this] { listen_after_bind(); });
   }
 
   std::uint16_t port() const { return port_; }
@@ -158,6 +163,14 @@ class Server::Listener final : public httplib::Server {
     Post("/2018-06-01/runtime/init/error", post);
   }
 
+  // In place of stop(), which closes the socket while the accepting thread may be about to use its
+  // number, by then perhaps another listener's.
+  void stop_accepting() {
+    svr_sock_ = INVALID_SOCKET;
+    ::shutdown(listening_socket_, SHUT_RDWR);
+  }
+
+  const int listening_socket_;
   Session& session_;
   std::uint16_t port_ = 0;
   std::thread thread_;
@@ -191,7 +204,9 @@ tl::expected<int, ListenError> open_listening_socket(const std::string& address,
 }
 
 Server::Server(int listening_socket, Session& session)
-    : listener_(std::make_unique<Listener>(listening_socket, session)) {}
+    : listener_(std::make_unique<Listener>(listening_socket, session)) {
+  listener_->start();
+}
 
 Server::~Server() = default;
 

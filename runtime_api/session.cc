@@ -22,7 +22,7 @@ InitResult Session::await_init(TimePoint deadline) {
 ExchangeResult Session::exchange(SharedInvocation invocation, TimePoint deadline) {
   Exchange mine;
   std::unique_lock lock(mutex_);
-  if (ended_) return SessionEnded{};
+  if (ended_) return SessionEnded{.taken = false};
   exchange_ = &mine;
   current_invocation_ = invocation;
   offered_invocation_ = std::move(invocation);
@@ -31,13 +31,13 @@ ExchangeResult Session::exchange(SharedInvocation invocation, TimePoint deadline
   // end before the end of the session counts.
   const bool decided = mine.changed.wait_until(
       lock, deadline, [&] { return mine.answer || (ended_ && !answer_is_arriving()); });
-  exchange_ = nullptr;
-  offered_invocation_ = nullptr;
   if (mine.answer) return std::move(*mine.answer);
+  exchange_ = nullptr;
+  const bool taken = std::exchange(offered_invocation_, nullptr) == nullptr;
   ended_ = true;
   offered_.notify_all();
   if (!decided) return DeadlinePassed{};
-  return SessionEnded{};
+  return SessionEnded{.taken = taken};
 }
 
 TakeResult Session::take(const std::function<bool()>& connected) {
@@ -59,8 +59,9 @@ TakeResult Session::take(const std::function<bool()>& connected) {
   ++waiting_takers_;
   while (!ended_ && !offered_invocation_) {
     offered_.wait(lock, [this] { return ended_ || offered_invocation_; });
-    if (offered_invocation_ && waiting_takers_ > 1) {
-      // A caller that hung up must not swallow an invocation that another one waits for.
+    if (offered_invocation_) {
+      // A caller that hung up must not swallow the invocation: another one may wait for it, or the
+      // process has ended and a new one will be given it.
       lock.unlock();
       const bool listening = connected();
       lock.lock();
@@ -99,13 +100,22 @@ void Session::complete_answer(RuntimeAnswer answer) {
   const auto to = next_state(state_, RuntimeCause::answer_complete);
   if (!to) return;
   state_ = *to;
+  // A runtime whose answer broke off is not given another invocation. So nobody finds it settled
+  // while the invoking side still looks at what became of it.
+  if (answer.kind == RuntimeAnswer::Kind::truncated) {
+    ended_ = true;
+    offered_.notify_all();
+  }
   last_error_type_ = answer.error_type;
   if (exchange_ == nullptr) {
     ++late_answers_;
     return;
   }
-  exchange_->answer = std::move(answer);
-  exchange_->changed.notify_one();
+  // From here on the session is free for the next exchange, which may well begin before the thread
+  // of this one wakes up.
+  auto* const answered = std::exchange(exchange_, nullptr);
+  answered->answer = std::move(answer);
+  answered->changed.notify_one();
 }
 
 void Session::refuse_answer() {

@@ -25,7 +25,9 @@
 namespace runtime_api {
 
 struct RuntimeReady {};
-struct SessionEnded {};
+struct SessionEnded {
+  bool taken = false;  // of an exchange: whether the runtime was given the invocation
+};
 struct DeadlinePassed {};
 
 using InitResult = std::variant<RuntimeReady, InitError, SessionEnded, DeadlinePassed>;
@@ -60,19 +62,19 @@ class Session {
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
-  // ---- The invoking side. One thread at a time.
+  // ---- The invoking side. One thread at a time, until its exchange is answered.
 
   // Blocks until the runtime first asks for an invocation or reports an init error.
   InitResult await_init(TimePoint deadline);
 
-  // Hands over one invocation and blocks until it is answered. After anything but an answer the
-  // session is ended.
+  // Hands over one invocation and blocks until it is answered. After anything but a whole answer
+  // the session is ended.
   ExchangeResult exchange(SharedInvocation invocation, TimePoint deadline);
 
   // ---- The runtime's side. Any thread.
 
   // Blocks until there is an invocation to hand out. `connected` tells whether the caller still
-  // listens; it is asked only when another caller waits as well.
+  // listens; it is asked, without a lock, when the caller waited.
   TakeResult take(const std::function<bool()>& connected);
 
   // Opens an answer to `request_id`; the id is checked before the state. After success exactly one

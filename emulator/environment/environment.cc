@@ -1,5 +1,7 @@
 #include "emulator/environment/environment.h"
 
+#include <signal.h>
+
 #include <algorithm>
 #include <ctime>
 #include <utility>
@@ -67,7 +69,7 @@ Served Environment::serve(runtime_api::NextInvocation next, const ServingTerms& 
              terms.release_at == ReleaseAt::report ? CaptureTail::yes : CaptureTail::no);
 
   auto failure = initialise_inside(deadline, *ongoing);
-  auto outcome = failure ? std::move(*failure) : exchange(std::move(next), deadline);
+  auto outcome = failure ? std::move(*failure) : exchange(std::move(next), deadline, *ongoing);
   if (runtime_goes_on(outcome)) {
     release(ongoing, deadline);
   } else if (claim(ongoing)) {
@@ -104,11 +106,14 @@ void Environment::initialise_ahead(Ongoing& ongoing) {
     const std::lock_guard lock(mutex_);
     if (std::exchange(initialised_once_, true)) return;
   }
+  ongoing.cold = true;
   const auto begun = world_.clock.monotonic_now();
   const auto failure = initialise(begun + spec_->init_limit);
   const auto duration = world_.clock.monotonic_now() - begun;
   if (!failure) {
     ongoing.report.init_duration = duration;
+    const std::lock_guard lock(mutex_);
+    move_to(Cause::init_done);
     return;
   }
   log_.platform(init_report_line({.duration = duration,
@@ -119,8 +124,9 @@ void Environment::initialise_ahead(Ongoing& ongoing) {
 std::optional<Outcome> Environment::initialise_inside(TimePoint deadline, Ongoing& ongoing) {
   {
     const std::lock_guard lock(mutex_);
-    if (process_ && !process_ended_) return std::nullopt;
+    if (take_up()) return std::nullopt;
   }
+  ongoing.cold = true;
   const auto begun = world_.clock.monotonic_now();
   auto failure = initialise(deadline);
   const auto duration = world_.clock.monotonic_now() - begun;
@@ -128,6 +134,10 @@ std::optional<Outcome> Environment::initialise_inside(TimePoint deadline, Ongoin
   {
     const std::lock_guard lock(mutex_);
     first = !std::exchange(initialised_once_, true);
+    if (!failure) {
+      move_to(Cause::init_done);
+      move_to(Cause::invocation_given);
+    }
   }
   if (spec_->profile == Profile::rie) {
     if (first) ongoing.report.init_duration = duration;
@@ -140,10 +150,20 @@ std::optional<Outcome> Environment::initialise_inside(TimePoint deadline, Ongoin
   return failure;
 }
 
+// Gives the invocation to a process that lives. Looking and taking are one step: a process that
+// ends from here on is the serving thread's to notice, and nobody takes it away.
+bool Environment::take_up() {
+  if (!process_ || process_ended_) return false;
+  move_to(Cause::invocation_given);
+  return true;
+}
+
+// After success the phase is still `initialising`: what comes next is the caller's to say.
 std::optional<Outcome> Environment::initialise(TimePoint deadline) {
   drop_process();
   {
     const std::lock_guard lock(mutex_);
+    move_to(Cause::processes_lost);
     move_to(Cause::init_begun);
   }
   auto failure = start_process();
@@ -153,9 +173,11 @@ std::optional<Outcome> Environment::initialise(TimePoint deadline) {
       failure = init_failure(std::move(result));
     }
   }
-  if (failure) drop_process();
-  const std::lock_guard lock(mutex_);
-  move_to(failure ? Cause::processes_lost : Cause::init_done);
+  if (failure) {
+    drop_process();
+    const std::lock_guard lock(mutex_);
+    move_to(Cause::processes_lost);
+  }
   return failure;
 }
 
@@ -163,6 +185,9 @@ std::optional<Outcome> Environment::start_process() {
   std::uint64_t launch = 0;
   {
     const std::lock_guard lock(mutex_);
+    if (retired_) {
+      return RuntimeExited{.exit_code = {}, .signal = SIGKILL, .phase = FailurePhase::init};
+    }
     launch = ++launches_;
     process_ended_ = false;
   }
@@ -180,6 +205,7 @@ std::optional<Outcome> Environment::start_process() {
   }
   const std::lock_guard lock(mutex_);
   process_ = std::move(*process);
+  if (retired_) process_->kill();
   return std::nullopt;
 }
 
@@ -201,16 +227,22 @@ RuntimeExited Environment::how_it_exited(FailurePhase phase) {
 
 // ---- Invoke.
 
-Outcome Environment::exchange(runtime_api::NextInvocation next, TimePoint deadline) {
+Outcome Environment::exchange(runtime_api::NextInvocation next,
+                              TimePoint deadline,
+                              Ongoing& ongoing) {
   const auto left = duration_cast<milliseconds>(deadline - world_.clock.monotonic_now());
   const auto deadline_on_wall = world_.clock.wall_now() + left;
   next.deadline_ms = duration_cast<milliseconds>(deadline_on_wall.time_since_epoch()).count();
-  {
-    const std::lock_guard lock(mutex_);
-    move_to(Cause::invocation_given);
+  const auto invocation = std::make_shared<const runtime_api::NextInvocation>(std::move(next));
+  auto result = process_->session().exchange(invocation, deadline);
+  if (const auto* ended = std::get_if<runtime_api::SessionEnded>(&result);
+      ended != nullptr && !ended->taken && !ongoing.cold) {
+    // It ended while it was idle, and this is how we learn of it. Nothing of the invocation has
+    // happened yet, so it begins anew; once, because now it is a cold one.
+    drop_process();
+    if (auto failure = initialise_inside(deadline, ongoing)) return std::move(*failure);
+    result = process_->session().exchange(invocation, deadline);
   }
-  auto result = process_->session().exchange(
-      std::make_shared<const runtime_api::NextInvocation>(std::move(next)), deadline);
   if (auto* answer = std::get_if<runtime_api::RuntimeAnswer>(&result)) {
     return outcome_of(std::move(*answer));
   }
@@ -272,7 +304,9 @@ void Environment::settled(std::uint64_t launch, std::string_view error_type) {
   RuntimeProcess* process = nullptr;
   {
     const std::lock_guard lock(mutex_);
-    if (launch != launches_ || !process_) return;
+    // Of a process that has ended, the end was noticed first and ends the invocation; what is
+    // ongoing may be the next one already.
+    if (launch != launches_ || !process_ || process_ended_) return;
     ongoing = ongoing_;
     process = process_.get();
   }
@@ -329,15 +363,21 @@ void Environment::finish(const SharedOngoing& ongoing,
   world_.reported(report);
 
   std::optional<time::TimerQueue::TimerId> deadline;
+  bool died_since = false;
   {
     const std::lock_guard lock(mutex_);
     move_to(running == StillRunning::yes ? Cause::settled : Cause::processes_lost);
+    if (running == StillRunning::yes && process_ended_) {
+      died_since = true;
+      move_to(Cause::processes_lost);
+    }
     ++invocations_;
     last_used_ = world_.clock.monotonic_now();
     deadline = std::exchange(ongoing->deadline, std::nullopt);
     ongoing_ = nullptr;
   }
   if (deadline) world_.timers.cancel(*deadline);
+  if (died_since) drop_dead_process_later();
   // Before the caller goes on, so that its next invocation finds this environment idle.
   idle_(*this);
   {
@@ -382,6 +422,7 @@ void Environment::sample_memory(RuntimeProcess& process) {
 
 void Environment::kill() {
   const std::lock_guard lock(mutex_);
+  retired_ = true;
   if (!ongoing_) move_to(Cause::retired);
   if (process_) process_->kill();
 }

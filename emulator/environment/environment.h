@@ -72,7 +72,8 @@ class Environment : public std::enable_shared_from_this<Environment> {
   // deadline. Whatever happens, the environment can serve again afterwards.
   Served serve(runtime_api::NextInvocation next, const ServingTerms& terms);
 
-  // Ends the processes; an invocation that runs ends with them.
+  // Ends the processes for good: an invocation that runs ends with them, and a later one starts
+  // none.
   void kill();
 
   // Whether it is answered and waits for its runtime to ask for the next invocation.
@@ -90,6 +91,7 @@ class Environment : public std::enable_shared_from_this<Environment> {
     TimePoint started;
     ReleaseAt release_at = ReleaseAt::response;
     std::optional<time::TimerQueue::TimerId> deadline;
+    bool cold = false;      // it started a process
     bool claimed = false;   // somebody writes its REPORT
     bool finished = false;  // and has
     std::string log_tail;
@@ -104,7 +106,8 @@ class Environment : public std::enable_shared_from_this<Environment> {
   std::optional<Outcome> initialise_inside(TimePoint deadline, Ongoing& ongoing);
   std::optional<Outcome> start_process();
   Outcome init_failure(runtime_api::InitResult result);
-  Outcome exchange(runtime_api::NextInvocation next, TimePoint deadline);
+  bool take_up();  // with mutex_ held
+  Outcome exchange(runtime_api::NextInvocation next, TimePoint deadline, Ongoing& ongoing);
   Outcome outcome_of(runtime_api::RuntimeAnswer answer);
   RuntimeExited how_it_exited(FailurePhase phase);
   void release(const SharedOngoing& ongoing, TimePoint deadline);
@@ -136,6 +139,7 @@ class Environment : public std::enable_shared_from_this<Environment> {
   std::unique_ptr<RuntimeProcess> process_;
   std::uint64_t launches_ = 0;  // which process a callback belongs to
   bool process_ended_ = false;
+  bool retired_ = false;   // no process is started any more
   SharedOngoing ongoing_;  // between START and REPORT
   bool initialised_once_ = false;
   std::uint64_t invocations_ = 0;

@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cerrno>
+#include <system_error>
 #include <utility>
 
 namespace emulator::environment {
@@ -38,7 +39,11 @@ OutputPump::WatchId OutputPump::watch(int descriptor, Readable readable) {
   epoll_event event{};
   event.events = EPOLLIN;
   event.data.u64 = id;
-  ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, descriptor, &event);
+  if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, descriptor, &event) != 0) {
+    const int error = errno;
+    watches_.erase(id);
+    throw std::system_error(error, std::generic_category(), "watching a descriptor");
+  }
   return WatchId{id};
 }
 
@@ -81,7 +86,6 @@ void OutputPump::serve() {
   std::array<epoll_event, kEventsPerTurn> events{};
   while (true) {
     const int count = ::epoll_wait(epoll_.get(), events.data(), kEventsPerTurn, -1);
-    if (count < 0 && errno != EINTR) return;
     for (int i = 0; i < count; ++i) {
       const auto id = events[static_cast<std::size_t>(i)].data.u64;
       if (id == kStop) return;

@@ -28,6 +28,7 @@ class OutputPump {
 
   // Calls `readable` on the pump's thread whenever the descriptor is readable, until it answers
   // no_more or is unwatched. The caller keeps the descriptor, and unwatches before closing it.
+  // Throws std::system_error where the host refuses a further watch.
   WatchId watch(int descriptor, Readable readable);
 
   // After this returns, the callback is not running and will not run again, except when called by

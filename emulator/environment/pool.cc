@@ -13,25 +13,49 @@ Pool::~Pool() { stop(); }
 tl::expected<Served, Throttled> Pool::serve(const Spec& spec,
                                             runtime_api::NextInvocation next,
                                             const ServingTerms& terms) {
-  const auto environment = acquire(spec);
+  const Visit visit(*this);
+  const auto environment = acquire(spec, terms.kind);
   if (!environment) return tl::unexpected(environment.error());
   auto served = (*environment)->serve(std::move(next), terms);
   answered(**environment);
   return served;
 }
 
-tl::expected<Pool::SharedEnvironment, Throttled> Pool::acquire(const Spec& spec) {
+Pool::Visit::Visit(const Pool& pool) : pool_(pool) {
+  const std::lock_guard lock(pool_.mutex_);
+  ++pool_.inside_;
+}
+
+Pool::Visit::~Visit() {
+  const std::lock_guard lock(pool_.mutex_);
+  if (--pool_.inside_ == 0) pool_.ended_.notify_all();
+}
+
+tl::expected<Pool::SharedEnvironment, Throttled> Pool::acquire(const Spec& spec,
+                                                               InvocationKind kind) {
   std::unique_lock lock(mutex_);
-  auto& group = groups_[spec];
-  if (group.idle.empty() && group.settling > group.waiting) {
-    ++group.waiting;
-    group.changed.wait_for(
-        lock, limits_.settle_grace, [&] { return stopped_ || !group.idle.empty(); });
-    --group.waiting;
+  if (const auto found = groups_.find(spec); found != groups_.end()) {
+    await_settling(lock, found->second);
   }
-  if (stopped_ || busy_ >= limits_.max_concurrency) return tl::unexpected(Throttled{});
+  if (kind == InvocationKind::event && !may_run()) {
+    ++events_waiting_;
+    room_.wait(lock, [this] { return may_run(); });
+    --events_waiting_;
+  }
+  if (stopped_ || !may_run()) return tl::unexpected(Throttled{});
+  const auto found = groups_.find(spec);
+  const bool idles = found != groups_.end() && !found->second.idle.empty();
+  auto environment = idles ? take_idle(found->second) : make(spec);
   ++busy_;
-  return group.idle.empty() ? make(spec) : take_idle(group);
+  return environment;
+}
+
+void Pool::await_settling(std::unique_lock<std::mutex>& lock, Group& group) {
+  if (!group.idle.empty() || group.settling <= group.waiting) return;
+  ++group.waiting;
+  group.changed.wait_for(
+      lock, limits_.settle_grace, [&] { return stopped_ || !group.idle.empty(); });
+  --group.waiting;
 }
 
 Pool::SharedEnvironment Pool::take_idle(Group& group) {
@@ -49,6 +73,7 @@ Pool::SharedEnvironment Pool::make(const Spec& spec) {
   member.environment = environment;
   member.spec = spec;
   members_.emplace(environment.get(), std::move(member));
+  ++groups_[spec].members;
   return environment;
 }
 
@@ -71,7 +96,7 @@ void Pool::answered(Environment& environment) {
   if (found == members_.end() || found->second.use != Use::serving) return;
   if (!environment.settling()) return;
   found->second.use = Use::settling;
-  ++groups_[found->second.spec].settling;
+  ++groups_.at(found->second.spec).settling;
 }
 
 void Pool::became_idle(Environment& environment) {
@@ -79,9 +104,10 @@ void Pool::became_idle(Environment& environment) {
   const auto found = members_.find(&environment);
   if (found == members_.end()) return;
   auto& member = found->second;
-  auto& group = groups_[member.spec];
+  auto& group = groups_.at(member.spec);
   if (member.use == Use::settling) --group.settling;
   if (--busy_ == 0) ended_.notify_all();
+  if (events_waiting_ > 0) room_.notify_one();
   if (member.retire_when_idle || stopped_) {
     member.use = Use::idle;
     dispose_later(remove(environment));
@@ -96,8 +122,11 @@ void Pool::became_idle(Environment& environment) {
 
 Pool::SharedEnvironment Pool::remove(Environment& environment) {
   const auto found = members_.find(&environment);
-  auto& idle = groups_[found->second.spec].idle;
+  const auto group = groups_.find(found->second.spec);
+  auto& idle = group->second.idle;
   idle.erase(std::remove(idle.begin(), idle.end(), &environment), idle.end());
+  // A version that is no longer served keeps nothing here.
+  if (--group->second.members == 0 && group->second.waiting == 0) groups_.erase(group);
   auto removed = std::move(found->second.environment);
   members_.erase(found);
   return removed;
@@ -105,10 +134,14 @@ Pool::SharedEnvironment Pool::remove(Environment& environment) {
 
 // Whoever finds an environment idle may be one of its own threads, which cannot wait for itself.
 void Pool::dispose_later(SharedEnvironment environment) {
-  world_.timers.schedule(world_.clock.monotonic_now(), [doomed = std::move(environment)]() mutable {
-    doomed->kill();
-    doomed.reset();
-  });
+  ++disposing_;
+  world_.timers.schedule(world_.clock.monotonic_now(),
+                         [this, doomed = std::move(environment)]() mutable {
+                           doomed->kill();
+                           doomed.reset();
+                           const std::lock_guard lock(mutex_);
+                           if (--disposing_ == 0) ended_.notify_all();
+                         });
 }
 
 bool Pool::retire(std::string_view id) {
@@ -149,10 +182,12 @@ void Pool::schedule_retirement() {
 }
 
 void Pool::retire_expired() {
-  std::vector<SharedEnvironment> expired;
   const std::lock_guard lock(mutex_);
   retirement_.reset();
-  if (stopped_) return;
+  if (stopped_) {
+    ended_.notify_all();
+    return;
+  }
   const auto now = world_.clock.monotonic_now();
   std::vector<Environment*> found;
   for (const auto& [environment, member] : members_) {
@@ -160,7 +195,7 @@ void Pool::retire_expired() {
       found.push_back(environment);
     }
   }
-  for (auto* environment : found) expired.push_back(remove(*environment));
+  for (auto* environment : found) dispose_later(remove(*environment));
   schedule_retirement();
 }
 
@@ -169,8 +204,8 @@ void Pool::stop() {
   {
     const std::lock_guard lock(mutex_);
     stopped_ = true;
-    if (retirement_) world_.timers.cancel(*retirement_);
-    retirement_.reset();
+    // A retirement that cannot be cancelled is about to run, and is waited for below.
+    if (retirement_ && world_.timers.cancel(*retirement_)) retirement_.reset();
     for (auto& [environment, member] : members_) {
       if (member.use == Use::idle) {
         ended.push_back(member.environment);
@@ -180,13 +215,16 @@ void Pool::stop() {
     }
     for (const auto& environment : ended) remove(*environment);
     for (auto& [_, group] : groups_) group.changed.notify_all();
+    room_.notify_all();
   }
   ended.clear();
   std::unique_lock lock(mutex_);
-  ended_.wait(lock, [this] { return busy_ == 0; });
+  ended_.wait(lock,
+              [this] { return busy_ == 0 && inside_ == 0 && disposing_ == 0 && !retirement_; });
 }
 
 std::vector<Snapshot> Pool::snapshots() const {
+  const Visit visit(*this);
   std::vector<SharedEnvironment> environments;
   {
     const std::lock_guard lock(mutex_);

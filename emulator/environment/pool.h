@@ -49,13 +49,16 @@ class Pool {
   Pool& operator=(const Pool&) = delete;
   ~Pool();  // stops
 
-  // Runs the invocation on the calling thread, in an idle environment of `spec` or a new one.
+  // Runs the invocation on the calling thread, in an idle environment of `spec` or a new one. Where
+  // as many run as may, an invocation of kind `event` waits for its turn, as the service keeps
+  // throttled events in their queue; any other is refused.
   tl::expected<Served, Throttled> serve(const Spec& spec,
                                         runtime_api::NextInvocation next,
                                         const ServingTerms& terms);
 
-  // Ends every environment; running invocations end with their processes, and are waited for.
-  // Later ones are refused.
+  // Ends every environment; running invocations end with their processes. Later ones are refused.
+  // When it returns no thread is inside the pool, no process lives, and the pool may be destroyed.
+  // Not on a thread of the timer queue or the pump.
   void stop();
 
   // Retires an idle environment now and a busy one when its invocation has ended. False: unknown
@@ -80,6 +83,7 @@ class Pool {
   // The environments of one function version.
   struct Group {
     std::vector<Environment*> idle;  // the most recently used last
+    std::size_t members = 0;
     std::size_t settling = 0;
     std::size_t waiting = 0;
     std::condition_variable changed;
@@ -87,7 +91,21 @@ class Pool {
 
   using SharedEnvironment = std::shared_ptr<Environment>;
 
-  tl::expected<SharedEnvironment, Throttled> acquire(const Spec& spec);
+  // Counts the thread that holds it as one that may keep an environment alive.
+  class Visit {
+   public:
+    explicit Visit(const Pool& pool);
+    Visit(const Visit&) = delete;
+    Visit& operator=(const Visit&) = delete;
+    ~Visit();
+
+   private:
+    const Pool& pool_;
+  };
+
+  tl::expected<SharedEnvironment, Throttled> acquire(const Spec& spec, InvocationKind kind);
+  void await_settling(std::unique_lock<std::mutex>& lock, Group& group);
+  bool may_run() const { return stopped_ || busy_ < limits_.max_concurrency; }
   SharedEnvironment take_idle(Group& group);
   SharedEnvironment make(const Spec& spec);
   void make_room();
@@ -105,8 +123,12 @@ class Pool {
   mutable std::mutex mutex_;  // guards what follows
   std::unordered_map<Environment*, Member> members_;
   std::map<Spec, Group> groups_;
-  std::size_t busy_ = 0;  // serving or settling
-  std::condition_variable ended_;
+  std::size_t busy_ = 0;            // serving or settling
+  mutable std::size_t inside_ = 0;  // threads in serve() and snapshots()
+  std::size_t disposing_ = 0;       // environments that the timer queue is to destroy
+  std::size_t events_waiting_ = 0;
+  std::condition_variable room_;           // an event may run
+  mutable std::condition_variable ended_;  // one of the counts, or retirement_, went to nothing
   std::optional<time::TimerQueue::TimerId> retirement_;
   bool stopped_ = false;
 };

@@ -4,10 +4,15 @@
 
 #include <cerrno>
 #include <cstring>
+#include <string_view>
+#include <system_error>
 #include <utility>
 
 namespace emulator::environment {
 namespace {
+
+constexpr std::string_view kRuntimeApi = "AWS_LAMBDA_RUNTIME_API";
+constexpr std::string_view kLogStreamName = "AWS_LAMBDA_LOG_STREAM_NAME";
 
 // The asked port for the first environment, a free one for those beside it.
 tl::expected<int, runtime_api::ListenError> listen_for(const EnvironmentSpec& spec) {
@@ -23,9 +28,13 @@ std::vector<std::string> environment_block(const EnvironmentSpec& spec,
                                            std::uint16_t port) {
   std::vector<std::string> block;
   block.reserve(spec.variables.size() + 2);
-  for (const auto& [key, value] : spec.variables) block.push_back(key + "=" + value);
-  block.push_back("AWS_LAMBDA_RUNTIME_API=" + spec.api_address + ":" + std::to_string(port));
-  block.push_back("AWS_LAMBDA_LOG_STREAM_NAME=" + log_stream_name);
+  for (const auto& [key, value] : spec.variables) {
+    // A name that stands twice is read as either, so an inherited one is left out.
+    if (key == kRuntimeApi || key == kLogStreamName) continue;
+    block.push_back(key + "=" + value);
+  }
+  block.push_back(std::string(kRuntimeApi) + "=" + spec.api_address + ":" + std::to_string(port));
+  block.push_back(std::string(kLogStreamName) + "=" + log_stream_name);
   return block;
 }
 
@@ -51,6 +60,23 @@ NeverStarted never_started(const sandbox::SandboxError& error, const Environment
 }  // namespace
 
 tl::expected<std::unique_ptr<RuntimeProcess>, NeverStarted> RuntimeProcess::start(
+    const EnvironmentSpec& spec,
+    const std::string& log_stream_name,
+    sandbox::Launcher& launcher,
+    OutputPump& pump,
+    LogStream& log,
+    Callbacks callbacks) {
+  try {
+    return start_or_throw(spec, log_stream_name, launcher, pump, log, std::move(callbacks));
+  } catch (const std::system_error& error) {
+    // No thread for the listener, or no room for another watch: the host's limits, not a defect.
+    const std::string reason = std::string("cannot serve a runtime: ") + error.what();
+    return tl::unexpected(NeverStarted{
+        "Sandbox.Failure", reason, reason + "; raise the limit, or run fewer environments"});
+  }
+}
+
+tl::expected<std::unique_ptr<RuntimeProcess>, NeverStarted> RuntimeProcess::start_or_throw(
     const EnvironmentSpec& spec,
     const std::string& log_stream_name,
     sandbox::Launcher& launcher,
@@ -92,11 +118,9 @@ void RuntimeProcess::watch(std::function<void()> exited) {
 }
 
 RuntimeProcess::~RuntimeProcess() {
-  if (sandbox_) {
-    kill();
-    pump_.unwatch(*exit_watch_);
-    pump_.unwatch(*output_watch_);
-  }
+  if (sandbox_) kill();
+  if (exit_watch_) pump_.unwatch(*exit_watch_);
+  if (output_watch_) pump_.unwatch(*output_watch_);
   session_.end();
   server_.reset();
 }
@@ -110,7 +134,8 @@ std::optional<sandbox::Exit> RuntimeProcess::exited() {
 
 std::optional<sandbox::Exit> RuntimeProcess::exited_within(std::chrono::milliseconds patience) {
   pollfd wait{.fd = sandbox_->exit_descriptor(), .events = POLLIN, .revents = 0};
-  ::poll(&wait, 1, static_cast<int>(patience.count()));
+  while (::poll(&wait, 1, static_cast<int>(patience.count())) < 0 && errno == EINTR) {
+  }
   return exited();
 }
 

@@ -63,6 +63,13 @@ class RuntimeProcess {
  private:
   RuntimeProcess(runtime_api::Session::Settled settled, LogStream& log, OutputPump& pump)
       : session_(std::move(settled)), log_(log), pump_(pump) {}
+  static tl::expected<std::unique_ptr<RuntimeProcess>, NeverStarted> start_or_throw(
+      const EnvironmentSpec& spec,
+      const std::string& log_stream_name,
+      sandbox::Launcher& launcher,
+      OutputPump& pump,
+      LogStream& log,
+      Callbacks callbacks);
   void watch(std::function<void()> exited);
 
   // In this order, because the listener serves the session until it is destroyed.

@@ -18,6 +18,13 @@ bool is_function_name(std::string_view name) {
          all_of(name, [](char c) { return is_letter(c) || is_digit(c) || c == '-' || c == '_'; });
 }
 
+// What a caller may write for a name, which is wider than what a function may be called.
+// Source: the public service model, pattern of FunctionName: [a-zA-Z0-9-_\.]+.
+bool is_referenced_name(std::string_view name) {
+  return all_of(
+      name, [](char c) { return is_letter(c) || is_digit(c) || c == '-' || c == '_' || c == '.'; });
+}
+
 bool is_account(std::string_view text) { return text.size() == 12 && all_of(text, is_digit); }
 
 bool is_region(std::string_view text) {
@@ -156,7 +163,7 @@ std::optional<FunctionReference> parse_function_reference(std::string_view text)
     if (parts.size() < 2 || parts.front() != "function") return std::nullopt;
     parts.erase(parts.begin());
   }
-  if (parts.size() > 2 || !is_function_name(parts[0])) return std::nullopt;
+  if (parts.size() > 2 || !is_referenced_name(parts[0])) return std::nullopt;
   reference.name = parts[0];
   if (parts.size() == 2) {
     if (!is_valid_qualifier(parts[1])) return std::nullopt;

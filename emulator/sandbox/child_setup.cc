@@ -12,8 +12,7 @@
 namespace emulator::sandbox {
 namespace {
 
-// A number above every descriptor that the child may still need, so that moving one never
-// overwrites another.
+// Where the report pipe goes. By then everything else that the child needs is at 0, 1 and 2.
 constexpr int kFirstFreeDescriptor = 3;
 
 [[noreturn]] void fail(int report, ChildStep step) noexcept {
@@ -40,7 +39,9 @@ bool set_limits(const ChildPlan& plan) noexcept {
 bool reset_signals() noexcept {
   struct sigaction standard {};
   standard.sa_handler = SIG_DFL;
-  if (::sigaction(SIGPIPE, &standard, nullptr) != 0) return false;
+  // exec keeps what is ignored, such as the hang-up under nohup. Two cannot be set, and libc keeps
+  // two for itself; that they fail is no matter.
+  for (int signal = 1; signal < NSIG; ++signal) ::sigaction(signal, &standard, nullptr);
   sigset_t none;
   ::sigemptyset(&none);
   return ::sigprocmask(SIG_SETMASK, &none, nullptr) == 0;
@@ -55,8 +56,9 @@ bool place_streams(const ChildPlan& plan) noexcept {
 bool close_descriptors(int report) noexcept {
   if (::dup3(report, kFirstFreeDescriptor, O_CLOEXEC) < 0 && errno != EINVAL) return false;
   if (::syscall(SYS_close_range, kFirstFreeDescriptor + 1, ~0U, 0) == 0) return true;
-  // Kernels before 5.9: every descriptor of ours closes on exec by itself.
-  return errno == ENOSYS;
+  // Kernels before 5.9, and filters that do not know the call: every descriptor of ours closes on
+  // exec by itself.
+  return errno == ENOSYS || errno == EPERM;
 }
 
 }  // namespace
@@ -87,6 +89,8 @@ void become(const ChildPlan& plan) noexcept {
   int report = plan.report;
   if (::setpgid(0, 0) != 0) fail(report, ChildStep::process_group);
   if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) fail(report, ChildStep::parent_death_signal);
+  // The parent may have gone before the kernel was asked.
+  if (::getppid() != plan.parent) ::_exit(127);
   if (!place_streams(plan)) fail(report, ChildStep::standard_streams);
   if (!set_limits(plan)) fail(report, ChildStep::limits);
   if (!reset_signals()) fail(report, ChildStep::signals);

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <sys/resource.h>
+#include <sys/types.h>
 
 #include <array>
 
@@ -42,6 +43,7 @@ struct ChildPlan {
   int input;   // becomes descriptor 0
   int output;  // becomes descriptors 1 and 2
   int report;  // the report pipe's writing end
+  pid_t parent;
 };
 
 // Never returns: the program runs, or the failure is reported and the child is gone.

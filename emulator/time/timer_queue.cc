@@ -27,10 +27,11 @@ TimerQueue::TimerId TimerQueue::schedule(TimePoint deadline, Action action) {
 }
 
 bool TimerQueue::cancel(TimerId id) {
+  decltype(timers_)::node_type cancelled;  // goes after the lock, with what its action holds
   const std::lock_guard lock(mutex_);
   const auto found = deadlines_.find(id);
   if (found == deadlines_.end()) return false;
-  timers_.erase(Key{found->second, id});
+  cancelled = timers_.extract(Key{found->second, id});
   deadlines_.erase(found);
   return true;
 }
@@ -43,6 +44,8 @@ std::size_t TimerQueue::run_due() {
     deadlines_.erase(first.key().second);
     lock.unlock();
     first.mapped()();
+    // What the action holds may schedule and cancel while it is destroyed, as the action may.
+    first = {};
     ++ran;
     lock.lock();
   }

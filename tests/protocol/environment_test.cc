@@ -4,7 +4,11 @@
 
 #include <catch2/catch_test_macros.hpp>
 
+#include <sys/eventfd.h>
+
+#include <future>
 #include <regex>
+#include <thread>
 
 using namespace emulator::environment;
 using namespace std::chrono_literals;
@@ -291,6 +295,52 @@ TEST_CASE("a process that dies while idle is replaced by the next invocation") {
   CHECK(environment->snapshot().phase == Phase::reset);
   CHECK(body_of(environment->serve(next_invocation("id-2", "[2]"), kWithLog)) == "[2]");
   CHECK(world.launcher.launches() == 2);
+}
+
+TEST_CASE("an invocation that a process ended too early to see is given to a new one") {
+  EnvironmentWorld world(echo);
+  const auto environment = make(world, world.spec());
+  environment->serve(next_invocation("id-1"), kWithLog);
+  // The pump is held up, so that nobody can tell the environment that its process has ended.
+  const emulator::sandbox::UniqueFd bell(::eventfd(1, EFD_CLOEXEC));
+  std::promise<void> held;
+  std::promise<void> go_on;
+  const auto watch = world.pump.watch(bell.get(), [&] {
+    held.set_value();
+    go_on.get_future().wait();
+    return OutputPump::Keep::no_more;
+  });
+  held.get_future().wait();
+  world.launcher.kill_newest();
+  auto served = std::async(std::launch::async, [&] {
+    return environment->serve(next_invocation("id-2", "[2]"), kWithLog);
+  });
+  while (environment->snapshot().phase != Phase::invoking) std::this_thread::yield();
+  go_on.set_value();
+  CHECK(body_of(served.get()) == "[2]");
+  CHECK(world.launcher.launches() == 2);
+  world.pump.unwatch(watch);
+}
+
+TEST_CASE("a retired environment does not repeat a failed init") {
+  EnvironmentWorld world([](ScriptedProcess& process) -> ScriptEnd {
+    process.print("starting\n");
+    process.hang();
+  });
+  const auto environment = make(world, world.spec());
+  auto served = std::async(std::launch::async,
+                           [&] { return environment->serve(next_invocation("id-1"), kWithLog); });
+  world.await_log("starting");
+  environment->kill();
+  CHECK(body_of(served.get()) == "Runtime.ExitError");
+  CHECK(world.launcher.launches() == 1);
+}
+
+TEST_CASE("the Runtime API's address is the environment's own, whatever was inherited") {
+  EnvironmentWorld world(echo);
+  auto spec = world.spec();
+  spec->variables["AWS_LAMBDA_RUNTIME_API"] = "127.0.0.1:1";
+  CHECK(body_of(make(world, spec)->serve(next_invocation("id-1", "[1]"), kWithLog)) == "[1]");
 }
 
 TEST_CASE("a destroyed environment leaves no process") {

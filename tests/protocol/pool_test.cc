@@ -153,3 +153,62 @@ TEST_CASE("stopping ends running invocations and refuses later ones") {
   CHECK_FALSE(pool.serve(spec, next_invocation("id-2"), kWithLog));
   CHECK(world.launcher.living() == 0);
 }
+
+TEST_CASE("stopping does not wait for a runtime that is still starting") {
+  EnvironmentWorld world([](ScriptedProcess& process) -> ScriptEnd {
+    process.print("starting\n");
+    process.hang();
+  });
+  Pool pool({}, world.world, numbered());
+  const auto spec = world.spec();
+  auto running =
+      std::async(std::launch::async, [&] { return pool.serve(spec, next_invocation("id-1"), {}); });
+  world.await_log("starting");
+  pool.stop();
+  const auto served = running.get();
+  REQUIRE(served);
+  CHECK(std::holds_alternative<RuntimeExited>(served->outcome));
+  CHECK(world.launcher.launches() == 1);
+  CHECK(world.launcher.living() == 0);
+}
+
+TEST_CASE("an event waits for its turn where a request is refused") {
+  Gate gate;
+  std::atomic<int> arrived = 0;
+  EnvironmentWorld world(gated(gate, arrived));
+  Pool pool({.max_concurrency = 1}, world.world, numbered());
+  const auto spec = world.spec();
+  auto first = std::async(std::launch::async,
+                          [&] { return pool.serve(spec, next_invocation("id-1"), kWithLog); });
+  while (arrived < 1) std::this_thread::yield();
+  std::vector<std::future<bool>> events;
+  for (int i = 0; i < 4; ++i) {
+    events.push_back(std::async(std::launch::async, [&, i] {
+      const ServingTerms terms{.kind = InvocationKind::event};
+      return pool.serve(spec, next_invocation("event-" + std::to_string(i)), terms).has_value();
+    }));
+  }
+  CHECK_FALSE(pool.serve(spec, next_invocation("id-2"), kWithLog));
+  gate.opened.set_value();
+  CHECK(first.get());
+  for (auto& event : events) CHECK(event.get());
+}
+
+TEST_CASE("an event that waits for its turn is refused when the pool stops") {
+  EnvironmentWorld world([](ScriptedProcess& process) -> ScriptEnd {
+    process.next();
+    process.print("here\n");
+    process.hang();
+  });
+  Pool pool({.max_concurrency = 1}, world.world, numbered());
+  const auto spec = world.spec();
+  auto first = std::async(std::launch::async,
+                          [&] { return pool.serve(spec, next_invocation("id-1"), kWithLog); });
+  world.await_log("here");
+  auto event = std::async(std::launch::async, [&] {
+    return pool.serve(spec, next_invocation("id-2"), {.kind = InvocationKind::event});
+  });
+  pool.stop();
+  CHECK(first.get());
+  CHECK_FALSE(event.get());
+}

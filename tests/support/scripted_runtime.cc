@@ -115,8 +115,8 @@ class ScriptedSandbox final : public sandbox::Sandbox {
   ScriptedSandbox(const Script& script,
                   std::map<std::string, std::string> environment,
                   int launch_number,
-                  std::shared_ptr<std::atomic<int>> living)
-      : living_(std::move(living)), exit_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+                  ScriptedProcesses& living)
+      : living_(living), exit_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
     int ends[2];
     if (::pipe2(ends, O_CLOEXEC) != 0) throw std::runtime_error("pipe2");
     reading_.reset(ends[0]);
@@ -124,7 +124,7 @@ class ScriptedSandbox final : public sandbox::Sandbox {
     ::fcntl(reading_.get(), F_SETFL, O_NONBLOCK);
     process_ =
         std::make_unique<ScriptedProcess>(std::move(environment), writing_.get(), launch_number);
-    ++*living_;
+    living_.add(*process_);
     thread_ = std::thread([this, script] { run(script); });
   }
   ScriptedSandbox(const ScriptedSandbox&) = delete;
@@ -132,7 +132,7 @@ class ScriptedSandbox final : public sandbox::Sandbox {
   ~ScriptedSandbox() override {
     ScriptedSandbox::kill();
     thread_.join();
-    --*living_;
+    living_.remove(*process_);
   }
 
   pid_t pid() const override { return 1; }
@@ -170,7 +170,7 @@ class ScriptedSandbox final : public sandbox::Sandbox {
     [[maybe_unused]] const auto written = ::write(exit_.get(), &one, sizeof(one));
   }
 
-  std::shared_ptr<std::atomic<int>> living_;
+  ScriptedProcesses& living_;
   sandbox::UniqueFd exit_;
   sandbox::UniqueFd reading_;
   sandbox::UniqueFd writing_;
@@ -191,18 +191,40 @@ tl::expected<std::unique_ptr<sandbox::Sandbox>, sandbox::SandboxError> ScriptedL
   std::map<std::string, std::string> environment;
   for (const auto& entry : request.program.environment) {
     const auto equals = entry.find('=');
-    environment[entry.substr(0, equals)] = entry.substr(equals + 1);
+    // Of a name that stands twice the first counts, as in getenv().
+    environment.emplace(entry.substr(0, equals), entry.substr(equals + 1));
   }
-  auto launched =
-      std::make_unique<ScriptedSandbox>(script_, std::move(environment), ++launches_, living_);
-  const std::lock_guard lock(mutex_);
-  newest_ = launched.get();
-  return launched;
+  return std::make_unique<ScriptedSandbox>(
+      script_, std::move(environment), ++launches_, processes_);
 }
 
-void ScriptedLauncher::kill_newest() {
+void ScriptedLauncher::kill_newest() { processes_.kill_newest(); }
+
+void ScriptedLauncher::kill_any(std::size_t number) { processes_.kill_any(number); }
+
+void ScriptedProcesses::add(ScriptedProcess& process) {
   const std::lock_guard lock(mutex_);
-  newest_->kill();
+  processes_.push_back(&process);
+}
+
+void ScriptedProcesses::remove(ScriptedProcess& process) {
+  const std::lock_guard lock(mutex_);
+  processes_.erase(std::find(processes_.begin(), processes_.end(), &process));
+}
+
+void ScriptedProcesses::kill_newest() {
+  const std::lock_guard lock(mutex_);
+  if (!processes_.empty()) processes_.back()->kill();
+}
+
+void ScriptedProcesses::kill_any(std::size_t number) {
+  const std::lock_guard lock(mutex_);
+  if (!processes_.empty()) processes_[number % processes_.size()]->kill();
+}
+
+int ScriptedProcesses::count() const {
+  const std::lock_guard lock(mutex_);
+  return static_cast<int>(processes_.size());
 }
 
 void ScriptedLauncher::refuse(sandbox::SandboxError error) {

@@ -72,6 +72,20 @@ struct ScriptEnd {
 };
 using Script = std::function<ScriptEnd(ScriptedProcess&)>;
 
+// The processes that live. Any thread.
+class ScriptedProcesses {
+ public:
+  void add(ScriptedProcess& process);
+  void remove(ScriptedProcess& process);
+  void kill_newest();
+  void kill_any(std::size_t number);
+  int count() const;
+
+ private:
+  mutable std::mutex mutex_;
+  std::vector<ScriptedProcess*> processes_;  // the newest last
+};
+
 class ScriptedLauncher final : public emulator::sandbox::Launcher {
  public:
   explicit ScriptedLauncher(Script script) : script_(std::move(script)) {}
@@ -82,19 +96,19 @@ class ScriptedLauncher final : public emulator::sandbox::Launcher {
   // Refuses to launch from now on.
   void refuse(emulator::sandbox::SandboxError error);
 
-  // Ends the newest process from outside, as the kernel may.
+  // Ends the newest process from outside, as the kernel may, or one of those that live.
   void kill_newest();
+  void kill_any(std::size_t number);
 
   int launches() const { return launches_; }
-  int living() const { return *living_; }
+  int living() const { return processes_.count(); }
 
  private:
   const Script script_;
   std::mutex mutex_;
   std::optional<emulator::sandbox::SandboxError> refusal_;
-  emulator::sandbox::Sandbox* newest_ = nullptr;
   std::atomic<int> launches_ = 0;
-  std::shared_ptr<std::atomic<int>> living_ = std::make_shared<std::atomic<int>>(0);
+  ScriptedProcesses processes_;
 };
 
 }  // namespace tests

@@ -2,6 +2,9 @@
 
 #include <catch2/catch_test_macros.hpp>
 
+#include <future>
+#include <memory>
+
 using namespace runtime_api;
 
 TEST_CASE("each route is known by its method and exact path") {
@@ -52,4 +55,30 @@ TEST_CASE("telemetry and logs answer as local environments do") {
   CHECK(logs.status == 202);
   CHECK(logs.body ==
         "{\"errorMessage\":\"Logs API is not supported\",\"errorType\":\"Logs.NotSupported\"}\n");
+}
+
+TEST_CASE("an answer that breaks off is truncated, be it a response or an error") {
+  const auto broken = [](bool as_error) {
+    Session session([](std::string_view) {});
+    auto runtime = std::async(std::launch::async, [&] {
+      session.take([] { return true; });
+      PostedRequest posted;
+      posted.read_body = [](std::uint64_t) {
+        return PostedRequest::Body{"{\"half", 6, PostedRequest::Body::End::broken};
+      };
+      return as_error ? answer_error(session, ErrorCall{"a"}, posted).status
+                      : answer_response(session, ResponseCall{"a"}, posted).status;
+    });
+    auto next = std::make_shared<NextInvocation>();
+    next->request_id = "a";
+    const auto result = session.exchange(next, Session::TimePoint::max());
+    CHECK(runtime.get() == 500);
+    return std::get<RuntimeAnswer>(result);
+  };
+  for (const bool as_error : {false, true}) {
+    const auto answer = broken(as_error);
+    CHECK(answer.kind == RuntimeAnswer::Kind::truncated);
+    CHECK(answer.error_type == "Runtime.TruncatedResponse");
+    CHECK(answer.body.empty());
+  }
 }

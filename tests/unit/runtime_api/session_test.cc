@@ -197,3 +197,44 @@ TEST_CASE("a caller that hung up does not swallow the invocation another one wai
   CHECK(taken_id(listening.get()) == "a");
   gone.get();
 }
+
+TEST_CASE("the end of the session tells whether the invocation had been taken") {
+  Session session([](std::string_view) {});
+  auto gone = std::async(std::launch::async, [&] { return session.take([] { return false; }); });
+  while (session.waiting_takers() < 1) std::this_thread::yield();
+  auto untaken =
+      std::async(std::launch::async, [&] { return session.exchange(invocation("a"), kNever); });
+  CHECK(std::holds_alternative<ClientGone>(gone.get()));
+  session.end();
+  const auto result = untaken.get();
+  REQUIRE(std::holds_alternative<SessionEnded>(result));
+  CHECK_FALSE(std::get<SessionEnded>(result).taken);
+
+  Session another([](std::string_view) {});
+  std::thread runtime([&] {
+    another.take(kConnected);
+    another.end();
+  });
+  const auto taken = another.exchange(invocation("b"), kNever);
+  runtime.join();
+  REQUIRE(std::holds_alternative<SessionEnded>(taken));
+  CHECK(std::get<SessionEnded>(taken).taken);
+}
+
+TEST_CASE("a runtime whose answer broke off is not settled and gets no further invocation") {
+  std::atomic<int> settled = 0;
+  Session session([&](std::string_view) { ++settled; });
+  std::thread runtime([&] {
+    session.take(kConnected);
+    REQUIRE(session.begin_answer("a", AnswerKind::response));
+    RuntimeAnswer broken;
+    broken.kind = RuntimeAnswer::Kind::truncated;
+    session.complete_answer(broken);
+    CHECK(std::holds_alternative<SessionEnded>(session.take(kConnected)));
+  });
+  const auto result = session.exchange(invocation("a"), kNever);
+  runtime.join();
+  REQUIRE(std::holds_alternative<RuntimeAnswer>(result));
+  CHECK(std::get<RuntimeAnswer>(result).kind == RuntimeAnswer::Kind::truncated);
+  CHECK(settled == 0);
+}

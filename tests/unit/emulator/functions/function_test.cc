@@ -86,3 +86,17 @@ TEST_CASE("an ARN carries the partition of its region and the qualifier only whe
   CHECK(function_arn("cn-north-1", "123456789012", "f", "$LATEST") ==
         "arn:aws-cn:lambda:cn-north-1:123456789012:function:f:$LATEST");
 }
+
+TEST_CASE("a caller may write dots in a name, a configuration may not", "[functions]") {
+  CHECK(parse_function_reference("my.function") ==
+        FunctionReference{.name = "my.function", .qualifier = {}, .account = {}, .region = {}});
+  const auto full =
+      parse_function_reference("arn:aws:lambda:eu-west-1:123456789012:function:a.b-c_d:live");
+  REQUIRE(full);
+  CHECK(full->name == "a.b-c_d");
+  CHECK(full->qualifier == "live");
+  CHECK_FALSE(parse_function_reference("my/function"));
+  FunctionConfiguration dotted;
+  dotted.name = "my.function";
+  CHECK_FALSE(validate(dotted));
+}
