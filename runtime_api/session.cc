@@ -26,10 +26,12 @@ ExchangeResult Session::exchange(SharedInvocation invocation, TimePoint deadline
   exchange_ = &mine;
   current_invocation_ = invocation;
   offered_invocation_ = std::move(invocation);
+  lock.unlock();
   offered_.notify_one();
+  lock.lock();
   // A process may end right after it has sent its answer. What has begun to arrive is read to its
   // end before the end of the session counts.
-  const bool decided = mine.changed.wait_until(
+  const bool decided = answered_.wait_until(
       lock, deadline, [&] { return mine.answer || (ended_ && !answer_is_arriving()); });
   if (mine.answer) return std::move(*mine.answer);
   exchange_ = nullptr;
@@ -96,7 +98,7 @@ tl::expected<void, CallRefused> Session::begin_answer(std::string_view request_i
 }
 
 void Session::complete_answer(RuntimeAnswer answer) {
-  const std::lock_guard lock(mutex_);
+  std::unique_lock lock(mutex_);
   const auto to = next_state(state_, RuntimeCause::answer_complete);
   if (!to) return;
   state_ = *to;
@@ -115,13 +117,16 @@ void Session::complete_answer(RuntimeAnswer answer) {
   // of this one wakes up.
   auto* const answered = std::exchange(exchange_, nullptr);
   answered->answer = std::move(answer);
-  answered->changed.notify_one();
+  // Without the lock, or whoever wakes would wait again at once; that is so at every notification
+  // on the way of an invocation.
+  lock.unlock();
+  answered_.notify_all();
 }
 
 void Session::refuse_answer() {
   const std::lock_guard lock(mutex_);
   if (const auto to = next_state(state_, RuntimeCause::answer_refused)) state_ = *to;
-  if (exchange_ != nullptr) exchange_->changed.notify_one();
+  answered_.notify_all();
 }
 
 tl::expected<void, CallRefused> Session::report_init_error(InitError error) {
@@ -141,7 +146,7 @@ void Session::end() {
   ended_ = true;
   initialised_.notify_all();
   offered_.notify_all();
-  if (exchange_ != nullptr) exchange_->changed.notify_one();
+  answered_.notify_all();
 }
 
 RuntimeState Session::state() const {

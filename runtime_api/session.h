@@ -101,7 +101,6 @@ class Session {
  private:
   struct Exchange {
     std::optional<RuntimeAnswer> answer;
-    std::condition_variable changed;
   };
 
   bool answer_is_arriving() const;
@@ -110,6 +109,8 @@ class Session {
   mutable std::mutex mutex_;  // guards everything below
   std::condition_variable initialised_;
   std::condition_variable offered_;
+  // Also wakes the thread of an exchange that is over and has not left yet; it knows its own.
+  std::condition_variable answered_;
   RuntimeState state_ = RuntimeState::started;
   bool ended_ = false;
   std::optional<InitError> init_error_;

@@ -1,11 +1,11 @@
 #include "emulator/app/deployment.h"
 
+#include "emulator/runtimes/launch_command.h"
+#include "emulator/runtimes/runtime_client_cache.h"
+
 #include <spdlog/spdlog.h>
 
 #include <utility>
-
-#include "emulator/runtimes/launch_command.h"
-#include "emulator/runtimes/runtime_client_cache.h"
 
 namespace emulator::app {
 namespace {
@@ -71,16 +71,16 @@ tl::expected<Deployed, AppError> deploy(const functions::FunctionConfiguration& 
   auto package = functions::open_code_package(configuration, world.temporary_parent);
   if (!package) return tl::unexpected(from(package.error()));
   const runtimes::RuntimeClientCache cache(world.runtime_cache);
-  const auto launch = runtimes::launch_command(
-      configuration,
-      {.task_root = package->task,
-       .layers_root = package->layers,
-       .seen_task_root = package->task,
-       .seen_layers_root = package->layers},
-      cache,
-      [&world](const runtimes::Runtime& runtime) {
-        return runtimes::find_interpreter(runtime, world.places);
-      });
+  const auto launch =
+      runtimes::launch_command(configuration,
+                               {.task_root = package->task,
+                                .layers_root = package->layers,
+                                .seen_task_root = package->task,
+                                .seen_layers_root = package->layers},
+                               cache,
+                               [&world](const runtimes::Runtime& runtime) {
+                                 return runtimes::find_interpreter(runtime, world.places);
+                               });
   if (!launch) return tl::unexpected(from(launch.error()));
 
   auto spec = std::make_shared<environment::EnvironmentSpec>();
@@ -90,8 +90,8 @@ tl::expected<Deployed, AppError> deploy(const functions::FunctionConfiguration& 
   spec->argv = launch->argv;
   spec->working_folder = launch->working_folder;
   spec->limits.core_bytes = kCoreBytes;
-  spec->variables = environment::function_variables(
-      variable_sources(configuration, *package, *launch, world));
+  spec->variables =
+      environment::function_variables(variable_sources(configuration, *package, *launch, world));
 
   return Deployed{
       .spec = std::move(spec), .package = std::move(*package), .remark = launch->remark};

@@ -2,20 +2,20 @@
 // found, its variables complete.
 #pragma once
 
+#include "emulator/app/app_error.h"
+#include "emulator/environment/environment_spec.h"
+#include "emulator/functions/code_package.h"
+#include "emulator/functions/function.h"
+#include "emulator/runtimes/interpreter.h"
+
+#include <tl/expected.hpp>
+
 #include <filesystem>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
-
-#include <tl/expected.hpp>
-
-#include "emulator/app/app_error.h"
-#include "emulator/environment/environment_spec.h"
-#include "emulator/functions/code_package.h"
-#include "emulator/functions/function.h"
-#include "emulator/runtimes/interpreter.h"
 
 namespace emulator::app {
 

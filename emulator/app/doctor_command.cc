@@ -1,16 +1,16 @@
 #include "emulator/app/doctor_command.h"
 
+#include "emulator/app/function_options.h"
+#include "emulator/runtimes/interpreter.h"
+#include "emulator/runtimes/runtime_client_cache.h"
+#include "emulator/sandbox/host_capabilities.h"
+
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include <iomanip>
 #include <iostream>
 #include <sstream>
-
-#include "emulator/app/function_options.h"
-#include "emulator/runtimes/interpreter.h"
-#include "emulator/runtimes/runtime_client_cache.h"
-#include "emulator/sandbox/host_capabilities.h"
 
 namespace emulator::app {
 namespace {

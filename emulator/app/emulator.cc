@@ -1,13 +1,13 @@
 #include "emulator/app/emulator.h"
 
+#include "emulator/app/identifiers.h"
+
 #include <spdlog/spdlog.h>
 
 #include <unistd.h>
 
 #include <cerrno>
 #include <utility>
-
-#include "emulator/app/identifiers.h"
 
 namespace emulator::app {
 namespace {
@@ -33,22 +33,22 @@ Emulator::Emulator(const EmulatorOptions& options, std::vector<Deployed> functio
       functions_(std::move(functions)),
       history_(options.profile),
       timers_(clock_, time::TimerDrive::own_thread),
-      world_{.clock = clock_,
-             .timers = timers_,
-             .launcher = launcher_,
-             .pump = pump_,
-             .log = [this](std::string_view lines) { write_log(lines); },
-             .new_log_stream_id = [] { return new_hex(32); },
-             .reported =
-                 [this](const environment::InvocationReport& report) { history_.add(report); },
-             .advise = [](std::string_view hint) { spdlog::warn("{}", hint); }} {
+      world_{
+          .clock = clock_,
+          .timers = timers_,
+          .launcher = launcher_,
+          .pump = pump_,
+          .log = [this](std::string_view lines) { write_log(lines); },
+          .new_log_stream_id = [] { return new_hex(32); },
+          .reported = [this](const environment::InvocationReport& report) { history_.add(report); },
+          .advise = [](std::string_view hint) { spdlog::warn("{}", hint); }} {
   pool_ = std::make_unique<environment::Pool>(options.limits, world_, [] { return new_hex(16); });
   std::function<std::string()> trace_id;
   if (options.profile == environment::Profile::aws) {
     trace_id = [this] { return new_trace_id(clock_); };
   }
-  invoker_ =
-      std::make_unique<invoke::Invoker>(*pool_, targets_of(functions_, options), std::move(trace_id));
+  invoker_ = std::make_unique<invoke::Invoker>(
+      *pool_, targets_of(functions_, options), std::move(trace_id));
 }
 
 Emulator::~Emulator() { stop(); }

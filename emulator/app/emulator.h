@@ -1,14 +1,6 @@
 // Builds every part of the machine, joins them, and stops them in order.
 #pragma once
 
-#include <functional>
-#include <map>
-#include <memory>
-#include <mutex>
-#include <string>
-#include <string_view>
-#include <vector>
-
 #include "emulator/app/deployment.h"
 #include "emulator/environment/environment.h"
 #include "emulator/environment/output_pump.h"
@@ -19,6 +11,14 @@
 #include "emulator/time/clock.h"
 #include "emulator/time/timer_queue.h"
 
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
 namespace emulator::app {
 
 struct EmulatorOptions {
@@ -27,7 +27,7 @@ struct EmulatorOptions {
   std::string region{functions::kDefaultRegion};
   std::string account{functions::kDefaultAccount};
   std::map<std::string, std::string> aliases;  // further name → function name
-  int log_descriptor = 2;  // where the functions' lines and the platform's go
+  int log_descriptor = 2;                      // where the functions' lines and the platform's go
 };
 
 // Any thread, but for construction and destruction.

@@ -1,5 +1,8 @@
 #include "emulator/app/function_options.h"
 
+#include "emulator/runtimes/runtime_client_cache.h"
+#include "emulator/template/sam_template.h"
+
 #include <CLI/CLI.hpp>
 
 #include <unistd.h>
@@ -7,9 +10,6 @@
 #include <cstdlib>
 #include <fstream>
 #include <utility>
-
-#include "emulator/runtimes/runtime_client_cache.h"
-#include "emulator/template/sam_template.h"
 
 namespace emulator::app {
 namespace {
@@ -109,8 +109,7 @@ tl::expected<DescribedFunctions, AppError> from_flags(const FunctionOptions& opt
   functions::FunctionConfiguration function;
   function.name = options.name ? *options.name : !names.empty() ? names.front() : "";
   if (function.name.empty()) {
-    function.name =
-        name_from_folder(options.code.empty() ? options.command.front() : options.code);
+    function.name = name_from_folder(options.code.empty() ? options.command.front() : options.code);
   }
   if (!options.code.empty()) function.code = fs::absolute(options.code);
   function.command = options.command;
@@ -174,56 +173,93 @@ tl::expected<DescribedFunctions, AppError> from_template(const FunctionOptions& 
 
 void add_function_flags(CLI::App& command, FunctionOptions& o) {
   const auto* what = "Function";
-  command.add_option("--template", o.template_file, "SAM or CloudFormation template (default: "
-                     "template.yaml, template.yml or template.json here)")
-      ->type_name("FILE")->group(what);
+  command
+      .add_option("--template",
+                  o.template_file,
+                  "SAM or CloudFormation template (default: "
+                  "template.yaml, template.yml or template.json here)")
+      ->type_name("FILE")
+      ->group(what);
   command.add_option("--parameter", o.parameters, "value of a template parameter, repeatable")
-      ->type_name("KEY=VALUE")->allow_extra_args(false)->group(what);
+      ->type_name("KEY=VALUE")
+      ->allow_extra_args(false)
+      ->group(what);
   command.add_option("--code", o.code, "folder or zip with the function's code")
-      ->type_name("DIR|ZIP")->group(what);
+      ->type_name("DIR|ZIP")
+      ->group(what);
   command.add_option("--runtime", o.runtime, "provided.al2023, python3.12, nodejs20.x …")
-      ->type_name("ID")->group(what);
+      ->type_name("ID")
+      ->group(what);
   command.add_option("--handler", o.handler, "the handler's name")->type_name("NAME")->group(what);
   command.add_option("--name", o.name, "the function's name")->type_name("NAME")->group(what);
   command.add_option("--memory", o.memory_mb, "memory size in MB (default 128)")
-      ->type_name("MB")->group(what);
+      ->type_name("MB")
+      ->group(what);
   command.add_option("--timeout", o.timeout_seconds, "function timeout (default 3)")
-      ->type_name("SECONDS")->group(what);
+      ->type_name("SECONDS")
+      ->group(what);
   command.add_option("--env", o.variables, "environment variable, repeatable")
-      ->type_name("KEY=VALUE")->allow_extra_args(false)->group(what);
+      ->type_name("KEY=VALUE")
+      ->allow_extra_args(false)
+      ->group(what);
   command.add_option("--env-file", o.variables_file, "file of KEY=VALUE lines")
-      ->type_name("FILE")->group(what);
+      ->type_name("FILE")
+      ->group(what);
   command.add_option("--layer", o.layers, "layer, in merge order, repeatable")
-      ->type_name("DIR|ZIP")->allow_extra_args(false)->group(what);
+      ->type_name("DIR|ZIP")
+      ->allow_extra_args(false)
+      ->group(what);
   command.add_option("--ephemeral-storage", o.ephemeral_storage_mb, "size of /tmp (default 512)")
-      ->type_name("MB")->group(what);
+      ->type_name("MB")
+      ->group(what);
   command.add_option("--tracing", o.tracing, "Active or PassThrough")
-      ->check(CLI::IsMember({"Active", "PassThrough"}))->group(what);
-  command.add_option("--region", o.region, "region in ARNs and variables")->group(what)
+      ->check(CLI::IsMember({"Active", "PassThrough"}))
+      ->group(what);
+  command.add_option("--region", o.region, "region in ARNs and variables")
+      ->group(what)
       ->capture_default_str();
-  command.add_option("--credentials", o.credentials, "placeholder: none that work; inherited: "
-                     "Hearth's own AWS_ACCESS_KEY_ID and company")
-      ->check(CLI::IsMember({"placeholder", "inherited"}))->group(what)->capture_default_str();
+  command
+      .add_option("--credentials",
+                  o.credentials,
+                  "placeholder: none that work; inherited: "
+                  "Hearth's own AWS_ACCESS_KEY_ID and company")
+      ->check(CLI::IsMember({"placeholder", "inherited"}))
+      ->group(what)
+      ->capture_default_str();
 
   const auto* where = "Execution environments";
   command.add_option("--max-concurrency", o.max_concurrency, "invocations at the same time")
-      ->check(CLI::Range(1, 100'000))->group(where)->capture_default_str();
-  command.add_option("--idle-timeout", o.idle_timeout_seconds, "an idle environment is retired "
-                     "after this many seconds")
-      ->check(CLI::Range(0, 86'400))->group(where)->capture_default_str();
-  command.add_option("--sandbox", o.sandbox, "full refuses to start when something cannot be "
-                     "enforced")
-      ->check(CLI::IsMember({"full", "degraded", "none"}))->group(where)->capture_default_str();
+      ->check(CLI::Range(1, 100'000))
+      ->group(where)
+      ->capture_default_str();
+  command
+      .add_option("--idle-timeout",
+                  o.idle_timeout_seconds,
+                  "an idle environment is retired "
+                  "after this many seconds")
+      ->check(CLI::Range(0, 86'400))
+      ->group(where)
+      ->capture_default_str();
+  command
+      .add_option("--sandbox",
+                  o.sandbox,
+                  "full refuses to start when something cannot be "
+                  "enforced")
+      ->check(CLI::IsMember({"full", "degraded", "none"}))
+      ->group(where)
+      ->capture_default_str();
   command.add_option("--network", o.network, "network of the functions")
-      ->check(CLI::IsMember({"host", "none", "private"}))->group(where)->capture_default_str();
+      ->check(CLI::IsMember({"host", "none", "private"}))
+      ->group(where)
+      ->capture_default_str();
   command.add_option("--rootfs", o.rootfs, "unpacked image as the functions' root")
-      ->type_name("DIR")->group(where);
+      ->type_name("DIR")
+      ->group(where);
 }
 
-tl::expected<DescribedFunctions, AppError> describe_functions(
-    const FunctionOptions& options,
-    const std::vector<std::string>& names,
-    const fs::path& temporary_parent) {
+tl::expected<DescribedFunctions, AppError> describe_functions(const FunctionOptions& options,
+                                                              const std::vector<std::string>& names,
+                                                              const fs::path& temporary_parent) {
   if (described_by_flags(options) && options.template_file.empty()) {
     return from_flags(options, names);
   }
@@ -244,9 +280,10 @@ tl::expected<void, AppError> check_isolation(const FunctionOptions& options) {
     return tl::unexpected(AppError{kHostCannot, what});
   };
   if (options.sandbox == "full") {
-    return cannot("--sandbox full cannot be kept: this version starts functions with resource "
-                  "limits in a process group of their own, without namespaces, memory limit and "
-                  "CPU share; use --sandbox degraded");
+    return cannot(
+        "--sandbox full cannot be kept: this version starts functions with resource "
+        "limits in a process group of their own, without namespaces, memory limit and "
+        "CPU share; use --sandbox degraded");
   }
   if (options.network != "host") {
     return cannot("--network " + options.network +
@@ -266,17 +303,18 @@ environment::PoolLimits pool_limits(const FunctionOptions& options) {
 DeploymentWorld deployment_world(const FunctionOptions& options) {
   DeploymentWorld world;
   world.temporary_parent = variable_or("TMPDIR", "/tmp");
-  world.runtime_cache = runtimes::default_cache_root(variable_or("XDG_CACHE_HOME", ""),
-                                                     variable_or("HOME", ""));
+  world.runtime_cache =
+      runtimes::default_cache_root(variable_or("XDG_CACHE_HOME", ""), variable_or("HOME", ""));
   world.places = {.path = variable_or("PATH", "/usr/local/bin:/usr/bin:/bin"),
                   .home = variable_or("HOME", "")};
   world.region = options.region;
-  world.credentials = options.credentials == "inherited" ? Credentials::inherited
-                                                         : Credentials::placeholder;
+  world.credentials =
+      options.credentials == "inherited" ? Credentials::inherited : Credentials::placeholder;
   for (char** entry = environ; *entry != nullptr; ++entry) {
     const std::string text = *entry;
     const auto equals = text.find('=');
-    if (equals != std::string::npos) world.inherited[text.substr(0, equals)] = text.substr(equals + 1);
+    if (equals != std::string::npos)
+      world.inherited[text.substr(0, equals)] = text.substr(equals + 1);
   }
   return world;
 }

@@ -1,18 +1,18 @@
 // How the command line describes functions: a template, or flags, or a command after "--".
 #pragma once
 
+#include "emulator/app/app_error.h"
+#include "emulator/app/deployment.h"
+#include "emulator/environment/pool.h"
+
+#include <tl/expected.hpp>
+
 #include <filesystem>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
-
-#include <tl/expected.hpp>
-
-#include "emulator/app/app_error.h"
-#include "emulator/app/deployment.h"
-#include "emulator/environment/pool.h"
 
 namespace CLI {
 class App;

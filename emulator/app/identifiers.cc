@@ -25,7 +25,7 @@ class RandomBytes {
   }
 
  private:
-  std::array<std::uint8_t, 256> bytes_{};
+  std::array<std::uint8_t, 4096> bytes_{};
   std::size_t used_ = bytes_.size();
 };
 

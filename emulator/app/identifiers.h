@@ -1,10 +1,10 @@
 // Fresh identifiers from the kernel's random source. Any thread.
 #pragma once
 
+#include "emulator/time/clock.h"
+
 #include <cstdint>
 #include <string>
-
-#include "emulator/time/clock.h"
 
 namespace emulator::app {
 

@@ -1,13 +1,13 @@
 #include "emulator/app/inspection.h"
 
+#include "emulator/app/version.h"
+
 #include <nlohmann/json.hpp>
 
 #include <charconv>
 #include <optional>
 #include <string>
 #include <string_view>
-
-#include "emulator/app/version.h"
 
 namespace emulator::app {
 namespace {
@@ -67,8 +67,8 @@ Json as_json(const environment::Snapshot& snapshot) {
 
 Json as_json(const environment::InvocationReport& report) {
   using environment::InvocationKind;
-  const auto started = std::chrono::duration_cast<std::chrono::milliseconds>(
-      report.started.time_since_epoch());
+  const auto started =
+      std::chrono::duration_cast<std::chrono::milliseconds>(report.started.time_since_epoch());
   return {{"request_id", report.request_id},
           {"function", report.function_name},
           {"version", report.version},
@@ -137,30 +137,35 @@ std::string label(std::string_view name, std::string_view value) {
 Reply metrics(Emulator& emulator, const Request&) {
   const auto totals = emulator.history().totals();
   std::string text;
-  const auto each = [&](std::string_view name,
-                        std::string_view type,
-                        std::string_view help,
-                        const auto& value) {
-    add_metric(text, name, type, help);
-    for (const auto& [function, total] : totals) {
-      text.append(name).append("{").append(label("function", function)).append("} ");
-      text.append(value(total)).append("\n");
-    }
-  };
+  const auto each =
+      [&](std::string_view name, std::string_view type, std::string_view help, const auto& value) {
+        add_metric(text, name, type, help);
+        for (const auto& [function, total] : totals) {
+          text.append(name).append("{").append(label("function", function)).append("} ");
+          text.append(value(total)).append("\n");
+        }
+      };
   const auto seconds = [](environment::Nanoseconds value) {
     return std::to_string(std::chrono::duration<double>(value).count());
   };
   using Totals = report::FunctionTotals;
-  each("hearth_invocations_total", "counter", "Invocations that ended.",
-       [](const Totals& t) { return std::to_string(t.invocations); });
-  each("hearth_cold_starts_total", "counter", "Invocations that began with an init.",
+  each("hearth_invocations_total", "counter", "Invocations that ended.", [](const Totals& t) {
+    return std::to_string(t.invocations);
+  });
+  each("hearth_cold_starts_total",
+       "counter",
+       "Invocations that began with an init.",
        [](const Totals& t) { return std::to_string(t.cold_starts); });
-  each("hearth_duration_seconds_total", "counter", "Time from START to REPORT.",
+  each("hearth_duration_seconds_total",
+       "counter",
+       "Time from START to REPORT.",
        [&](const Totals& t) { return seconds(t.duration); });
-  each("hearth_init_duration_seconds_total", "counter", "Time of inits.",
-       [&](const Totals& t) { return seconds(t.init_duration); });
-  each("hearth_billed_milliseconds_total", "counter", "Billed duration.",
-       [](const Totals& t) { return std::to_string(t.billed_ms); });
+  each("hearth_init_duration_seconds_total", "counter", "Time of inits.", [&](const Totals& t) {
+    return seconds(t.init_duration);
+  });
+  each("hearth_billed_milliseconds_total", "counter", "Billed duration.", [](const Totals& t) {
+    return std::to_string(t.billed_ms);
+  });
   add_metric(text, "hearth_errors_total", "counter", "Invocations that failed, by error type.");
   for (const auto& [function, total] : totals) {
     for (const auto& [type, count] : total.errors) {

@@ -1,11 +1,11 @@
 // What Hearth shows of itself beside the Lambda API: health, environments, invocations, metrics.
 #pragma once
 
-#include <functional>
-#include <vector>
-
 #include "emulator/app/emulator.h"
 #include "emulator/control_plane/server.h"
+
+#include <functional>
+#include <vector>
 
 namespace emulator::app {
 

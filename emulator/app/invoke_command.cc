@@ -1,5 +1,14 @@
 #include "emulator/app/invoke_command.h"
 
+#include "emulator/app/emulator.h"
+#include "emulator/app/generate_event_command.h"
+#include "emulator/app/identifiers.h"
+#include "emulator/app/latency_table.h"
+#include "emulator/app/stop_signals.h"
+#include "emulator/control_plane/invoke_api.h"
+#include "emulator/invoke/error_body.h"
+#include "fixtures/identifiers.h"
+
 #include <CLI/CLI.hpp>
 #include <spdlog/spdlog.h>
 
@@ -13,15 +22,6 @@
 #include <mutex>
 #include <thread>
 
-#include "emulator/app/emulator.h"
-#include "emulator/app/generate_event_command.h"
-#include "emulator/app/identifiers.h"
-#include "emulator/app/latency_table.h"
-#include "emulator/app/stop_signals.h"
-#include "emulator/control_plane/invoke_api.h"
-#include "emulator/invoke/error_body.h"
-#include "fixtures/identifiers.h"
-
 namespace emulator::app {
 namespace {
 
@@ -32,10 +32,11 @@ int fail(const AppError& error) {
 
 tl::expected<std::string, AppError> read_event(const std::string& path) {
   const auto too_large = [&] {
-    return tl::unexpected(AppError{
-        kWrongUsage,
-        "the event in " + path + " is larger than 6291456 bytes, which is Lambda's limit; make it "
-        "smaller, or put the data where the event only names it"});
+    return tl::unexpected(
+        AppError{kWrongUsage,
+                 "the event in " + path +
+                     " is larger than 6291456 bytes, which is Lambda's limit; make it "
+                     "smaller, or put the data where the event only names it"});
   };
   std::string bytes;
   const auto read_all = [&](std::istream& in) {
@@ -59,7 +60,8 @@ tl::expected<std::string, AppError> read_event(const std::string& path) {
   return bytes;
 }
 
-tl::expected<std::string, AppError> event_of(const InvokeOptions& options, const time::Clock& clock) {
+tl::expected<std::string, AppError> event_of(const InvokeOptions& options,
+                                             const time::Clock& clock) {
   if (!options.event_file.empty()) return read_event(options.event_file);
   if (options.payload) return *options.payload;
   if (options.fixture.empty()) return std::string("{}");
@@ -176,7 +178,8 @@ void add_invoke_command(CLI::App& program, InvokeOptions& options) {
   command->add_option("--fixture", options.fixture, "an event that Hearth makes, such as s3/put")
       ->type_name("SERVICE/EVENT");
   command->add_option("--set", options.settings, "tag of the fixture, repeatable")
-      ->type_name("TAG=VALUE")->allow_extra_args(false);
+      ->type_name("TAG=VALUE")
+      ->allow_extra_args(false);
   command->add_option("--client-context", options.client_context, "client context as JSON text")
       ->type_name("JSON");
   command->add_option("--count,-n", options.count, "repeat, and print a table of latencies")

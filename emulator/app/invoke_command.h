@@ -1,11 +1,11 @@
 // hearth invoke: one invocation, or many with a table.
 #pragma once
 
+#include "emulator/app/function_options.h"
+
 #include <optional>
 #include <string>
 #include <vector>
-
-#include "emulator/app/function_options.h"
 
 namespace emulator::app {
 

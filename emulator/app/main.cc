@@ -1,10 +1,10 @@
+#include "emulator/app/app_error.h"
+#include "emulator/app/program.h"
+
 #include <cstdio>
 #include <exception>
 #include <string>
 #include <vector>
-
-#include "emulator/app/app_error.h"
-#include "emulator/app/program.h"
 
 int main(int argc, char** argv) {
   try {

@@ -1,5 +1,17 @@
 #include "emulator/app/program.h"
 
+#include "emulator/app/app_error.h"
+#include "emulator/app/doctor_command.h"
+#include "emulator/app/generate_event_command.h"
+#include "emulator/app/identifiers.h"
+#include "emulator/app/invoke_command.h"
+#include "emulator/app/rie_command.h"
+#include "emulator/app/runtime_command.h"
+#include "emulator/app/serve_command.h"
+#include "emulator/app/stop_signals.h"
+#include "emulator/app/version.h"
+#include "emulator/time/clock.h"
+
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 #include <spdlog/sinks/stdout_color_sinks.h>
@@ -12,18 +24,6 @@
 #include <iostream>
 #include <optional>
 #include <span>
-
-#include "emulator/app/app_error.h"
-#include "emulator/app/doctor_command.h"
-#include "emulator/app/generate_event_command.h"
-#include "emulator/app/identifiers.h"
-#include "emulator/app/invoke_command.h"
-#include "emulator/app/rie_command.h"
-#include "emulator/app/runtime_command.h"
-#include "emulator/app/serve_command.h"
-#include "emulator/app/stop_signals.h"
-#include "emulator/app/version.h"
-#include "emulator/time/clock.h"
 
 namespace emulator::app {
 namespace {
@@ -100,7 +100,8 @@ struct Options {
 
 void describe(CLI::App& program, Options& options) {
   program.require_subcommand(1);
-  program.add_option("--log-level", options.log_level, "what Hearth says of itself on standard error")
+  program
+      .add_option("--log-level", options.log_level, "what Hearth says of itself on standard error")
       ->check(CLI::IsMember(kLogLevels));
   program.fallthrough();
   add_invoke_command(program, options.invoke);

@@ -1,5 +1,12 @@
 #include "emulator/app/rie_command.h"
 
+#include "emulator/app/emulator.h"
+#include "emulator/app/function_options.h"
+#include "emulator/app/identifiers.h"
+#include "emulator/app/rie_options.h"
+#include "emulator/app/stop_signals.h"
+#include "emulator/front_doors/rie_server.h"
+
 #include <spdlog/spdlog.h>
 
 #include <unistd.h>
@@ -8,13 +15,6 @@
 #include <filesystem>
 #include <iostream>
 #include <mutex>
-
-#include "emulator/app/emulator.h"
-#include "emulator/app/function_options.h"
-#include "emulator/app/identifiers.h"
-#include "emulator/app/rie_options.h"
-#include "emulator/app/stop_signals.h"
-#include "emulator/front_doors/rie_server.h"
 
 namespace emulator::app {
 namespace {
@@ -53,7 +53,8 @@ std::shared_ptr<const environment::EnvironmentSpec> spec_of(const RieOptions& op
   spec->timeout = options.timeout;
   // The container around it is the sandbox: limits are the ones found there.
   spec->limits = sandbox::inherited_limits();
-  spec->api_address = options.runtime_api.host == "localhost" ? "127.0.0.1" : options.runtime_api.host;
+  spec->api_address =
+      options.runtime_api.host == "localhost" ? "127.0.0.1" : options.runtime_api.host;
   spec->api_port = static_cast<std::uint16_t>(options.runtime_api.port);
   const auto address = options.runtime_api.host + ":" + std::to_string(options.runtime_api.port);
   spec->variables = rie_runtime_environment(options, inherited, address);
@@ -114,8 +115,8 @@ int run_rie(const std::vector<std::string>& arguments) {
     stopping = true;
     changed.notify_all();
   });
-  spdlog::info("serving {} at {}:{}", options->function_name, options->front_door.host,
-               (*server)->port());
+  spdlog::info(
+      "serving {} at {}:{}", options->function_name, options->front_door.host, (*server)->port());
   {
     std::unique_lock lock(mutex);
     changed.wait(lock, [&] { return stopping; });

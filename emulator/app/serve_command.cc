@@ -1,5 +1,11 @@
 #include "emulator/app/serve_command.h"
 
+#include "emulator/app/emulator.h"
+#include "emulator/app/identifiers.h"
+#include "emulator/app/inspection.h"
+#include "emulator/app/stop_signals.h"
+#include "emulator/control_plane/server.h"
+
 #include <CLI/CLI.hpp>
 #include <spdlog/spdlog.h>
 
@@ -10,12 +16,6 @@
 #include <cstdio>
 #include <iostream>
 #include <mutex>
-
-#include "emulator/app/emulator.h"
-#include "emulator/app/identifiers.h"
-#include "emulator/app/inspection.h"
-#include "emulator/app/stop_signals.h"
-#include "emulator/control_plane/server.h"
 
 namespace emulator::app {
 namespace {
@@ -32,9 +32,10 @@ int fail(const AppError& error) {
 tl::expected<void, AppError> check(const ServeOptions& options) {
   if (auto kept = check_isolation(options.function); !kept) return kept;
   if (!options.state_dir.empty()) {
-    return tl::unexpected(AppError{
-        kHostCannot, "--state-dir cannot be kept: this version has no operations that create "
-        "anything; leave it away"});
+    return tl::unexpected(
+        AppError{kHostCannot,
+                 "--state-dir cannot be kept: this version has no operations that create "
+                 "anything; leave it away"});
   }
   if (options.clock != "real") {
     return tl::unexpected(AppError{
@@ -66,8 +67,9 @@ control_plane::InvokeApi api_of(const LateEmulator& late, const ServeOptions& op
     if (late.get() == nullptr) return not_ready();
     return late.get()->invoker().invoke(std::move(request));
   };
-  api.resolve = [&late](const std::string& name, const std::optional<std::string>& qualifier)
-      -> tl::expected<void, invoke::Refusal> {
+  api.resolve =
+      [&late](const std::string& name,
+              const std::optional<std::string>& qualifier) -> tl::expected<void, invoke::Refusal> {
     if (late.get() == nullptr) return not_ready();
     return late.get()->invoker().resolve(name, qualifier);
   };
@@ -88,12 +90,14 @@ void add_serve_command(CLI::App& program, ServeOptions& options) {
       program.add_subcommand("serve", "Serve the Lambda API for the functions of a template");
   command->add_option("FUNCTION", options.names, "only these functions of the template");
   command->add_option("--port", options.port, "port of the Lambda API; 0 picks a free one")
-      ->check(CLI::Range(0, 65535))->capture_default_str();
+      ->check(CLI::Range(0, 65535))
+      ->capture_default_str();
   command->add_option("--host", options.host, "address to listen on")->capture_default_str();
   command->add_option("--state-dir", options.state_dir, "folder that keeps what was created")
       ->type_name("DIR");
   command->add_option("--clock", options.clock, "real or virtual")
-      ->check(CLI::IsMember({"real", "virtual"}))->capture_default_str();
+      ->check(CLI::IsMember({"real", "virtual"}))
+      ->capture_default_str();
   add_function_flags(*command, options.function);
 }
 
@@ -133,8 +137,11 @@ int run_serve(const ServeOptions& options) {
   });
   std::printf("ready %s\n", address.c_str());
   std::fflush(stdout);
-  spdlog::info("serving {} on {}", described->functions.size() == 1 ? "1 function" :
-               std::to_string(described->functions.size()) + " functions", address);
+  spdlog::info("serving {} on {}",
+               described->functions.size() == 1
+                   ? "1 function"
+                   : std::to_string(described->functions.size()) + " functions",
+               address);
 
   std::unique_lock lock(mutex);
   changed.wait(lock, [&] { return stopping; });

@@ -1,10 +1,10 @@
 // hearth serve: the Lambda API on a port, until it is stopped.
 #pragma once
 
+#include "emulator/app/function_options.h"
+
 #include <string>
 #include <vector>
-
-#include "emulator/app/function_options.h"
 
 namespace emulator::app {
 

@@ -1,10 +1,9 @@
 #include "emulator/app/stop_signals.h"
 
-#include <sys/eventfd.h>
-#include <sys/signalfd.h>
-
 #include <poll.h>
 #include <signal.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include <array>

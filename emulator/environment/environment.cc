@@ -16,6 +16,10 @@ using std::chrono::milliseconds;
 // last lines and exit status are worth this much patience.
 constexpr milliseconds kLastWords{100};
 
+// Reading the peak takes longer than the rest of a short invocation. It only ever rises, so what
+// one of a quick series leaves out, the next reading has.
+constexpr milliseconds kMemorySampleInterval{10};
+
 // 2026/01/13/[$LATEST]0123456789abcdef0123456789abcdef
 std::string make_log_stream_name(const EnvironmentSpec& spec, World& world) {
   if (spec.log_stream_name) return *spec.log_stream_name;
@@ -190,6 +194,7 @@ std::optional<Outcome> Environment::start_process() {
     }
     launch = ++launches_;
     process_ended_ = false;
+    next_memory_sample_ = TimePoint::min();
   }
   auto process = RuntimeProcess::start(
       *spec_,
@@ -312,7 +317,7 @@ void Environment::settled(std::uint64_t launch, std::string_view error_type) {
   }
   if (!ongoing || !claim(ongoing)) return;
   process->drain_output();
-  sample_memory(*process);
+  if (memory_sample_due()) sample_memory(*process);
   finish(ongoing, error_type, StillRunning::yes);
 }
 
@@ -356,11 +361,17 @@ void Environment::finish(const SharedOngoing& ongoing,
     report.max_memory_used_mb =
         static_cast<std::int64_t>((peak_memory_bytes_ + kMebibyte - 1) / kMebibyte);
   }
+  // Whoever waits for the report has it before the environment serves again. For everyone else the
+  // lines only get their place now; writing them is not worth keeping the next invocation waiting.
+  const bool awaited = ongoing->release_at == ReleaseAt::report;
   if (prints_report(spec_->profile, report, running == StillRunning::yes)) {
-    log_.platform(end_lines(report, spec_->profile));
+    log_.hold(end_lines(report, spec_->profile));
   }
-  if (ongoing->release_at == ReleaseAt::report) ongoing->log_tail = log_.take_tail();
-  world_.reported(report);
+  if (awaited) {
+    log_.flush();
+    ongoing->log_tail = log_.take_tail();
+    world_.reported(report);
+  }
 
   std::optional<time::TimerQueue::TimerId> deadline;
   bool died_since = false;
@@ -380,6 +391,10 @@ void Environment::finish(const SharedOngoing& ongoing,
   if (died_since) drop_dead_process_later();
   // Before the caller goes on, so that its next invocation finds this environment idle.
   idle_(*this);
+  if (!awaited) {
+    log_.flush();
+    world_.reported(report);
+  }
   {
     const std::lock_guard lock(mutex_);
     ongoing->finished = true;
@@ -412,6 +427,14 @@ void Environment::drop_dead_process_later() {
     const std::lock_guard lock(environment->mutex_);
     if (environment->phase_ == Phase::reset) dropped = std::move(environment->process_);
   });
+}
+
+bool Environment::memory_sample_due() {
+  const auto now = world_.clock.monotonic_now();
+  const std::lock_guard lock(mutex_);
+  if (now < next_memory_sample_) return false;
+  next_memory_sample_ = now + kMemorySampleInterval;
+  return true;
 }
 
 void Environment::sample_memory(RuntimeProcess& process) {

@@ -121,6 +121,7 @@ class Environment : public std::enable_shared_from_this<Environment> {
   void move_to(Cause cause);  // with mutex_ held
   void drop_process();
   void drop_dead_process_later();
+  bool memory_sample_due();
   void sample_memory(RuntimeProcess& process);
 
   const std::string id_;
@@ -144,6 +145,7 @@ class Environment : public std::enable_shared_from_this<Environment> {
   bool initialised_once_ = false;
   std::uint64_t invocations_ = 0;
   std::uint64_t peak_memory_bytes_ = 0;
+  TimePoint next_memory_sample_ = TimePoint::min();
   TimePoint last_used_;
 };
 

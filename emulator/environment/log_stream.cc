@@ -45,18 +45,41 @@ void LogStream::platform(std::string_view lines) {
   emit(lines);
 }
 
+void LogStream::hold(std::string_view lines) {
+  const std::lock_guard lock(mutex_);
+  end_line();
+  capture(lines);
+  held_.append(lines);
+}
+
+void LogStream::flush() {
+  const std::lock_guard lock(mutex_);
+  if (held_.empty()) return;
+  sink_(held_);
+  held_.clear();
+}
+
 std::string LogStream::take_tail() {
   const std::lock_guard lock(mutex_);
   capturing_ = false;
   return std::move(tail_);
 }
 
+void LogStream::capture(std::string_view lines) {
+  if (!capturing_) return;
+  tail_.append(lines);
+  if (tail_.size() > kLogTailBytes) tail_.erase(0, tail_.size() - kLogTailBytes);
+}
+
 void LogStream::emit(std::string_view lines) {
-  if (capturing_) {
-    tail_.append(lines);
-    if (tail_.size() > kLogTailBytes) tail_.erase(0, tail_.size() - kLogTailBytes);
+  capture(lines);
+  if (held_.empty()) {
+    sink_(lines);
+    return;
   }
-  sink_(lines);
+  held_.append(lines);
+  sink_(held_);
+  held_.clear();
 }
 
 void LogStream::take(std::string_view bytes) {

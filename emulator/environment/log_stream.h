@@ -35,10 +35,16 @@ class LogStream {
   // ended first.
   void platform(std::string_view lines);
 
+  // Like platform(), but written by the next call that writes, or by flush(): so the lines have
+  // their place before anything later, and writing them can wait.
+  void hold(std::string_view lines);
+  void flush();
+
   // The captured tail; ends the capture.
   std::string take_tail();
 
  private:
+  void capture(std::string_view lines);
   void emit(std::string_view lines);
   void take(std::string_view bytes);
   void end_line();
@@ -46,6 +52,7 @@ class LogStream {
   const LogSink sink_;
   std::mutex mutex_;  // guards what follows
   std::string unfinished_;
+  std::string held_;
   std::string tail_;
   bool capturing_ = false;
 };

@@ -53,7 +53,7 @@ tl::expected<Pool::SharedEnvironment, Throttled> Pool::acquire(const Spec& spec,
 void Pool::await_settling(std::unique_lock<std::mutex>& lock, Group& group) {
   if (!group.idle.empty() || group.settling <= group.waiting) return;
   ++group.waiting;
-  group.changed.wait_for(
+  idle_changed_.wait_for(
       lock, limits_.settle_grace, [&] { return stopped_ || !group.idle.empty(); });
   --group.waiting;
 }
@@ -100,7 +100,7 @@ void Pool::answered(Environment& environment) {
 }
 
 void Pool::became_idle(Environment& environment) {
-  const std::lock_guard lock(mutex_);
+  std::unique_lock lock(mutex_);
   const auto found = members_.find(&environment);
   if (found == members_.end()) return;
   auto& member = found->second;
@@ -116,8 +116,10 @@ void Pool::became_idle(Environment& environment) {
   member.use = Use::idle;
   member.idle_since = world_.clock.monotonic_now();
   group.idle.push_back(&environment);
-  if (group.waiting > 0) group.changed.notify_one();
   if (!retirement_) schedule_retirement();
+  const bool awaited = group.waiting > 0;
+  lock.unlock();
+  if (awaited) idle_changed_.notify_all();
 }
 
 Pool::SharedEnvironment Pool::remove(Environment& environment) {
@@ -214,7 +216,7 @@ void Pool::stop() {
       }
     }
     for (const auto& environment : ended) remove(*environment);
-    for (auto& [_, group] : groups_) group.changed.notify_all();
+    idle_changed_.notify_all();
     room_.notify_all();
   }
   ended.clear();

@@ -86,7 +86,6 @@ class Pool {
     std::size_t members = 0;
     std::size_t settling = 0;
     std::size_t waiting = 0;
-    std::condition_variable changed;
   };
 
   using SharedEnvironment = std::shared_ptr<Environment>;
@@ -120,7 +119,8 @@ class Pool {
   World& world_;
   const std::function<std::string()> new_environment_id_;
 
-  mutable std::mutex mutex_;  // guards what follows
+  mutable std::mutex mutex_;              // guards what follows
+  std::condition_variable idle_changed_;  // of any group that somebody waits in
   std::unordered_map<Environment*, Member> members_;
   std::map<Spec, Group> groups_;
   std::size_t busy_ = 0;            // serving or settling

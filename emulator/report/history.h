@@ -2,6 +2,8 @@
 // start.
 #pragma once
 
+#include "emulator/environment/invocation_report.h"
+
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -10,8 +12,6 @@
 #include <string>
 #include <utility>
 #include <vector>
-
-#include "emulator/environment/invocation_report.h"
 
 namespace emulator::report {
 

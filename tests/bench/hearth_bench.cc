@@ -1,5 +1,8 @@
 // What Hearth costs, each figure next to its yardstick of the same run. Nothing is asserted: these
 // machines are shared, and only the ratios mean something.
+#include "tests/bench/measured_program.h"
+#include "tests/bench/yardsticks.h"
+
 #include <httplib.h>
 #include <nlohmann/json.hpp>
 
@@ -8,9 +11,6 @@
 #include <cstring>
 #include <string>
 #include <vector>
-
-#include "tests/bench/measured_program.h"
-#include "tests/bench/yardsticks.h"
 
 namespace {
 
@@ -149,9 +149,10 @@ void start_and_memory() {
   }
   const auto many = program.status_kb("VmRSS:");
   std::printf("  resident, idle               %8.1f MiB\n", static_cast<double>(idle) / 1024);
-  std::printf("  resident a further idle environment %.0f KiB (over %zu of them)\n",
-              static_cast<double>(many - one) / static_cast<double>(std::max<std::size_t>(count, 2) - 1),
-              count);
+  std::printf(
+      "  resident a further idle environment %.0f KiB (over %zu of them)\n",
+      static_cast<double>(many - one) / static_cast<double>(std::max<std::size_t>(count, 2) - 1),
+      count);
 }
 
 void large_payload() {
@@ -179,8 +180,9 @@ int main(int argc, char** argv) {
   if (argc == 2 && std::strcmp(argv[1], "--bare-echo") == 0) bench::serve_bare_echo();
   // hearth_bench --load PORT CLIENTS CALLS: the load alone, for a server under a profiler.
   if (argc == 5 && std::strcmp(argv[1], "--load") == 0) {
-    print("invoke",
-          bench::run({std::stoi(argv[2]), kInvoke, kSmall, std::stoi(argv[3]), std::stoi(argv[4])}));
+    print(
+        "invoke",
+        bench::run({std::stoi(argv[2]), kInvoke, kSmall, std::stoi(argv[3]), std::stoi(argv[4])}));
     return 0;
   }
   const MeasuredProgram bare({"/proc/self/exe", "--bare-echo"}, "/");

@@ -12,7 +12,7 @@ namespace bench {
 
 using Nanoseconds = std::chrono::nanoseconds;
 
-// Its owner's thread. Standard output is read up to the first line and then thrown away by a thread.
+// Its owner's thread. Standard output goes to a file without a name.
 class MeasuredProgram {
  public:
   MeasuredProgram(const std::vector<std::string>& argv, const std::string& working_folder);
@@ -29,7 +29,6 @@ class MeasuredProgram {
 
  private:
   pid_t pid_ = -1;
-  int output_ = -1;
   std::string first_line_;
   Nanoseconds ready_after_{};
 };

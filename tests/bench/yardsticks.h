@@ -1,12 +1,12 @@
 // What the figures are compared with: the same load on a bare server of the same HTTP library.
 #pragma once
 
+#include "tests/bench/measured_program.h"
+
 #include <chrono>
 #include <cstdint>
 #include <string>
 #include <vector>
-
-#include "tests/bench/measured_program.h"
 
 namespace bench {
 
