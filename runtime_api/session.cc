@@ -59,21 +59,20 @@ TakeResult Session::take(const std::function<bool()>& connected) {
   }
 
   ++waiting_takers_;
-  while (!ended_ && !offered_invocation_) {
+  do {
     offered_.wait(lock, [this] { return ended_ || offered_invocation_; });
-    if (offered_invocation_) {
-      // A caller that hung up must not swallow the invocation: another one may wait for it, or the
-      // process has ended and a new one will be given it.
-      lock.unlock();
-      const bool listening = connected();
-      lock.lock();
-      if (!listening) {
-        --waiting_takers_;
-        offered_.notify_one();
-        return ClientGone{};
-      }
+    if (ended_) break;
+    // A caller that hung up must not swallow the invocation: another one may wait for it, or the
+    // process has ended and a new one will be given it.
+    lock.unlock();
+    const bool listening = connected();
+    lock.lock();
+    if (!listening) {
+      --waiting_takers_;
+      offered_.notify_one();
+      return ClientGone{};
     }
-  }
+  } while (!ended_ && !offered_invocation_);
   --waiting_takers_;
   if (ended_) return SessionEnded{};
   state_ = RuntimeState::running;

@@ -74,7 +74,7 @@ class Session {
   // ---- The runtime's side. Any thread.
 
   // Blocks until there is an invocation to hand out. `connected` tells whether the caller still
-  // listens; it is asked, without a lock, when the caller waited.
+  // listens; it is asked, without a lock, before an invocation is handed out.
   TakeResult take(const std::function<bool()>& connected);
 
   // Opens an answer to `request_id`; the id is checked before the state. After success exactly one

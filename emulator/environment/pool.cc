@@ -202,25 +202,21 @@ void Pool::retire_expired() {
 }
 
 void Pool::stop() {
-  std::vector<SharedEnvironment> ended;
-  {
-    const std::lock_guard lock(mutex_);
+  std::unique_lock lock(mutex_);
+  if (!stopped_) {
     stopped_ = true;
+    std::vector<Environment*> idle;
     // A retirement that cannot be cancelled is about to run, and is waited for below.
     if (retirement_ && world_.timers.cancel(*retirement_)) retirement_.reset();
     for (auto& [environment, member] : members_) {
-      if (member.use == Use::idle) {
-        ended.push_back(member.environment);
-      } else {
-        member.environment->kill();
-      }
+      environment->kill();
+      if (member.use == Use::idle) idle.push_back(environment);
     }
-    for (const auto& environment : ended) remove(*environment);
+    // By the timer queue, like all others, because one of its actions may hold an environment too.
+    for (auto* environment : idle) dispose_later(remove(*environment));
     idle_changed_.notify_all();
     room_.notify_all();
   }
-  ended.clear();
-  std::unique_lock lock(mutex_);
   ended_.wait(lock,
               [this] { return busy_ == 0 && inside_ == 0 && disposing_ == 0 && !retirement_; });
 }

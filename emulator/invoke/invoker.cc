@@ -1,5 +1,6 @@
 #include "emulator/invoke/invoker.h"
 
+#include <system_error>
 #include <utility>
 
 namespace emulator::invoke {
@@ -85,7 +86,17 @@ tl::expected<void, Refusal> Invoker::invoke_async(InvocationRequest request) {
   }
   events_.push_back(std::move(request));
   if (events_.size() > idle_event_threads_ && event_threads_.size() < kMaxEventThreads) {
-    event_threads_.emplace_back([this] { serve_events(); });
+    try {
+      event_threads_.emplace_back([this] { serve_events(); });
+    } catch (const std::system_error&) {
+      // The threads that there are will come to it.
+      if (event_threads_.empty()) {
+        events_.pop_back();
+        return tl::unexpected(Refusal{Refusal::Kind::concurrency_exceeded,
+                                      "the host allows no thread to run the event; raise its "
+                                      "limit of processes"});
+      }
+    }
   }
   arrived_.notify_one();
   return {};

@@ -15,6 +15,13 @@
 namespace tests {
 
 class EnvironmentWorld {
+  // First, because threads of what is declared below still use them while that is destroyed.
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  std::string log_;
+  std::vector<emulator::environment::InvocationReport> reports_;
+  std::vector<std::string> advice_;
+
  public:
   explicit EnvironmentWorld(Script script) : launcher(std::move(script)) {}
 
@@ -51,8 +58,6 @@ class EnvironmentWorld {
 
   emulator::time::SystemClock clock;
   ScriptedLauncher launcher;
-  emulator::environment::OutputPump pump;
-  emulator::time::TimerQueue timers{clock, emulator::time::TimerDrive::own_thread};
   emulator::environment::World world{
       .clock = clock,
       .timers = timers,
@@ -76,13 +81,8 @@ class EnvironmentWorld {
             const std::lock_guard lock(mutex_);
             advice_.emplace_back(hint);
           }};
-
- private:
-  mutable std::mutex mutex_;
-  std::condition_variable changed_;
-  std::string log_;
-  std::vector<emulator::environment::InvocationReport> reports_;
-  std::vector<std::string> advice_;
+  emulator::environment::OutputPump pump;
+  emulator::time::TimerQueue timers{clock, emulator::time::TimerDrive::own_thread};
 };
 
 inline runtime_api::NextInvocation next_invocation(const std::string& id,
