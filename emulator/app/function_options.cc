@@ -206,10 +206,12 @@ void add_function_flags(CLI::App& command, FunctionOptions& o) {
 
   const auto* where = "Execution environments";
   command.add_option("--max-concurrency", o.max_concurrency, "invocations at the same time")
-      ->check(CLI::Range(1, 100'000))->group(where)->capture_default_str();
+      ->check(CLI::Range(1, 100'000).description(""))->type_name("N")->group(where)
+      ->capture_default_str();
   command.add_option("--idle-timeout", o.idle_timeout_seconds, "an idle environment is retired "
                      "after this many seconds")
-      ->check(CLI::Range(0, 86'400))->group(where)->capture_default_str();
+      ->check(CLI::Range(0, 86'400).description(""))->type_name("SECONDS")->group(where)
+      ->capture_default_str();
   command.add_option("--sandbox", o.sandbox, "full refuses to start when something cannot be "
                      "enforced")
       ->check(CLI::IsMember({"full", "degraded", "none"}))->group(where)->capture_default_str();
