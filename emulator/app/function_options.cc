@@ -127,6 +127,9 @@ tl::expected<void, AppError> add_declared(const templates::FunctionDeclaration& 
                                           const fs::path& temporary_parent,
                                           DescribedFunctions& described) {
   auto function = declared.configuration;
+  // Templates name code relative to themselves; the function's process starts in another folder.
+  if (!function.code.empty()) function.code = fs::absolute(function.code);
+  for (auto& layer : function.layers) layer = fs::absolute(layer);
   if (declared.inline_code) {
     auto folder = functions::write_code_files(
         {{declared.inline_code->file_name, declared.inline_code->text}}, temporary_parent);
