@@ -4,8 +4,6 @@ add_library(hearth_warnings INTERFACE)
 target_compile_options(hearth_warnings INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wnon-virtual-dtor -Woverloaded-virtual
   -Wcast-qual -Wformat=2 -Wimplicit-fallthrough
-  # GCC 12 sees overlaps where short strings are concatenated at -O3; later ones do not.
-  $<$<AND:$<CXX_COMPILER_ID:GNU>,$<VERSION_LESS:$<CXX_COMPILER_VERSION>,13>>:-Wno-restrict>
   $<$<BOOL:${HEARTH_WARNINGS_AS_ERRORS}>:-Werror>)
 
 add_library(hearth_sanitizers INTERFACE)

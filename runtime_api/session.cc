@@ -31,11 +31,8 @@ ExchangeResult Session::exchange(SharedInvocation invocation, TimePoint deadline
   // end before the end of the session counts.
   const bool decided = mine.changed.wait_until(
       lock, deadline, [&] { return mine.answer || (ended_ && !answer_is_arriving()); });
-  // By the time this thread wakes, the runtime may have asked again and the next exchange begun.
-  if (exchange_ == &mine) {
-    exchange_ = nullptr;
-    offered_invocation_ = nullptr;
-  }
+  exchange_ = nullptr;
+  offered_invocation_ = nullptr;
   if (mine.answer) return std::move(*mine.answer);
   ended_ = true;
   offered_.notify_all();

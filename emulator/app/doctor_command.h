@@ -1,4 +1,5 @@
-// hearth doctor: what this host can enforce, what this version does with it, and how to get the rest.
+// hearth doctor: what this host can enforce, what this version does with it, and how to get the
+// rest.
 #pragma once
 
 #include <string>

@@ -43,8 +43,8 @@ Emulator::Emulator(const EmulatorOptions& options, std::vector<Deployed> functio
   if (options.profile == environment::Profile::aws) {
     trace_id = [this] { return new_trace_id(clock_); };
   }
-  invoker_ =
-      std::make_unique<invoke::Invoker>(*pool_, targets_of(functions_, options), std::move(trace_id));
+  invoker_ = std::make_unique<invoke::Invoker>(
+      *pool_, targets_of(functions_, options), std::move(trace_id));
 }
 
 Emulator::~Emulator() { stop(); }

@@ -280,7 +280,8 @@ DeploymentWorld deployment_world(const FunctionOptions& options) {
   for (char** entry = environ; *entry != nullptr; ++entry) {
     const std::string text = *entry;
     const auto equals = text.find('=');
-    if (equals != std::string::npos) world.inherited[text.substr(0, equals)] = text.substr(equals + 1);
+    if (equals != std::string::npos)
+      world.inherited[text.substr(0, equals)] = text.substr(equals + 1);
   }
   return world;
 }

@@ -59,7 +59,8 @@ tl::expected<std::string, AppError> read_event(const std::string& path) {
   return bytes;
 }
 
-tl::expected<std::string, AppError> event_of(const InvokeOptions& options, const time::Clock& clock) {
+tl::expected<std::string, AppError> event_of(const InvokeOptions& options,
+                                             const time::Clock& clock) {
   if (!options.event_file.empty()) return read_event(options.event_file);
   if (options.payload) return *options.payload;
   if (options.fixture.empty()) return std::string("{}");

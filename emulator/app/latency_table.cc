@@ -43,7 +43,8 @@ std::string as_table(Repetition repetition) {
   std::array<char, 512> text{};
   std::snprintf(text.data(),
                 text.size(),
-                "invocations  cold  errors      p50 ms      p90 ms      p99 ms      max ms   per second\n"
+                "invocations  cold  errors      p50 ms      p90 ms      p99 ms      max ms   "
+                "per second\n"
                 "%11zu %5zu %7zu %11.3f %11.3f %11.3f %11.3f %12.1f\n",
                 repetition.latencies.size(),
                 repetition.cold_starts,

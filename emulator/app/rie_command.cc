@@ -53,7 +53,8 @@ std::shared_ptr<const environment::EnvironmentSpec> spec_of(const RieOptions& op
   spec->timeout = options.timeout;
   // The container around it is the sandbox: limits are the ones found there.
   spec->limits = sandbox::inherited_limits();
-  spec->api_address = options.runtime_api.host == "localhost" ? "127.0.0.1" : options.runtime_api.host;
+  spec->api_address =
+      options.runtime_api.host == "localhost" ? "127.0.0.1" : options.runtime_api.host;
   spec->api_port = static_cast<std::uint16_t>(options.runtime_api.port);
   const auto address = options.runtime_api.host + ":" + std::to_string(options.runtime_api.port);
   spec->variables = rie_runtime_environment(options, inherited, address);

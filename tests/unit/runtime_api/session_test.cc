@@ -4,7 +4,6 @@
 
 #include <atomic>
 #include <future>
-#include <semaphore>
 #include <thread>
 
 using namespace runtime_api;
@@ -197,36 +196,4 @@ TEST_CASE("a caller that hung up does not swallow the invocation another one wai
   session.end();
   CHECK(taken_id(listening.get()) == "a");
   gone.get();
-}
-
-TEST_CASE("an invoking thread that wakes late does not take the next invocation away") {
-  std::counting_semaphore<8> idle(0);
-  Session session([&](std::string_view) { idle.release(); });
-  std::thread runtime([&] {
-    for (auto id = taken_id(session.take(kConnected)); id != "none";
-         id = taken_id(session.take(kConnected))) {
-      if (session.begin_answer(id, AnswerKind::response)) session.complete_answer(answer(id));
-    }
-  });
-  session.await_init(kNever);
-  idle.release();
-  std::atomic<int> lost = 0;
-  const auto call_in_turn = [&](const std::string& caller) {
-    constexpr int kCalls = 10'000;
-    for (int i = 0; i < kCalls && lost == 0; ++i) {
-      idle.acquire();
-      const auto patience = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-      const auto result = session.exchange(invocation(caller + std::to_string(i)), patience);
-      if (std::holds_alternative<RuntimeAnswer>(result)) continue;
-      ++lost;
-      idle.release();
-    }
-  };
-  std::thread first(call_in_turn, "a");
-  std::thread second(call_in_turn, "b");
-  first.join();
-  second.join();
-  session.end();
-  runtime.join();
-  CHECK(lost == 0);
 }

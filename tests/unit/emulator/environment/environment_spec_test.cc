@@ -1,0 +1,82 @@
+#include "emulator/environment/environment_spec.h"
+
+#include <catch2/catch_test_macros.hpp>
+
+using namespace emulator::environment;
+
+namespace {
+
+VariableSources sources() {
+  VariableSources s;
+  s.function_name = "orders";
+  s.handler = "app.handler";
+  s.region = "eu-west-1";
+  s.memory_size_mb = 1024;
+  s.access_key_id = "AKIA";
+  s.secret_access_key = "secret";
+  s.session_token = "token";
+  return s;
+}
+
+}  // namespace
+
+TEST_CASE("a function has the variables that were recorded from provided.al2023", "[environment]") {
+  // AWS_LAMBDA_RUNTIME_API and AWS_LAMBDA_LOG_STREAM_NAME come with each environment,
+  // _X_AMZN_TRACE_ID with each invocation.
+  const std::map<std::string, std::string> recorded = {
+      {"AWS_ACCESS_KEY_ID", "AKIA"},
+      {"AWS_DEFAULT_REGION", "eu-west-1"},
+      {"AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "1024"},
+      {"AWS_LAMBDA_FUNCTION_NAME", "orders"},
+      {"AWS_LAMBDA_FUNCTION_VERSION", "$LATEST"},
+      {"AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand"},
+      {"AWS_LAMBDA_LOG_GROUP_NAME", "/aws/lambda/orders"},
+      {"AWS_REGION", "eu-west-1"},
+      {"AWS_SECRET_ACCESS_KEY", "secret"},
+      {"AWS_SESSION_TOKEN", "token"},
+      {"AWS_XRAY_CONTEXT_MISSING", "LOG_ERROR"},
+      {"AWS_XRAY_DAEMON_ADDRESS", "169.254.100.1:2000"},
+      {"LAMBDA_RUNTIME_DIR", "/var/runtime"},
+      {"LAMBDA_TASK_ROOT", "/var/task"},
+      {"LANG", "en_US.UTF-8"},
+      {"LD_LIBRARY_PATH",
+       "/var/lang/lib:/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:/var/task:/var/task/lib:"
+       "/opt/lib"},
+      {"PATH", "/var/lang/bin:/usr/local/bin:/usr/bin/:/bin:/opt/bin"},
+      {"TZ", ":UTC"},
+      {"_AWS_XRAY_DAEMON_ADDRESS", "169.254.100.1"},
+      {"_AWS_XRAY_DAEMON_PORT", "2000"},
+      {"_HANDLER", "app.handler"},
+  };
+  CHECK(function_variables(sources()) == recorded);
+}
+
+TEST_CASE("the folders of a host stand in for the service's", "[environment]") {
+  auto s = sources();
+  s.task_root = "/home/dev/orders";
+  s.layers_root = "/tmp/layers";
+  const auto variables = function_variables(s);
+  CHECK(variables.at("LAMBDA_TASK_ROOT") == "/home/dev/orders");
+  CHECK(variables.at("PATH").ends_with(":/tmp/layers/bin"));
+  CHECK(variables.at("LD_LIBRARY_PATH")
+            .ends_with(":/home/dev/orders:/home/dev/orders/lib:/tmp/layers/lib"));
+}
+
+TEST_CASE("a customer's variable beats the runtime's and the defaults, never a reserved one",
+          "[environment]") {
+  auto s = sources();
+  s.runtime = {{"AWS_EXECUTION_ENV", "AWS_Lambda_python3.12"}, {"LANG", "C"}, {"TZ", "a"}};
+  s.customer = {{"TZ", "Europe/Berlin"},
+                {"TABLE", "a=b"},
+                {"AWS_REGION", "mars"},
+                {"_HANDLER", "other"},
+                {"AWS_SESSION_TOKEN", "stolen"}};
+  const auto variables = function_variables(s);
+  CHECK(variables.at("TZ") == "Europe/Berlin");
+  CHECK(variables.at("LANG") == "C");
+  CHECK(variables.at("TABLE") == "a=b");
+  CHECK(variables.at("AWS_EXECUTION_ENV") == "AWS_Lambda_python3.12");
+  CHECK(variables.at("AWS_REGION") == "eu-west-1");
+  CHECK(variables.at("_HANDLER") == "app.handler");
+  CHECK(variables.at("AWS_SESSION_TOKEN") == "token");
+}

@@ -1,0 +1,103 @@
+#include "emulator/environment/invocation_report.h"
+
+#include <catch2/catch_test_macros.hpp>
+
+using namespace emulator::environment;
+using namespace std::chrono_literals;
+
+namespace {
+
+InvocationReport warm() {
+  InvocationReport report;
+  report.request_id = "id-1";
+  report.duration = 3'012'345ns;
+  report.memory_size_mb = 128;
+  report.max_memory_used_mb = 36;
+  return report;
+}
+
+const std::chrono::system_clock::time_point kNow{std::chrono::milliseconds{1'752'770'184'304}};
+
+}  // namespace
+
+TEST_CASE("START names the request and the version", "[environment]") {
+  CHECK(start_line("id-1", "$LATEST") == "START RequestId: id-1 Version: $LATEST\n");
+}
+
+TEST_CASE("END and REPORT of a warm invocation are the service's", "[environment]") {
+  CHECK(end_lines(warm(), Profile::aws) ==
+        "END RequestId: id-1\n"
+        "REPORT RequestId: id-1\tDuration: 3.01 ms\tBilled Duration: 4 ms\t"
+        "Memory Size: 128 MB\tMax Memory Used: 36 MB\t\n");
+}
+
+TEST_CASE("a cold start's init stands after the memory and is billed", "[environment]") {
+  auto report = warm();
+  report.init_duration = 110'100us;
+  CHECK(end_lines(report, Profile::aws) ==
+        "END RequestId: id-1\n"
+        "REPORT RequestId: id-1\tDuration: 3.01 ms\tBilled Duration: 114 ms\t"
+        "Memory Size: 128 MB\tMax Memory Used: 36 MB\tInit Duration: 110.10 ms\t\n");
+}
+
+TEST_CASE("the published emulator puts init first, does not bill it and repeats the memory size",
+          "[environment]") {
+  auto report = warm();
+  report.init_duration = 30us;
+  report.memory_size_mb = 3008;
+  CHECK(end_lines(report, Profile::rie) ==
+        "END RequestId: id-1\n"
+        "REPORT RequestId: id-1\tInit Duration: 0.03 ms\tDuration: 3.01 ms\t"
+        "Billed Duration: 4 ms\tMemory Size: 3008 MB\tMax Memory Used: 3008 MB\t\n");
+}
+
+TEST_CASE("a failed invocation's REPORT tells its status", "[environment]") {
+  auto report = warm();
+  report.error_type = "Sandbox.Timedout";
+  CHECK(end_lines(report, Profile::aws).ends_with("\tMax Memory Used: 36 MB\tStatus: timeout\n"));
+  report.error_type = "Runtime.ExitError";
+  CHECK(end_lines(report, Profile::aws)
+            .ends_with("\tMax Memory Used: 36 MB\tStatus: error\tError Type: Runtime.ExitError\n"));
+  report.init_duration = 1ms;
+  CHECK(end_lines(report, Profile::aws)
+            .ends_with("\tInit Duration: 1.00 ms\tStatus: error\tError Type: Runtime.ExitError\n"));
+}
+
+TEST_CASE("the sum of init and duration is billed by the started millisecond", "[environment]") {
+  auto report = warm();
+  report.duration = 463'512us;
+  report.init_duration = 1'233'960us;
+  CHECK(billed_duration_ms(report, Profile::aws) == 1698);
+  CHECK(billed_duration_ms(report, Profile::rie) == 464);
+  report.init_duration.reset();
+  report.duration = 4ms;
+  CHECK(billed_duration_ms(report, Profile::aws) == 4);
+  report.duration = 4'000'001ns;
+  CHECK(billed_duration_ms(report, Profile::aws) == 5);
+  report.duration = 1ns;
+  CHECK(billed_duration_ms(report, Profile::aws) == 1);
+}
+
+TEST_CASE("only failures of init are told, with their phase", "[environment]") {
+  CHECK(init_report_line({9'999'950us, FailurePhase::init, "Sandbox.Timedout"}) ==
+        "INIT_REPORT Init Duration: 9999.95 ms\tPhase: init\tStatus: timeout\n");
+  CHECK(init_report_line({3'003'350us, FailurePhase::invoke, "Sandbox.Timedout"}) ==
+        "INIT_REPORT Init Duration: 3003.35 ms\tPhase: invoke\tStatus: timeout\n");
+  CHECK(init_report_line({1'236'040us, FailurePhase::init, "Extension.Crash"}) ==
+        "INIT_REPORT Init Duration: 1236.04 ms\tPhase: init\tStatus: error\t"
+        "Error Type: Extension.Crash\n");
+}
+
+TEST_CASE("the platform says why an invocation ended, unless the function said it",
+          "[environment]") {
+  CHECK(outcome_lines(TimedOut{3010ms}, "id-1", kNow) ==
+        "2025-07-17T16:36:24.304Z id-1 Task timed out after 3.01 seconds\n\n");
+  CHECK(outcome_lines(RuntimeExited{.exit_code = 1, .signal = {}}, "id-1", kNow) ==
+        "RequestId: id-1 Error: Runtime exited with error: exit status 1\nRuntime.ExitError\n");
+  CHECK(outcome_lines(NeverStarted{"Runtime.InvalidEntrypoint", "no such file"}, "id-1", kNow) ==
+        "RequestId: id-1 Error: no such file\nRuntime.InvalidEntrypoint\n");
+  CHECK(outcome_lines(Responded{"{}", ""}, "id-1", kNow).empty());
+  CHECK(outcome_lines(FunctionError{"Runtime.Oops", "{}"}, "id-1", kNow).empty());
+  CHECK(outcome_lines(ResponseTooLarge{7}, "id-1", kNow).empty());
+  CHECK(outcome_lines(ResponseTruncated{}, "id-1", kNow).empty());
+}

@@ -1,0 +1,113 @@
+#include "emulator/environment/log_stream.h"
+
+#include "emulator/sandbox/unique_fd.h"
+
+#include <catch2/catch_test_macros.hpp>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <array>
+#include <vector>
+
+using namespace emulator::environment;
+
+namespace {
+
+// What a function's pipe is to the stream, and every piece that the stream wrote.
+class Pipe {
+ public:
+  Pipe() {
+    std::array<int, 2> ends{};
+    REQUIRE(::pipe2(ends.data(), O_CLOEXEC | O_NONBLOCK) == 0);
+    reading_.reset(ends[0]);
+    writing_.reset(ends[1]);
+  }
+  void print(const std::string& text) const {
+    REQUIRE(::write(writing_.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size()));
+  }
+  void close() { writing_.reset(); }
+  bool drain() { return stream.drain(reading_.get()); }
+
+  std::vector<std::string> pieces;
+  LogStream stream{[this](std::string_view lines) { pieces.emplace_back(lines); }};
+
+ private:
+  emulator::sandbox::UniqueFd reading_;
+  emulator::sandbox::UniqueFd writing_;
+};
+
+using Pieces = std::vector<std::string>;
+
+}  // namespace
+
+TEST_CASE("only whole lines are passed on, and the rest when it is whole", "[environment]") {
+  Pipe pipe;
+  pipe.print("one\ntwo\nthr");
+  CHECK(pipe.drain());
+  CHECK(pipe.pieces == Pieces{"one\ntwo\n"});
+  pipe.print("ee\nfour\nfi");
+  CHECK(pipe.drain());
+  CHECK(pipe.pieces == Pieces{"one\ntwo\n", "three\nfour\n"});
+}
+
+TEST_CASE("a platform line ends an unfinished one", "[environment]") {
+  Pipe pipe;
+  pipe.print("no newline");
+  CHECK(pipe.drain());
+  pipe.stream.platform("END\n");
+  CHECK(pipe.pieces == Pieces{"no newline\n", "END\n"});
+}
+
+TEST_CASE("the end of the pipe is told, after what was in it", "[environment]") {
+  Pipe pipe;
+  pipe.print("last\n");
+  pipe.close();
+  CHECK_FALSE(pipe.drain());
+  CHECK(pipe.pieces == Pieces{"last\n"});
+}
+
+TEST_CASE("a line without an end is cut at the size of a log event", "[environment]") {
+  Pipe pipe;
+  const std::string chunk(16 * 1024, 'x');
+  for (int i = 0; i < 16; ++i) {
+    pipe.print(chunk);
+    CHECK(pipe.drain());
+  }
+  REQUIRE(pipe.pieces.size() == 1);
+  CHECK(pipe.pieces[0].size() == kMaxLogLineBytes + 1);
+  CHECK(pipe.pieces[0].back() == '\n');
+}
+
+TEST_CASE("bytes that are no text pass unchanged", "[environment]") {
+  Pipe pipe;
+  const std::string bytes("\0\xff\x1b[31m\r\n", 9);
+  pipe.print(bytes);
+  CHECK(pipe.drain());
+  CHECK(pipe.pieces == Pieces{bytes});
+}
+
+TEST_CASE("the tail is the last 4 KB since the invocation began, and only where it was asked for",
+          "[environment]") {
+  Pipe pipe;
+  pipe.print("before\n");
+  CHECK(pipe.drain());
+  pipe.stream.begin("START\n", CaptureTail::yes);
+  pipe.print("inside\n");
+  CHECK(pipe.drain());
+  pipe.stream.platform("END\n");
+  CHECK(pipe.stream.take_tail() == "START\ninside\nEND\n");
+  pipe.print("after\n");
+  CHECK(pipe.drain());
+  CHECK(pipe.stream.take_tail().empty());
+
+  pipe.stream.begin("START\n", CaptureTail::no);
+  CHECK(pipe.stream.take_tail().empty());
+
+  pipe.stream.begin("START\n", CaptureTail::yes);
+  pipe.stream.platform(std::string(kLogTailBytes, 'a') + "\n");
+  pipe.stream.platform("END\n");
+  const auto tail = pipe.stream.take_tail();
+  CHECK(tail.size() == kLogTailBytes);
+  CHECK(tail.ends_with("aaa\nEND\n"));
+}
