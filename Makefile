@@ -10,7 +10,7 @@ endif
 demo:  ## build Hearth and show what it does
 	@cmake/install-dependencies
 	@cmake --preset release
-	@cmake --build --preset release --target hearth
+	@cmake --build --preset release --target hearth handlers
 	@docs/demo
 
 test:  ## the whole suite: format, all rings, address and thread sanitizers

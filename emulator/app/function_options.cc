@@ -126,6 +126,9 @@ tl::expected<void, AppError> add_declared(const templates::FunctionDeclaration& 
                                           const fs::path& temporary_parent,
                                           DescribedFunctions& described) {
   auto function = declared.configuration;
+  // Templates name code relative to themselves; the function's process starts in another folder.
+  if (!function.code.empty()) function.code = fs::absolute(function.code);
+  for (auto& layer : function.layers) layer = fs::absolute(layer);
   if (declared.inline_code) {
     auto folder = functions::write_code_files(
         {{declared.inline_code->file_name, declared.inline_code->text}}, temporary_parent);
@@ -229,7 +232,8 @@ void add_function_flags(CLI::App& command, FunctionOptions& o) {
 
   const auto* where = "Execution environments";
   command.add_option("--max-concurrency", o.max_concurrency, "invocations at the same time")
-      ->check(CLI::Range(1, 100'000))
+      ->check(CLI::Range(1, 100'000).description(""))
+      ->type_name("N")
       ->group(where)
       ->capture_default_str();
   command
@@ -237,7 +241,8 @@ void add_function_flags(CLI::App& command, FunctionOptions& o) {
                   o.idle_timeout_seconds,
                   "an idle environment is retired "
                   "after this many seconds")
-      ->check(CLI::Range(0, 86'400))
+      ->check(CLI::Range(0, 86'400).description(""))
+      ->type_name("SECONDS")
       ->group(where)
       ->capture_default_str();
   command

@@ -183,9 +183,11 @@ void add_invoke_command(CLI::App& program, InvokeOptions& options) {
   command->add_option("--client-context", options.client_context, "client context as JSON text")
       ->type_name("JSON");
   command->add_option("--count,-n", options.count, "repeat, and print a table of latencies")
-      ->check(CLI::Range(1, 100'000'000));
+      ->check(CLI::Range(1, 100'000'000).description(""))
+      ->type_name("N");
   command->add_option("--concurrency,-c", options.concurrency, "callers at the same time")
-      ->check(CLI::Range(1, 10'000));
+      ->check(CLI::Range(1, 10'000).description(""))
+      ->type_name("N");
   command->add_option("--output", options.output, "how the table is printed")
       ->check(CLI::IsMember({"text", "json"}));
   add_function_flags(*command, options.function);

@@ -41,19 +41,19 @@ std::string as_table(Repetition repetition) {
     return milliseconds(percentile(repetition.latencies, percent));
   };
   std::array<char, 512> text{};
-  std::snprintf(
-      text.data(),
-      text.size(),
-      "invocations  cold  errors      p50 ms      p90 ms      p99 ms      max ms   per second\n"
-      "%11zu %5zu %7zu %11.3f %11.3f %11.3f %11.3f %12.1f\n",
-      repetition.latencies.size(),
-      repetition.cold_starts,
-      failed(repetition),
-      at(50),
-      at(90),
-      at(99),
-      at(100),
-      per_second(repetition));
+  std::snprintf(text.data(),
+                text.size(),
+                "invocations  cold  errors      p50 ms      p90 ms      p99 ms      max ms   "
+                "per second\n"
+                "%11zu %5zu %7zu %11.3f %11.3f %11.3f %11.3f %12.1f\n",
+                repetition.latencies.size(),
+                repetition.cold_starts,
+                failed(repetition),
+                at(50),
+                at(90),
+                at(99),
+                at(100),
+                per_second(repetition));
   std::string table = text.data();
   for (const auto& [type, count] : repetition.errors) {
     table += "  " + std::to_string(count) + " × " + type + "\n";

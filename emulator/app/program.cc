@@ -1,6 +1,7 @@
 #include "emulator/app/program.h"
 
 #include "emulator/app/app_error.h"
+#include "emulator/app/command_words.h"
 #include "emulator/app/doctor_command.h"
 #include "emulator/app/generate_event_command.h"
 #include "emulator/app/identifiers.h"
@@ -29,6 +30,29 @@ namespace emulator::app {
 namespace {
 
 const std::vector<std::string> kLogLevels = {"trace", "debug", "info", "warn", "error", "off"};
+
+constexpr std::string_view kRieHelp =
+    R"(A drop-in for aws-lambda-rie: serves one function at RIE's path, with RIE's answers.
+Usage: hearth rie [FLAGS] [COMMAND [ARGUMENT...] HANDLER]
+
+COMMAND is the runtime; without one, /var/task/bootstrap, /opt/bootstrap or /var/runtime/bootstrap
+is started. The last of several words is the handler (_HANDLER). A link to hearth whose name begins
+with aws-lambda-rie does the same without the word rie.
+
+Flags, anywhere among the words:
+  --log-level LEVEL           panic, fatal, error, warning, info, debug or trace (default info)
+  --runtime-interface-emulator-address HOST:PORT
+                              where it is invoked (default 0.0.0.0:8080)
+  --runtime-api-address HOST:PORT
+                              the Runtime API of the first environment (default 127.0.0.1:9001)
+  --enable-init-caching       the function gets no credentials of its own through variables
+
+Variables: AWS_LAMBDA_FUNCTION_NAME, _VERSION, _TIMEOUT (300), _MEMORY_SIZE (3008), _HANDLER;
+AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN; LOG_LEVEL. All others reach the
+function too.
+
+Invoke it: curl -d '{}' http://localhost:8080/2015-03-31/functions/function/invocations
+)";
 
 // Hearth's own log goes to standard error; what functions print never passes through it.
 void start_log() {
@@ -74,17 +98,24 @@ int run_version(const std::string& output) {
 }
 
 // Commands with a language of their own take their words as they are.
-std::optional<int> run_raw_command(const std::vector<std::string>& arguments) {
-  if (arguments.empty()) return std::nullopt;
-  const auto program = std::filesystem::path(arguments[0]).filename().string();
-  if (program.starts_with("aws-lambda-rie")) {
-    return run_rie({arguments.begin() + 1, arguments.end()});
+std::optional<int> run_raw_command(const Words& words) {
+  if (words.empty()) return std::nullopt;
+  const auto program = std::filesystem::path(words[0]).filename().string();
+  if (program.starts_with("aws-lambda-rie")) return run_rie({words.begin() + 1, words.end()});
+  const auto at = command_position(words);
+  if (at == words.size()) return std::nullopt;
+  const auto& command = words[at];
+  Words rest(words.begin() + static_cast<std::ptrdiff_t>(at) + 1, words.end());
+  if (command == "rie") {
+    if (!rest.empty() && (rest[0] == "--help" || rest[0] == "-h")) {
+      std::cout << kRieHelp;
+      return kSuccess;
+    }
+    rest.insert(rest.begin(), words.begin() + 1, words.begin() + static_cast<std::ptrdiff_t>(at));
+    return run_rie(rest);
   }
-  if (arguments.size() < 2) return std::nullopt;
-  const std::vector<std::string> rest(arguments.begin() + 2, arguments.end());
-  if (arguments[1] == "rie") return run_rie(rest);
-  if (arguments[1] == "generate-event") return run_generate(rest);
-  if (arguments[1] == "runtime") {
+  if (command == "generate-event") return run_generate(rest);
+  if (command == "runtime") {
     return run_runtime_command(rest, runtime_command_host(), std::cout, std::cerr);
   }
   return std::nullopt;
@@ -100,6 +131,7 @@ struct Options {
 
 void describe(CLI::App& program, Options& options) {
   program.require_subcommand(1);
+  program.set_version_flag("--version", "hearth " + std::string(kVersion), "print the version");
   program
       .add_option("--log-level", options.log_level, "what Hearth says of itself on standard error")
       ->check(CLI::IsMember(kLogLevels));
@@ -114,7 +146,7 @@ void describe(CLI::App& program, Options& options) {
   program.add_subcommand("version", "Version, build and libraries")
       ->add_option("--output", options.version_output, "text or json")
       ->check(CLI::IsMember({"text", "json"}));
-  program.footer("hearth COMMAND --help tells the flags of a command.");
+  program.footer("hearth help COMMAND, or hearth COMMAND --help, tells the flags of a command.");
 }
 
 void set_log_level(const std::string& wanted, const char* otherwise) {
@@ -130,24 +162,66 @@ int run_chosen(const CLI::App& program, Options& options) {
   return run_version(options.version_output);
 }
 
+Words command_names(const CLI::App& program) {
+  Words names;
+  const auto all = program.get_subcommands([](const CLI::App*) { return true; });
+  for (const auto* command : all) names.push_back(command->get_name());
+  return names;
+}
+
+Words long_options_of(const CLI::App& command) {
+  Words names;
+  for (const auto* option : command.get_options()) {
+    for (const auto& name : option->get_lnames()) names.push_back("--" + name);
+  }
+  return names;
+}
+
+std::string sentence_of(const CLI::ParseError& error, const CLI::App& program) {
+  const auto chosen = program.get_subcommands();
+  const std::string name = chosen.empty() ? "" : chosen.front()->get_name();
+  constexpr bool kOfCommandsToo = true;  // CLI11's parameter
+  const auto extras = program.remaining(kOfCommandsToo);
+  const bool only_extras = chosen.empty() && !extras.empty();
+  if (only_extras || dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr) {
+    return unexpected_word(
+        name, extras, long_options_of(chosen.empty() ? program : *chosen.front()));
+  }
+  return std::string(error.what()) + "; see hearth " + (name.empty() ? "" : name + " ") + "--help";
+}
+
+int wrong_usage(const std::string& sentence) {
+  std::cerr << "hearth: " << sentence << "\n";
+  return kWrongUsage;
+}
+
 }  // namespace
 
 int run_program(const std::vector<std::string>& arguments) {
   block_stop_signals();
   raise_descriptor_limit();
   start_log();
-  if (const auto status = run_raw_command(arguments)) return *status;
+  const auto asked = with_help_as_option(arguments);
+  if (const auto status = run_raw_command(asked)) return *status;
+  // What follows "--" is a command of the function's, not ours.
+  const auto separator = std::find(asked.begin(), asked.end(), "--");
+  Words words(asked.begin(), separator);
 
   Options options;
   CLI::App program("AWS Lambda on your own machine: the API, and the machine behind it.", "hearth");
   describe(program, options);
-  // What follows "--" is a command of the function's, not ours.
-  const auto separator = std::find(arguments.begin(), arguments.end(), "--");
-  if (separator != arguments.end()) {
-    options.invoke.function.command.assign(separator + 1, arguments.end());
+  if (const auto unknown = unknown_command(words, command_names(program))) {
+    return wrong_usage(*unknown);
+  }
+  if (separator != asked.end()) {
+    options.invoke.function.command.assign(separator + 1, asked.end());
     options.serve.function.command = options.invoke.function.command;
   }
-  std::vector<std::string> words(arguments.begin() + (arguments.empty() ? 0 : 1), separator);
+  if (words.size() <= 1) {
+    std::cerr << program.help();
+    return kWrongUsage;
+  }
+  words.erase(words.begin());
   std::reverse(words.begin(), words.end());
   try {
     program.parse(std::move(words));
@@ -155,8 +229,7 @@ int run_program(const std::vector<std::string>& arguments) {
     program.exit(wanted);
     return kSuccess;
   } catch (const CLI::ParseError& error) {
-    std::cerr << "hearth: " << error.what() << "; see hearth --help\n";
-    return kWrongUsage;
+    return wrong_usage(sentence_of(error, program));
   }
   return run_chosen(program, options);
 }

@@ -90,7 +90,8 @@ void add_serve_command(CLI::App& program, ServeOptions& options) {
       program.add_subcommand("serve", "Serve the Lambda API for the functions of a template");
   command->add_option("FUNCTION", options.names, "only these functions of the template");
   command->add_option("--port", options.port, "port of the Lambda API; 0 picks a free one")
-      ->check(CLI::Range(0, 65535))
+      ->check(CLI::Range(0, 65535).description(""))
+      ->type_name("PORT")
       ->capture_default_str();
   command->add_option("--host", options.host, "address to listen on")->capture_default_str();
   command->add_option("--state-dir", options.state_dir, "folder that keeps what was created")

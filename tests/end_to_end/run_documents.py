@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs the commands a document shows and compares what they print with what it says they print.
 
-    run_documents.py --source DIR --bin DIR DOCUMENT...
+    run_documents.py --source DIR --bin DIR [--build DIR] DOCUMENT...
 
 Only blocks fenced as ```console are run; a command that cannot be run here belongs in a ```sh block.
 
@@ -27,8 +27,9 @@ Only blocks fenced as ```console are run; a command that cannot be run here belo
 - A command that ends in "&" runs until the end of its block; the lines below it are awaited in its
   output. Then the block's process group is told to stop, and killed if it does not.
 - A block is one bash. The blocks of a document share a scratch folder in which the source's folders and
-  files appear by name, so that what is written stays out of the source. HEARTH_SOURCE names the source;
-  the folders given with --bin come first in PATH; HOME is the scratch folder.
+  files appear by name, so that what is written stays out of the source; the folder given with --build
+  appears as build/release, whatever its preset. HEARTH_SOURCE names the source; the folders given with
+  --bin come first in PATH; HOME is the scratch folder.
 """
 
 import argparse
@@ -294,18 +295,21 @@ def environment_for(folder, source, programs):
     }
 
 
-def furnish(folder, source):
+def furnish(folder, source, build):
     for entry in source.iterdir():
         if not entry.name.startswith(".") and entry.name != "build":
             (folder / entry.name).symlink_to(entry)
+    if build is not None:
+        (folder / "build").mkdir()
+        (folder / "build" / "release").symlink_to(build)
 
 
-def run_document(document, source, programs):
+def run_document(document, source, programs, build=None):
     """How many commands ran as printed; raises Mismatch for the first that did not."""
     blocks = blocks_of(document.read_text())
     folder = Path(tempfile.mkdtemp(prefix="hearth-document-"))
     try:
-        furnish(folder, source)
+        furnish(folder, source, build)
         environment = environment_for(folder, source, programs)
         for block in blocks:
             if block and (complaint := run_block(block, folder, environment)):
@@ -320,6 +324,7 @@ def main(arguments):
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--source", type=Path, required=True)
     parser.add_argument("--bin", type=Path, action="append", default=[])
+    parser.add_argument("--build", type=Path)
     parser.add_argument("documents", type=Path, nargs="+")
     options = parser.parse_args(arguments)
     adopt_orphans()
@@ -327,7 +332,10 @@ def main(arguments):
     for document in options.documents:
         try:
             count += run_document(
-                document, options.source.resolve(), [path.resolve() for path in options.bin]
+                document,
+                options.source.resolve(),
+                [path.resolve() for path in options.bin],
+                options.build and options.build.resolve(),
             )
         except Mismatch as mismatch:
             print(f"{document}:{mismatch}", file=sys.stderr)

@@ -21,7 +21,22 @@ struct Links {
   std::set<std::string> to_sources;  // PRIVATE
 };
 
-Links links_in(const std::string& cmake_lists) {
+// Which room each hearth_library belongs to; a folder may make several.
+std::map<std::string, std::string> rooms_of_libraries(const FloorPlan& plan,
+                                                      const SourceTree& tree) {
+  static const std::regex library("\\bhearth_library\\(\\s*([a-z_]+)");
+  std::map<std::string, std::string> rooms;
+  for (const auto& [path, text] : tree) {
+    const auto room = plan.room_of(path);
+    if (!room || !path.ends_with("CMakeLists.txt")) continue;
+    for (std::sregex_iterator it(text.begin(), text.end(), library), end; it != end; ++it) {
+      rooms.emplace((*it)[1].str(), *room);
+    }
+  }
+  return rooms;
+}
+
+Links links_in(const std::string& cmake_lists, const std::map<std::string, std::string>& rooms) {
   static const std::regex comment("#[^\n]*");
   static const std::regex token("PUBLIC|INTERFACE|PRIVATE|\\(|hearth::[a-z_]+");
   const std::string text = std::regex_replace(cmake_lists, comment, "");
@@ -32,7 +47,10 @@ Links links_in(const std::string& cmake_lists) {
     if (word == "(") {
       to_all = false;
     } else if (word.starts_with("hearth::")) {
-      (to_all ? links.to_all : links.to_sources).insert(word.substr(8));
+      const auto library = word.substr(8);
+      const auto room = rooms.find(library);
+      (to_all ? links.to_all : links.to_sources)
+          .insert(room == rooms.end() ? library : room->second);
     } else {
       to_all = word != "PRIVATE";
     }
@@ -143,13 +161,14 @@ Findings unplanned_folders(const FloorPlan& plan, const SourceTree& tree) {
 }
 
 Findings link_findings(const FloorPlan& plan, const SourceTree& tree) {
+  const auto rooms = rooms_of_libraries(plan, tree);
   Findings findings;
   for (const auto& [room, floor] : plan.floor_of_room) {
     if (floor == kOutside) continue;
     const std::string folder = folder_of_room(room, tree) + "/";
     const auto lists = tree.find(folder + "CMakeLists.txt");
     if (lists == tree.end()) continue;
-    const Links links = links_in(lists->second);
+    const Links links = links_in(lists->second, rooms);
     std::map<std::string, std::string> in_headers;
     std::map<std::string, std::string> in_sources;
     for (auto it = tree.lower_bound(folder); it != tree.end() && it->first.starts_with(folder);

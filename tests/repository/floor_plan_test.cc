@@ -94,6 +94,15 @@ TEST_CASE("what CMake links must agree with what is included", "[floors]") {
   CHECK(findings("", "", "# PUBLIC hearth::lower\n") == 0);
 }
 
+TEST_CASE("a folder may make several libraries, which are all its room", "[floors]") {
+  SourceTree tree = tree_with("emulator/upper/a.cc", "#include \"emulator/lower/thing.h\"\n");
+  tree["emulator/lower/CMakeLists.txt"] = "hearth_library(lower_reader SOURCES a.cc)";
+  tree["emulator/upper/CMakeLists.txt"] =
+      "hearth_library(part SOURCES b.cc)\n"
+      "hearth_library(upper SOURCES a.cc PRIVATE hearth::part hearth::lower_reader)";
+  CHECK(link_findings(two_floors(), tree).empty());
+}
+
 TEST_CASE("includes point down the floor plan of docs/architecture.md", "[floors]") {
   const Findings findings = floor_findings(plan_of_the_house(), checkout());
   INFO(listed(findings));
