@@ -116,6 +116,18 @@ void describe(CLI::App& program, Options& options) {
   program.footer("hearth COMMAND --help tells the flags of a command.");
 }
 
+// "there is no command 'bogus'", where CLI11 would only say that one is missing.
+std::string complaint(const CLI::App& program,
+                      const std::vector<std::string>& arguments,
+                      const CLI::ParseError& error) {
+  const bool named = arguments.size() > 1 && !arguments[1].starts_with("-");
+  const auto is_named = [&](const CLI::App* command) { return command->get_name() == arguments[1]; };
+  if (named && program.get_subcommands(is_named).empty()) {
+    return "there is no command '" + arguments[1] + "'";
+  }
+  return error.what();
+}
+
 void set_log_level(const std::string& wanted, const char* otherwise) {
   spdlog::set_level(spdlog::level::from_str(wanted.empty() ? otherwise : wanted));
 }
@@ -154,7 +166,7 @@ int run_program(const std::vector<std::string>& arguments) {
     program.exit(wanted);
     return kSuccess;
   } catch (const CLI::ParseError& error) {
-    std::cerr << "hearth: " << error.what() << "; see hearth --help\n";
+    std::cerr << "hearth: " << complaint(program, arguments, error) << "; see hearth --help\n";
     return kWrongUsage;
   }
   return run_chosen(program, options);
