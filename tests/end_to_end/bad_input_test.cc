@@ -120,7 +120,7 @@ TEST_CASE("a zip that leaves its folder, or grows beyond Lambda's limit, is refu
             zip.file("lib/bootstrap", 10, '#');
           }),
           2,
-          "lib");
+          "'lib/bootstrap'");
   refused(invoke_zip([](Zip& zip) { zip.file("bootstrap", std::int64_t{300} << 20, '\0'); }),
           2,
           "262144000");

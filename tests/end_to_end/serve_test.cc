@@ -200,8 +200,6 @@ TEST_CASE("the AWS command line writes the response to its file", "[serve]") {
                                    "echo-cpp",
                                    "--payload",
                                    R"({"from":"aws"})",
-                                   "--cli-binary-format",
-                                   "raw-in-base64-out",
                                    "--region",
                                    "us-east-1",
                                    file},
@@ -293,7 +291,7 @@ TEST_CASE("a warm environment keeps its memory, and /tmp outlives a timeout", "[
       {"handler"},
       2);
   Serving serving(project.flags());
-  const auto name = folder.path().filename().string();
+  const auto name = folder.path().filename().string() + ".kept";
   const auto call = [&](json event) {
     event["name"] = name;
     return tests::invoke_function(serving.port(), "handler", event.dump());
