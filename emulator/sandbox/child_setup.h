@@ -42,6 +42,7 @@ struct ChildPlan {
   int input;   // becomes descriptor 0
   int output;  // becomes descriptors 1 and 2
   int report;  // the report pipe's writing end
+  int guardian;  // Guardian::descriptor()
 };
 
 // Never returns: the program runs, or the failure is reported and the child is gone.

@@ -95,6 +95,7 @@ TEST_CASE("flags of rie are taken out wherever they stand", "[rie]") {
     CHECK(answer.status == 200);
     CHECK(answer.body == R"({"a":1})");
     CHECK(answer.header("Content-Type") == "text/plain; charset=utf-8");
+    rie.program().await_output("REPORT RequestId");
     const auto ended = rie.stop();
     CHECK(ended.status == 0);
     CHECK(tests::matches(ended.output,
@@ -129,6 +130,7 @@ TEST_CASE("the command of a Python image is served by rie", "[rie]") {
   INFO(answer.body);
   CHECK(answer.json() ==
         json{{"event", "e"}, {"handler", "app.handler"}, {"name", "image"}, {"memory", "256"}});
+  rie.program().await_output("REPORT RequestId");
   const auto ended = rie.stop();
   CHECK(ended.status == 0);
   CHECK(ended.output.find("printed\n") != std::string::npos);
