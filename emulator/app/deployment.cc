@@ -88,10 +88,9 @@ tl::expected<Deployed, AppError> deploy(const functions::FunctionConfiguration& 
   spec->memory_size_mb = configuration.memory.mebibytes;
   spec->timeout = configuration.timeout;
   spec->argv = launch->argv;
-  spec->working_folder = launch->working_folder;
-  // A command without code runs where Hearth was started.
-  std::error_code ignored;
-  if (spec->working_folder.empty()) spec->working_folder = std::filesystem::current_path(ignored);
+  // A command without code, as for RIE, is started where Hearth was.
+  spec->working_folder =
+      launch->working_folder.empty() ? world.working_folder : launch->working_folder;
   spec->limits.core_bytes = kCoreBytes;
   spec->variables =
       environment::function_variables(variable_sources(configuration, *package, *launch, world));

@@ -24,6 +24,7 @@ enum class Credentials { placeholder, inherited };
 
 struct DeploymentWorld {
   std::filesystem::path temporary_parent;
+  std::filesystem::path working_folder;  // Hearth's own
   std::filesystem::path runtime_cache;
   runtimes::InterpreterPlaces places;
   std::string region{functions::kDefaultRegion};

@@ -308,6 +308,8 @@ environment::PoolLimits pool_limits(const FunctionOptions& options) {
 DeploymentWorld deployment_world(const FunctionOptions& options) {
   DeploymentWorld world;
   world.temporary_parent = variable_or("TMPDIR", "/tmp");
+  std::error_code gone;
+  world.working_folder = fs::current_path(gone);
   world.runtime_cache =
       runtimes::default_cache_root(variable_or("XDG_CACHE_HOME", ""), variable_or("HOME", ""));
   world.places = {.path = variable_or("PATH", "/usr/local/bin:/usr/bin:/bin"),

@@ -6,6 +6,7 @@
 #include "emulator/app/latency_table.h"
 #include "emulator/app/stop_signals.h"
 #include "emulator/control_plane/invoke_api.h"
+#include "emulator/control_plane/json_syntax.h"
 #include "emulator/invoke/error_body.h"
 #include "fixtures/identifiers.h"
 
@@ -71,6 +72,18 @@ tl::expected<std::string, AppError> event_of(const InvokeOptions& options,
                              {.now = now, .random = fixtures::seeded_random(new_seed())});
   if (!event) return tl::unexpected(AppError{kWrongUsage, event.error().message});
   return *event;
+}
+
+// As Lambda's API takes an event: nothing stands for {}, and what is not JSON is refused.
+tl::expected<std::string, AppError> checked(tl::expected<std::string, AppError> event) {
+  if (!event) return event;
+  if (event->empty()) return std::string("{}");
+  if (const auto fault = control_plane::find_json_fault(*event)) {
+    return tl::unexpected(AppError{
+        kWrongUsage,
+        "the event is not JSON: " + describe(*fault, *event) + "; Lambda takes one JSON document"});
+  }
+  return event;
 }
 
 invoke::InvocationRequest request_for(const InvokeOptions& options,
@@ -212,7 +225,7 @@ int run_invoke(const InvokeOptions& options) {
     for (const auto& function : described->functions) known += " " + function.name;
     return fail({kWrongUsage, "the template has several functions; name one of:" + known});
   }
-  const auto payload = event_of(options, time::SystemClock());
+  const auto payload = checked(event_of(options, time::SystemClock()));
   if (!payload) return fail(payload.error());
   auto deployed = deploy_all(described->functions, world);
   if (!deployed) return fail(deployed.error());

@@ -158,15 +158,17 @@ tl::expected<std::vector<std::string>, CodePackageError> PackageWriter::componen
 
 tl::expected<int, CodePackageError> PackageWriter::open_parent(
     const std::vector<std::string>& parts) const {
+  fs::path whole;
+  for (const auto& part : parts) whole /= part;
   int at = ::openat(root_, ".", kFolderFlags);
   for (std::size_t i = 0; at >= 0 && i + 1 < parts.size(); ++i) {
     const Descriptor held(at);
     if (::mkdirat(at, parts[i].c_str(), 0755) != 0 && errno != EEXIST) {
-      return tl::unexpected(host_error(parts[i], "make the folder"));
+      return tl::unexpected(host_error(whole.string(), "make the folder of"));
     }
     at = ::openat(at, parts[i].c_str(), kFolderFlags);
   }
-  if (at < 0) return tl::unexpected(host_error(parts.empty() ? "." : parts.back(), "open"));
+  if (at < 0) return tl::unexpected(host_error(whole.string(), "open the folder of"));
   return at;
 }
 

@@ -1,5 +1,7 @@
 #include "emulator/sandbox/child_setup.h"
 
+#include "emulator/sandbox/guardian.h"
+
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -91,6 +93,7 @@ void become(const ChildPlan& plan) noexcept {
   if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) fail(report, ChildStep::parent_death_signal);
   // The parent may have gone before the kernel was asked.
   if (::getppid() != plan.parent) ::_exit(127);
+  guard_this_group(plan.guardian);
   if (!place_streams(plan)) fail(report, ChildStep::standard_streams);
   if (!set_limits(plan)) fail(report, ChildStep::limits);
   if (!reset_signals()) fail(report, ChildStep::signals);

@@ -44,6 +44,7 @@ struct ChildPlan {
   int output;  // becomes descriptors 1 and 2
   int report;  // the report pipe's writing end
   pid_t parent;
+  int guardian;  // Guardian::descriptor()
 };
 
 // Never returns: the program runs, or the failure is reported and the child is gone.

@@ -1,12 +1,11 @@
 #include "emulator/sandbox/host_capabilities.h"
 
+#include <linux/seccomp.h>
+#include <sched.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
-
-#include <linux/seccomp.h>
-#include <sched.h>
 #include <unistd.h>
 
 #include <cerrno>

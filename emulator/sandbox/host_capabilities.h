@@ -8,7 +8,7 @@
 namespace emulator::sandbox {
 
 struct Capability {
-  std::string name;    // "user namespaces"
+  std::string name;  // "user namespaces"
   bool available = false;
   std::string detail;  // what was found, or why not
   std::string remedy;  // the command that would give it; empty when there is none or no need

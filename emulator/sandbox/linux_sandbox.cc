@@ -2,6 +2,7 @@
 
 #include "emulator/sandbox/child_process.h"
 #include "emulator/sandbox/child_setup.h"
+#include "emulator/sandbox/guardian.h"
 #include "emulator/sandbox/memory_usage.h"
 #include "emulator/sandbox/unique_fd.h"
 
@@ -23,10 +24,26 @@
 namespace emulator::sandbox {
 namespace {
 
+// A process group under the guardian's eyes, until it is gone.
+class GuardedGroup {
+ public:
+  GuardedGroup(const Guardian& guardian, pid_t group) : guardian_(guardian), group_(group) {}
+  GuardedGroup(const GuardedGroup&) = delete;
+  GuardedGroup& operator=(const GuardedGroup&) = delete;
+  ~GuardedGroup() { guardian_.forget(group_); }
+
+ private:
+  const Guardian& guardian_;
+  const pid_t group_;
+};
+
 class LinuxSandbox final : public Sandbox {
  public:
-  LinuxSandbox(pid_t pid, UniqueFd pidfd, UniqueFd output)
-      : output_(std::move(output)), memory_(pid), process_(pid, std::move(pidfd)) {}
+  LinuxSandbox(const Guardian& guardian, pid_t pid, UniqueFd pidfd, UniqueFd output)
+      : group_(guardian, pid),
+        output_(std::move(output)),
+        memory_(pid),
+        process_(pid, std::move(pidfd)) {}
 
   pid_t pid() const override { return process_.pid(); }
   int output_descriptor() const override { return output_.get(); }
@@ -36,6 +53,7 @@ class LinuxSandbox final : public Sandbox {
   void kill() noexcept override { process_.kill(); }
 
  private:
+  GuardedGroup group_;  // outlives the process
   UniqueFd output_;
   MemoryUsage memory_;
   ChildProcess process_;
@@ -137,7 +155,8 @@ pid_t clone_with_pidfd(int& pidfd) {
   return static_cast<pid_t>(::syscall(SYS_clone, kFlags, nullptr, &pidfd, nullptr, nullptr));
 }
 
-tl::expected<std::unique_ptr<Sandbox>, SandboxError> launch_here(const LaunchRequest& request) {
+tl::expected<std::unique_ptr<Sandbox>, SandboxError> launch_here(const LaunchRequest& request,
+                                                                 const Guardian& guardian) {
   auto output = make_pipe();
   if (!output) return tl::unexpected(output.error());
   auto report = make_pipe();
@@ -159,13 +178,15 @@ tl::expected<std::unique_ptr<Sandbox>, SandboxError> launch_here(const LaunchReq
                        .input = input.get(),
                        .output = output->writing.get(),
                        .report = report->writing.get(),
-                       .parent = ::getpid()};
+                       .parent = ::getpid(),
+                       .guardian = guardian.descriptor()};
 
   int pidfd = -1;
   const auto pid = clone_with_pidfd(pidfd);
   if (pid == 0) become(plan);
   if (pid < 0) return system_failure("starting a process");
-  auto sandbox = std::make_unique<LinuxSandbox>(pid, UniqueFd(pidfd), std::move(output->reading));
+  auto sandbox =
+      std::make_unique<LinuxSandbox>(guardian, pid, UniqueFd(pidfd), std::move(output->reading));
 
   report->writing.reset();
   ChildFailure failure{};
@@ -212,7 +233,8 @@ tl::expected<std::unique_ptr<Sandbox>, SandboxError> LinuxLauncher::launch(
   }
   // Shared, because the launching thread is still inside the task when the result is there.
   using Task = std::packaged_task<tl::expected<std::unique_ptr<Sandbox>, SandboxError>()>;
-  const auto task = std::make_shared<Task>([&request] { return launch_here(request); });
+  const auto task =
+      std::make_shared<Task>([&request, this] { return launch_here(request, guardian_); });
   auto result = task->get_future();
   {
     const std::lock_guard lock(mutex_);

@@ -2,6 +2,7 @@
 // descriptors that were listed.
 #pragma once
 
+#include "emulator/sandbox/guardian.h"
 #include "emulator/sandbox/sandbox.h"
 
 #include <condition_variable>
@@ -28,6 +29,7 @@ class LinuxLauncher final : public Launcher {
  private:
   void serve();
 
+  const Guardian guardian_;
   std::mutex mutex_;  // guards what follows
   std::condition_variable arrived_;
   std::deque<std::function<void()>> waiting_;

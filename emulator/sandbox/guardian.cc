@@ -1,0 +1,96 @@
+#include "emulator/sandbox/guardian.h"
+
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+
+namespace emulator::sandbox {
+namespace {
+
+// Source: the kernel's PID_MAX_LIMIT on 64-bit machines.
+constexpr std::size_t kMaxProcesses = std::size_t{4} * 1024 * 1024;
+
+// One bit a process group. Only the guardian writes here, so only its pages exist.
+std::array<std::uint64_t, kMaxProcesses / 64> guarded;
+
+void send_group(int descriptor, pid_t group) noexcept {
+  while (::send(descriptor, &group, sizeof group, MSG_NOSIGNAL) < 0 && errno == EINTR) {
+  }
+}
+
+void note(pid_t group) {
+  const auto number = static_cast<std::size_t>(group < 0 ? -group : group);
+  if (number == 0 || number >= kMaxProcesses) return;
+  const auto bit = std::uint64_t{1} << (number % 64);
+  auto& word = guarded[number / 64];
+  word = group > 0 ? word | bit : word & ~bit;
+}
+
+void end_all() {
+  for (std::size_t at = 0; at < guarded.size(); ++at) {
+    for (auto word = guarded[at]; word != 0; word &= word - 1) {
+      const auto number = at * 64 + static_cast<std::size_t>(__builtin_ctzll(word));
+      ::kill(-static_cast<pid_t>(number), SIGKILL);
+    }
+  }
+}
+
+// A copy of one thread of a process with many: no allocation, no locks. Nothing of Hearth's stays
+// open here, and no signal that is meant for Hearth's group or session ends it first.
+[[noreturn]] void guard(int line) {
+  sigset_t all;
+  ::sigfillset(&all);
+  ::sigprocmask(SIG_SETMASK, &all, nullptr);
+  ::setsid();
+  ::prctl(PR_SET_NAME, "hearth-guardian");
+  if (line > 0) ::syscall(SYS_close_range, 0U, static_cast<unsigned>(line) - 1, 0U);
+  ::syscall(SYS_close_range, static_cast<unsigned>(line) + 1, ~0U, 0U);
+  pid_t group = 0;
+  while (true) {
+    const auto size = ::recv(line, &group, sizeof group, 0);
+    if (size < 0 && errno == EINTR) continue;
+    if (size != sizeof group) break;  // nobody is left at the other end
+    note(group);
+  }
+  end_all();
+  ::_exit(0);
+}
+
+}  // namespace
+
+Guardian::Guardian() {
+  std::array<int, 2> ends{};
+  // Records, not a stream, so that each arrives whole.
+  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) != 0) return;
+  UniqueFd ours(ends[0]);
+  const UniqueFd theirs(ends[1]);
+  pid_ = ::fork();
+  if (pid_ == 0) guard(theirs.get());
+  if (pid_ > 0) line_ = std::move(ours);
+}
+
+Guardian::~Guardian() {
+  if (pid_ <= 0) return;
+  line_.reset();
+  while (::waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
+  }
+}
+
+void Guardian::forget(pid_t group) const noexcept {
+  if (line_.valid()) send_group(line_.get(), -group);
+}
+
+void guard_this_group(int descriptor) noexcept {
+  if (descriptor >= 0) send_group(descriptor, ::getpgrp());
+}
+
+}  // namespace emulator::sandbox
