@@ -121,7 +121,9 @@ std::string complaint(const CLI::App& program,
                       const std::vector<std::string>& arguments,
                       const CLI::ParseError& error) {
   const bool named = arguments.size() > 1 && !arguments[1].starts_with("-");
-  const auto is_named = [&](const CLI::App* command) { return command->get_name() == arguments[1]; };
+  const auto is_named = [&](const CLI::App* command) {
+    return command->get_name() == arguments[1];
+  };
   if (named && program.get_subcommands(is_named).empty()) {
     return "there is no command '" + arguments[1] + "'";
   }

@@ -149,7 +149,7 @@ pid_t clone_with_pidfd(int& pidfd) {
 }
 
 tl::expected<std::unique_ptr<Sandbox>, SandboxError> launch_here(const LaunchRequest& request,
-                                                                   const Guardian& guardian) {
+                                                                 const Guardian& guardian) {
   auto output = make_pipe();
   if (!output) return tl::unexpected(output.error());
   auto report = make_pipe();
@@ -177,8 +177,8 @@ tl::expected<std::unique_ptr<Sandbox>, SandboxError> launch_here(const LaunchReq
   const auto pid = clone_with_pidfd(pidfd);
   if (pid == 0) become(plan);
   if (pid < 0) return system_failure("starting a process");
-  auto sandbox = std::make_unique<LinuxSandbox>(
-      guardian, pid, UniqueFd(pidfd), std::move(output->reading));
+  auto sandbox =
+      std::make_unique<LinuxSandbox>(guardian, pid, UniqueFd(pidfd), std::move(output->reading));
 
   report->writing.reset();
   ChildFailure failure{};
@@ -225,7 +225,8 @@ tl::expected<std::unique_ptr<Sandbox>, SandboxError> LinuxLauncher::launch(
   }
   // Shared, because the launching thread is still inside the task when the result is there.
   using Task = std::packaged_task<tl::expected<std::unique_ptr<Sandbox>, SandboxError>()>;
-  const auto task = std::make_shared<Task>([&request, this] { return launch_here(request, guardian_); });
+  const auto task =
+      std::make_shared<Task>([&request, this] { return launch_here(request, guardian_); });
   auto result = task->get_future();
   {
     const std::lock_guard lock(mutex_);
