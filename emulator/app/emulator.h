@@ -1,6 +1,7 @@
 // Builds every part of the machine, joins them, and stops them in order.
 #pragma once
 
+#include <filesystem>
 #include <functional>
 #include <map>
 #include <memory>
@@ -41,6 +42,9 @@ class Emulator {
   environment::Pool& pool() { return *pool_; }
   const report::History& history() const { return history_; }
   const time::Clock& clock() const { return clock_; }
+
+  // Removes the folder even if Hearth is killed. What was unpacked for the functions is, anyhow.
+  void remove_at_end(const std::filesystem::path& folder) { launcher_.remove_at_end(folder); }
 
   // Ends what runs and leaves no process. May be called again.
   void stop();
