@@ -42,6 +42,9 @@ Emulator::Emulator(const EmulatorOptions& options, std::vector<Deployed> functio
           .new_log_stream_id = [] { return new_hex(32); },
           .reported = [this](const environment::InvocationReport& report) { history_.add(report); },
           .advise = [](std::string_view hint) { spdlog::warn("{}", hint); }} {
+  for (const auto& function : functions_) {
+    for (const auto& folder : function.package.unpacked) launcher_.remove_at_end(folder->path());
+  }
   pool_ = std::make_unique<environment::Pool>(options.limits, world_, [] { return new_hex(16); });
   std::function<std::string()> trace_id;
   if (options.profile == environment::Profile::aws) {

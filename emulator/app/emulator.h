@@ -11,6 +11,7 @@
 #include "emulator/time/clock.h"
 #include "emulator/time/timer_queue.h"
 
+#include <filesystem>
 #include <functional>
 #include <map>
 #include <memory>
@@ -42,6 +43,9 @@ class Emulator {
   environment::Pool& pool() { return *pool_; }
   const report::History& history() const { return history_; }
   const time::Clock& clock() const { return clock_; }
+
+  // Removes the folder even if Hearth is killed. What was unpacked for the functions is, anyhow.
+  void remove_at_end(const std::filesystem::path& folder) { launcher_.remove_at_end(folder); }
 
   // Ends what runs and leaves no process. May be called again.
   void stop();

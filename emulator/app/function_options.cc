@@ -82,6 +82,13 @@ std::string name_from_folder(const std::string& code) {
   return name.empty() ? "function" : name;
 }
 
+// From the root, without dots and without a slash at its end.
+fs::path whole_path(const fs::path& path) {
+  if (path.empty()) return path;
+  const auto whole = fs::absolute(path).lexically_normal();
+  return whole.has_filename() ? whole : whole.parent_path();
+}
+
 // The flags that were given win over what a template says.
 tl::expected<void, AppError> apply_flags(const FunctionOptions& options,
                                          functions::FunctionConfiguration& function) {
@@ -92,7 +99,7 @@ tl::expected<void, AppError> apply_flags(const FunctionOptions& options,
   if (options.ephemeral_storage_mb) function.ephemeral_storage = {*options.ephemeral_storage_mb};
   if (options.tracing == "Active") function.tracing = functions::Tracing::active;
   if (options.tracing == "PassThrough") function.tracing = functions::Tracing::pass_through;
-  for (const auto& layer : options.layers) function.layers.emplace_back(fs::absolute(layer));
+  for (const auto& layer : options.layers) function.layers.emplace_back(whole_path(layer));
   if (!options.variables_file.empty()) {
     auto pairs = pairs_in(options.variables_file);
     if (!pairs) return tl::unexpected(pairs.error());
@@ -111,7 +118,7 @@ tl::expected<DescribedFunctions, AppError> from_flags(const FunctionOptions& opt
   if (function.name.empty()) {
     function.name = name_from_folder(options.code.empty() ? options.command.front() : options.code);
   }
-  if (!options.code.empty()) function.code = fs::absolute(options.code);
+  if (!options.code.empty()) function.code = whole_path(options.code);
   function.command = options.command;
   if (auto applied = apply_flags(options, function); !applied) {
     return tl::unexpected(applied.error());
@@ -136,6 +143,9 @@ tl::expected<void, AppError> add_declared(const templates::FunctionDeclaration& 
     function.code = (*folder)->path();
     described.inline_code.push_back(std::move(*folder));
   }
+  // The template's folder may be relative; the runtime is started in the code's.
+  function.code = whole_path(function.code);
+  for (auto& layer : function.layers) layer = whole_path(layer);
   if (auto applied = apply_flags(options, function); !applied) {
     return tl::unexpected(applied.error());
   }

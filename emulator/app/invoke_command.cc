@@ -236,6 +236,7 @@ int run_invoke(const InvokeOptions& options) {
   machine.aliases = described->aliases;
   const auto function_name = described->functions.front().name;
   Emulator emulator(machine, std::move(*deployed));
+  for (const auto& code : described->inline_code) emulator.remove_at_end(code->path());
   std::atomic<bool> stopping = false;
   const StopSignals signals([&](int) {
     stopping = true;

@@ -126,6 +126,7 @@ int run_serve(const ServeOptions& options) {
   machine.aliases = described->aliases;
   machine.log_descriptor = STDOUT_FILENO;
   Emulator emulator(machine, std::move(*deployed));
+  for (const auto& code : described->inline_code) emulator.remove_at_end(code->path());
   late.set(emulator);
 
   std::mutex mutex;

@@ -62,8 +62,9 @@ void add_python(LaunchCommand& command,
                 const LaunchFolders& folders,
                 const fs::path& client) {
   const auto layers = folders.seen_layers_root / "python";
-  // -s: what the user has installed for themselves is not there on AWS either.
-  command.argv = {command.argv.at(0), "-s", "-m", "awslambdaric", configuration.handler};
+  // -s: what the user has installed for themselves is not there on AWS either. -B: there, code
+  // cannot be written to; here, nobody wants byte code among their sources.
+  command.argv = {command.argv.at(0), "-s", "-B", "-m", "awslambdaric", configuration.handler};
   command.environment["PYTHONPATH"] =
       search_path({folders.seen_task_root.string(),
                    (layers / "lib" / ("python" + runtime.version) / "site-packages").string(),

@@ -7,11 +7,17 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <climits>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
+#include <string>
+#include <system_error>
 #include <utility>
+#include <vector>
 
 namespace emulator::sandbox {
 namespace {
@@ -44,7 +50,20 @@ void end_all() {
   }
 }
 
-// A copy of one thread of a process with many: no allocation, no locks. Nothing of Hearth's stays
+// Most of all Hearth's end of the line must go, or the guardian would wait for itself.
+void close_all_but(int line) {
+  const auto first = static_cast<unsigned>(line) + 1;
+  const bool below = line == 0 || ::syscall(SYS_close_range, 0U, first - 2, 0U) == 0;
+  if (below && ::syscall(SYS_close_range, first, ~0U, 0U) == 0) return;
+  // Kernels before 5.9, and containers that filter the call away.
+  const auto highest = static_cast<int>(std::min(::sysconf(_SC_OPEN_MAX), 65'536L));
+  for (int descriptor = 0; descriptor < highest; ++descriptor) {
+    if (descriptor != line) ::close(descriptor);
+  }
+}
+
+// A copy of one thread of a process with many, and of its locks; the allocator's are usable after
+// fork() in glibc and musl. Nothing of Hearth's stays
 // open here, and no signal that is meant for Hearth's group or session ends it first.
 [[noreturn]] void guard(int line) {
   sigset_t all;
@@ -52,16 +71,24 @@ void end_all() {
   ::sigprocmask(SIG_SETMASK, &all, nullptr);
   ::setsid();
   ::prctl(PR_SET_NAME, "hearth-guardian");
-  if (line > 0) ::syscall(SYS_close_range, 0U, static_cast<unsigned>(line) - 1, 0U);
-  ::syscall(SYS_close_range, static_cast<unsigned>(line) + 1, ~0U, 0U);
-  pid_t group = 0;
+  close_all_but(line);
+  std::vector<std::filesystem::path> folders;
+  std::array<char, PATH_MAX> record;
   while (true) {
-    const auto size = ::recv(line, &group, sizeof group, 0);
+    const auto size = ::recv(line, record.data(), record.size(), 0);
     if (size < 0 && errno == EINTR) continue;
-    if (size != sizeof group) break;  // nobody is left at the other end
-    note(group);
+    if (size <= 0) break;  // nobody is left at the other end
+    pid_t group = 0;
+    if (size == sizeof group) {
+      std::memcpy(&group, record.data(), sizeof group);
+      note(group);
+    } else {
+      folders.emplace_back(std::string(record.data(), static_cast<std::size_t>(size)));
+    }
   }
   end_all();
+  std::error_code ignored;
+  for (const auto& folder : folders) std::filesystem::remove_all(folder, ignored);
   ::_exit(0);
 }
 
@@ -87,6 +114,14 @@ Guardian::~Guardian() {
 
 void Guardian::forget(pid_t group) const noexcept {
   if (line_.valid()) send_group(line_.get(), -group);
+}
+
+void Guardian::remove_at_end(const std::filesystem::path& folder) const noexcept {
+  // A record as short as a group's would be taken for one; no folder of ours has such a name.
+  const auto& text = folder.native();
+  if (!line_.valid() || !folder.is_absolute() || text.size() <= sizeof(pid_t)) return;
+  while (::send(line_.get(), text.data(), text.size(), MSG_NOSIGNAL) < 0 && errno == EINTR) {
+  }
 }
 
 void guard_this_group(int descriptor) noexcept {

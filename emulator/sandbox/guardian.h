@@ -1,6 +1,6 @@
 // What outlives Hearth by a moment when Hearth is killed: a process that then ends every process
 // group Hearth had made. The kernel ends the processes that Hearth started itself; those that they
-// started in turn would stay.
+// started in turn would stay, and so would folders that Hearth had made.
 //
 // A process that left its group is not reached.
 #pragma once
@@ -8,6 +8,8 @@
 #include "emulator/sandbox/unique_fd.h"
 
 #include <sys/types.h>
+
+#include <filesystem>
 
 namespace emulator::sandbox {
 
@@ -27,6 +29,10 @@ class Guardian {
 
   // The group is gone; its number may become another's.
   void forget(pid_t group) const noexcept;
+
+  // Removes the folder, with all that is in it, once every group is ended. A folder that is gone by
+  // then is none the worse.
+  void remove_at_end(const std::filesystem::path& folder) const noexcept;
 
  private:
   UniqueFd line_;

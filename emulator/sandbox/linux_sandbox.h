@@ -7,6 +7,7 @@
 
 #include <condition_variable>
 #include <deque>
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -25,6 +26,11 @@ class LinuxLauncher final : public Launcher {
 
   tl::expected<std::unique_ptr<Sandbox>, SandboxError> launch(
       const LaunchRequest& request) override;
+
+  // Removes the folder even if Hearth is killed; see Guardian.
+  void remove_at_end(const std::filesystem::path& folder) const {
+    guardian_.remove_at_end(std::filesystem::absolute(folder));
+  }
 
  private:
   void serve();

@@ -31,6 +31,16 @@ class Apache {
   int port() const { return port_; }
 
   // Ends Apache: its log is whole then.
+  // Apache answers first and logs afterwards, from several processes; the next request must wait if
+  // the order of the lines is to be known.
+  void await_lines(long count) const {
+    const auto lines = [this] {
+      const auto text = folder_.read("access.log");
+      return std::count(text.begin(), text.end(), '\n');
+    };
+    while (lines() < count) std::this_thread::yield();
+  }
+
   std::string log() {
     program_->signal(SIGTERM);
     program_->wait();
@@ -48,8 +58,8 @@ class Apache {
         "apache.conf",
         "ServerName localhost\nServerRoot " + root + "\nDefaultRuntimeDir " + root + "\nPidFile " +
             root + "/apache.pid\nErrorLog /dev/stderr\nMutex posixsem\n" + module("mpm_event") +
-            module("authz_core") +
-            "Listen 127.0.0.1:" + std::to_string(port_) + "\nDocumentRoot " + root +
+            module("authz_core") + "Listen 127.0.0.1:" + std::to_string(port_) + "\nDocumentRoot " +
+            root +
             "/htdocs\nUser www-data\nGroup www-data\n"
             "LogFormat \"%h %l %u %t \\\"%r\\\" %>s %O \\\"%{Referer}i\\\" "
             "\\\"%{User-Agent}i\\\"\" combined\n"
@@ -92,17 +102,22 @@ std::string decoded(const std::string& base64) {
 std::string logged_requests() {
   Apache apache;
   const int port = apache.port();
-  CHECK(tests::http(port, "GET", "/index.html", {}, {{"User-Agent", "tests/1"}}).status == 200);
-  CHECK(tests::http(port, "GET", "/missing?a=b").status == 404);
-  CHECK(tests::http(port, "GET", "/health").status == 200);
-  CHECK(tests::http(port, "HEAD", "/index.html").status == 200);
-  CHECK(
-      tests::http(port,
-                  "GET",
-                  "/index.html",
-                  {},
-                  {{"User-Agent", "says \"quoted\" \\ and more"}, {"Referer", "http://x/\xc3\xbc"}})
-          .status == 200);
+  long lines = 0;
+  const auto request = [&](const std::string& method,
+                           const std::string& path,
+                           int status,
+                           const std::vector<std::pair<std::string, std::string>>& headers) {
+    CHECK(tests::http(port, method, path, {}, {headers.begin(), headers.end()}).status == status);
+    apache.await_lines(++lines);
+  };
+  request("GET", "/index.html", 200, {{"User-Agent", "tests/1"}});
+  request("GET", "/missing?a=b", 404, {});
+  request("GET", "/health", 200, {});
+  request("HEAD", "/index.html", 200, {});
+  request("GET",
+          "/index.html",
+          200,
+          {{"User-Agent", "says \"quoted\" \\ and more"}, {"Referer", "http://x/\xc3\xbc"}});
   return apache.log();
 }
 

@@ -94,11 +94,9 @@ TEST_CASE("a template that cannot be read is refused with its place", "[bad-inpu
       {"template.yaml", "Resources:\n  B:\n    Type: AWS::S3::Bucket\n", "template.yaml"},
       {"template.yaml", "", "template.yaml"},
       {"template.yaml",
-       "Resources:\n  F:\n    Type: AWS::Serverless::Function\n    Properties:\n"
-       "      Runtime: provided.al2023\n      Handler: x\n      CodeUri: .\n"
-       "      FunctionName: !Sub '${A}'\n"
-       "Conditions:\n  One: !Condition Two\n  Two: !Condition One\n",
-       ""},
+       "Resources:\n  F:\n    Type: AWS::Serverless::Function\n    Condition: One\n"
+       "Conditions:\n  One: !Not [!Condition Two]\n  Two: !Not [!Condition One]\n",
+       "in a circle"},
   };
   for (const auto& bad : cases) {
     INFO(bad.text);

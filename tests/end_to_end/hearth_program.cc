@@ -65,8 +65,8 @@ Serving::Serving(const Words& arguments, HearthStart start) {
   port_ = std::stoi(line.substr(line.rfind(':') + 1));
 }
 
-Ended Serving::stop() {
-  program_->signal(SIGTERM);
+Ended Serving::stop(int signal) {
+  program_->signal(signal);
   auto ended = program_->wait();
   check_nothing_left(temporary_);
   return ended;

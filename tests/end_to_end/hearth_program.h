@@ -7,6 +7,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <csignal>
 #include <map>
 #include <optional>
 #include <string>
@@ -48,8 +49,8 @@ class Serving {
   std::string address() const { return "http://127.0.0.1:" + std::to_string(port_); }
   RunningProgram& program() { return *program_; }
 
-  // Ends it with a signal, and checks that it leaves no process and no file.
-  Ended stop();
+  // Ends it with SIGTERM, or another signal, and checks that it leaves no process and no file.
+  Ended stop(int signal = SIGTERM);
 
  private:
   ScratchFolder temporary_;

@@ -3,7 +3,8 @@
 
 #include <catch2/catch_test_macros.hpp>
 
-#include <regex>
+#include <csignal>
+#include <filesystem>
 
 using nlohmann::json;
 using tests::ScratchFolder;
@@ -68,6 +69,37 @@ TEST_CASE("a template in the working folder is found, and its function named eit
   CHECK(unknown.status == 2);
   CHECK(tests::is_one_sentence(unknown.errors));
   CHECK(unknown.errors.find("EchoFunction") != std::string::npos);
+}
+
+TEST_CASE("a template elsewhere is found by a relative path, and so is its code", "[invoke]") {
+  for (const std::string name : {"echo-cpp", "echo-python", "echo-node"}) {
+    INFO(name);
+    const auto parent = std::filesystem::path(tests::handler_folder(name)).parent_path().string();
+    const auto ended = tests::invoke({"--template", name + "/template.yaml", "--payload", "1"},
+                                     {.folder = parent});
+    CHECK(ended.output == "1");
+    CHECK(ended.status == 0);
+  }
+}
+
+TEST_CASE("an invocation leaves nothing in the function's folder", "[invoke]") {
+  const PythonFunction function("import other\ndef handler(event, context): return other.value\n");
+  function.folder.write("other.py", "value = 7\n");
+  CHECK(function.invoke().output == "7");
+  CHECK(function.folder.entries() == Words{"app.py", "other.py"});
+}
+
+TEST_CASE("an invocation that is interrupted ends at once and leaves nothing", "[invoke]") {
+  Words words = {HEARTH_BINARY_DIR "/bin/hearth", "invoke", "--timeout", "60"};
+  const auto flags = tests::testee("sleeps_forever");
+  words.insert(words.end(), flags.begin(), flags.end());
+  for (const int number : {SIGINT, SIGTERM}) {
+    tests::RunningProgram program({.argv = words});
+    program.await_errors("START RequestId");
+    program.signal(number);
+    CHECK(program.wait().status == 1);
+    CHECK(tests::survivors().empty());
+  }
 }
 
 TEST_CASE("fixtures go into the sample functions", "[invoke]") {

@@ -116,13 +116,15 @@ TEST_CASE("the command of a Python image is served by rie", "[rie]") {
       "    print('printed')\n"
       "    return {'event': event, 'handler': os.environ['_HANDLER'],\n"
       "            'name': context.function_name, 'memory': context.memory_limit_in_mb}\n");
-  const auto client = std::filesystem::directory_iterator(HEARTH_RUNTIME_CACHE "/hearth/runtimes");
-  std::string python_client;
-  for (const auto& entry : client) {
-    if (entry.path().filename().string().starts_with("python")) python_client = entry.path();
+  // The client's folder is named for the runtime and for the interpreter that it is made for.
+  std::string client;
+  for (const auto& entry :
+       std::filesystem::directory_iterator(HEARTH_RUNTIME_CACHE "/hearth/runtimes")) {
+    if (entry.path().filename().string().starts_with("python")) client = entry.path();
   }
-  Rie rie({"FLAGS", "python3", "-m", "awslambdaric", "app.handler"},
-          {{"PYTHONPATH", python_client},
+  const auto python = "python" + client.substr(client.rfind('-') + 1);
+  Rie rie({"FLAGS", python, "-m", "awslambdaric", "app.handler"},
+          {{"PYTHONPATH", client},
            {"AWS_LAMBDA_FUNCTION_NAME", "image"},
            {"AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256"}},
           folder.path().string());

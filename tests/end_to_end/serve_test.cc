@@ -350,27 +350,36 @@ TEST_CASE("SIGTERM and SIGINT end a server with status 0 and all it started", "[
     CHECK(tests::invoke_function(serving.port(), "testee", "1").body == "1");
     const pid_t pid = environments(serving).at(0)["pid"];
     CHECK(is_alive(pid));
-    serving.program().signal(number);
-    CHECK(serving.program().wait().status == 0);
+    CHECK(serving.stop(number).status == 0);
     CHECK_FALSE(is_alive(pid));
-    CHECK(tests::survivors().empty());
   }
 }
 
 TEST_CASE("a server that is killed leaves no runtime behind", "[serve]") {
   Serving serving(tests::testee("ignores_sigterm"));
   CHECK(tests::invoke_function(serving.port(), "testee", "1").body == "1");
-  serving.program().signal(SIGKILL);
-  CHECK(serving.program().wait().status == 128 + SIGKILL);
-  CHECK(tests::survivors().empty());
+  CHECK(serving.stop(SIGKILL).status == 128 + SIGKILL);
 }
 
 TEST_CASE("a server that is killed leaves no process that a function started", "[serve]") {
   Serving serving(tests::testee("forks_child"));
   CHECK(tests::invoke_function(serving.port(), "testee", "1").status == 200);
-  serving.program().signal(SIGKILL);
-  CHECK(serving.program().wait().status == 128 + SIGKILL);
-  CHECK(tests::survivors().empty());
+  CHECK(serving.stop(SIGKILL).status == 128 + SIGKILL);
+}
+
+TEST_CASE("a server leaves no code that it unpacked, even when it is killed", "[serve]") {
+  const ScratchFolder folder;
+  const auto file = folder.write(
+      "template.yaml",
+      "Resources:\n  F:\n    Type: AWS::Lambda::Function\n    Properties:\n"
+      "      FunctionName: inline\n      Runtime: python3.11\n      Handler: index.handler\n"
+      "      Role: arn:aws:iam::123456789012:role/r\n      Code:\n        ZipFile: |\n"
+      "          def handler(event, context): return 5\n");
+  for (const int number : {SIGTERM, SIGKILL}) {
+    Serving serving({"--template", file});
+    CHECK(tests::invoke_function(serving.port(), "inline", "{}").body == "5");
+    serving.stop(number);
+  }
 }
 
 TEST_CASE("a port that is taken is told in a sentence", "[serve]") {

@@ -80,7 +80,8 @@ TEST_CASE("a Python function finds its code before layers before the client", "[
                                       RuntimeClientCache(folder.path()),
                                       always("/usr/bin/python3.11", "3.11"));
   REQUIRE(command);
-  CHECK(command->argv == Words{"/usr/bin/python3.11", "-s", "-m", "awslambdaric", "app.handler"});
+  CHECK(command->argv ==
+        Words{"/usr/bin/python3.11", "-s", "-B", "-m", "awslambdaric", "app.handler"});
   CHECK(command->environment.at("PYTHONPATH") ==
         "/var/task:/opt/python/lib/python3.11/site-packages:/opt/python:" +
             (folder.path() / "python3.11-3.11").string());
