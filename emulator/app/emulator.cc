@@ -32,13 +32,14 @@ Emulator::Emulator(const EmulatorOptions& options, std::vector<Deployed> functio
     : options_(options),
       functions_(std::move(functions)),
       history_(options.profile),
+      log_(options.log_descriptor),
       timers_(clock_, time::TimerDrive::own_thread),
       world_{
           .clock = clock_,
           .timers = timers_,
           .launcher = launcher_,
           .pump = pump_,
-          .log = [this](std::string_view lines) { write_log(lines); },
+          .log = [this](std::string_view lines) { log_.write(lines); },
           .new_log_stream_id = [] { return new_hex(32); },
           .reported = [this](const environment::InvocationReport& report) { history_.add(report); },
           .advise = [](std::string_view hint) { spdlog::warn("{}", hint); }} {
@@ -62,17 +63,6 @@ void Emulator::stop() {
   }
   pool_->stop();
   invoker_->stop();
-}
-
-void Emulator::write_log(std::string_view lines) {
-  const std::lock_guard lock(log_mutex_);
-  while (!lines.empty()) {
-    const auto written = ::write(options_.log_descriptor, lines.data(), lines.size());
-    if (written < 0 && errno == EINTR) continue;
-    // Nobody reads any more: a function goes on without its log, as it would on AWS.
-    if (written <= 0) return;
-    lines.remove_prefix(static_cast<std::size_t>(written));
-  }
 }
 
 }  // namespace emulator::app

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "emulator/app/deployment.h"
+#include "emulator/app/log_writer.h"
 #include "emulator/environment/environment.h"
 #include "emulator/environment/output_pump.h"
 #include "emulator/environment/pool.h"
@@ -51,13 +52,11 @@ class Emulator {
   void stop();
 
  private:
-  void write_log(std::string_view lines);
-
   const EmulatorOptions options_;
   const std::vector<Deployed> functions_;
   time::SystemClock clock_;
   report::History history_;
-  std::mutex log_mutex_;  // one writer at a time, so that lines stay whole
+  LogWriter log_;
   sandbox::LinuxLauncher launcher_;
   environment::OutputPump pump_;
   time::TimerQueue timers_;

@@ -18,6 +18,7 @@
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include <malloc.h>
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -61,6 +62,10 @@ void start_log() {
   spdlog::set_default_logger(logger);
   spdlog::set_level(spdlog::level::warn);
 }
+
+// The allocator would learn from the first large payload to keep such blocks for itself, in every
+// thread that saw one. A fixed threshold gives them back.
+void return_large_memory() { ::mallopt(M_MMAP_THRESHOLD, 512 * 1024); }
 
 // Every environment holds a handful of descriptors; the functions' own limit is set apart.
 void raise_descriptor_limit() {
@@ -198,6 +203,7 @@ int wrong_usage(const std::string& sentence) {
 }  // namespace
 
 int run_program(const std::vector<std::string>& arguments) {
+  return_large_memory();
   block_stop_signals();
   raise_descriptor_limit();
   start_log();

@@ -450,11 +450,6 @@ void Environment::kill() {
   if (process_) process_->kill();
 }
 
-bool Environment::settling() const {
-  const std::lock_guard lock(mutex_);
-  return phase_ == Phase::settling;
-}
-
 Snapshot Environment::snapshot() const {
   const auto now = world_.clock.monotonic_now();
   const std::lock_guard lock(mutex_);

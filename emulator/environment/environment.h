@@ -76,9 +76,6 @@ class Environment : public std::enable_shared_from_this<Environment> {
   // none.
   void kill();
 
-  // Whether it is answered and waits for its runtime to ask for the next invocation.
-  bool settling() const;
-
   Snapshot snapshot() const;
   const std::string& id() const { return id_; }
 

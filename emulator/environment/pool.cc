@@ -14,10 +14,10 @@ tl::expected<Served, Throttled> Pool::serve(const Spec& spec,
                                             runtime_api::NextInvocation next,
                                             const ServingTerms& terms) {
   const Visit visit(*this);
-  const auto environment = acquire(spec, terms.kind);
-  if (!environment) return tl::unexpected(environment.error());
-  auto served = (*environment)->serve(std::move(next), terms);
-  answered(**environment);
+  const auto lease = acquire(spec, terms.kind);
+  if (!lease) return tl::unexpected(lease.error());
+  auto served = lease->environment->serve(std::move(next), terms);
+  answered(*lease);
   return served;
 }
 
@@ -31,8 +31,7 @@ Pool::Visit::~Visit() {
   if (--pool_.inside_ == 0) pool_.ended_.notify_all();
 }
 
-tl::expected<Pool::SharedEnvironment, Throttled> Pool::acquire(const Spec& spec,
-                                                               InvocationKind kind) {
+tl::expected<Pool::Lease, Throttled> Pool::acquire(const Spec& spec, InvocationKind kind) {
   std::unique_lock lock(mutex_);
   if (const auto found = groups_.find(spec); found != groups_.end()) {
     await_settling(lock, found->second);
@@ -47,13 +46,15 @@ tl::expected<Pool::SharedEnvironment, Throttled> Pool::acquire(const Spec& spec,
   const bool idles = found != groups_.end() && !found->second.idle.empty();
   auto environment = idles ? take_idle(found->second) : make(spec);
   ++busy_;
-  return environment;
+  auto& member = members_.at(environment.get());
+  member.lease = ++last_lease_;
+  return Lease{std::move(environment), last_lease_};
 }
 
 void Pool::await_settling(std::unique_lock<std::mutex>& lock, Group& group) {
   if (!group.idle.empty() || group.settling <= group.waiting) return;
   ++group.waiting;
-  idle_changed_.wait_for(
+  group.idle_changed->wait_for(
       lock, limits_.settle_grace, [&] { return stopped_ || !group.idle.empty(); });
   --group.waiting;
 }
@@ -89,12 +90,14 @@ void Pool::make_room() {
   if (oldest != nullptr) dispose_later(remove(*oldest->environment));
 }
 
-void Pool::answered(Environment& environment) {
+void Pool::answered(const Lease& lease) {
   const std::lock_guard lock(mutex_);
-  const auto found = members_.find(&environment);
+  const auto found = members_.find(lease.environment.get());
   // It may be idle, serving somebody else or gone by now.
-  if (found == members_.end() || found->second.use != Use::serving) return;
-  if (!environment.settling()) return;
+  if (found == members_.end() || found->second.lease != lease.number ||
+      found->second.use != Use::serving) {
+    return;
+  }
   found->second.use = Use::settling;
   ++groups_.at(found->second.spec).settling;
 }
@@ -117,9 +120,9 @@ void Pool::became_idle(Environment& environment) {
   member.idle_since = world_.clock.monotonic_now();
   group.idle.push_back(&environment);
   if (!retirement_) schedule_retirement();
-  const bool awaited = group.waiting > 0;
+  const auto awaited = group.waiting > 0 ? group.idle_changed : nullptr;
   lock.unlock();
-  if (awaited) idle_changed_.notify_all();
+  if (awaited) awaited->notify_one();
 }
 
 Pool::SharedEnvironment Pool::remove(Environment& environment) {
@@ -214,7 +217,7 @@ void Pool::stop() {
     }
     // By the timer queue, like all others, because one of its actions may hold an environment too.
     for (auto* environment : idle) dispose_later(remove(*environment));
-    idle_changed_.notify_all();
+    for (auto& [_, group] : groups_) group.idle_changed->notify_all();
     room_.notify_all();
   }
   ended_.wait(lock,

@@ -76,6 +76,7 @@ class Pool {
     std::shared_ptr<Environment> environment;
     Spec spec;
     Use use = Use::serving;
+    std::uint64_t lease = 0;
     bool retire_when_idle = false;
     TimePoint idle_since;
   };
@@ -86,6 +87,9 @@ class Pool {
     std::size_t members = 0;
     std::size_t settling = 0;
     std::size_t waiting = 0;
+    // Shared, because it is notified without the lock, when the group may be gone already.
+    std::shared_ptr<std::condition_variable> idle_changed =
+        std::make_shared<std::condition_variable>();
   };
 
   using SharedEnvironment = std::shared_ptr<Environment>;
@@ -102,13 +106,19 @@ class Pool {
     const Pool& pool_;
   };
 
-  tl::expected<SharedEnvironment, Throttled> acquire(const Spec& spec, InvocationKind kind);
+  // One use of an environment, told apart from the next one.
+  struct Lease {
+    SharedEnvironment environment;
+    std::uint64_t number;
+  };
+
+  tl::expected<Lease, Throttled> acquire(const Spec& spec, InvocationKind kind);
   void await_settling(std::unique_lock<std::mutex>& lock, Group& group);
   bool may_run() const { return stopped_ || busy_ < limits_.max_concurrency; }
   SharedEnvironment take_idle(Group& group);
   SharedEnvironment make(const Spec& spec);
   void make_room();
-  void answered(Environment& environment);
+  void answered(const Lease& lease);
   void became_idle(Environment& environment);
   SharedEnvironment remove(Environment& environment);
   void dispose_later(SharedEnvironment environment);
@@ -119,10 +129,10 @@ class Pool {
   World& world_;
   const std::function<std::string()> new_environment_id_;
 
-  mutable std::mutex mutex_;              // guards what follows
-  std::condition_variable idle_changed_;  // of any group that somebody waits in
+  mutable std::mutex mutex_;  // guards what follows
   std::unordered_map<Environment*, Member> members_;
   std::map<Spec, Group> groups_;
+  std::uint64_t last_lease_ = 0;
   std::size_t busy_ = 0;            // serving or settling
   mutable std::size_t inside_ = 0;  // threads in serve() and snapshots()
   std::size_t disposing_ = 0;       // environments that the timer queue is to destroy
