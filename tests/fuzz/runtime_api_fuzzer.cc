@@ -1,14 +1,14 @@
 // Paths, methods, headers and bodies as a hostile runtime may send them.
+#include "runtime_api/error_type.h"
+#include "runtime_api/runtime_routes.h"
+#include "runtime_api/session.h"
+
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
 #include <memory>
 #include <string>
 #include <string_view>
-
-#include "runtime_api/error_type.h"
-#include "runtime_api/runtime_routes.h"
-#include "runtime_api/session.h"
 
 namespace {
 
@@ -52,8 +52,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     reply = answer_simple(call);
   }
   // Without an invocation no answer to one may be accepted.
-  const bool answers = std::holds_alternative<ResponseCall>(call) ||
-                       std::holds_alternative<ErrorCall>(call);
+  const bool answers =
+      std::holds_alternative<ResponseCall>(call) || std::holds_alternative<ErrorCall>(call);
   if (answers && reply.status != 400) std::abort();
   return 0;
 }
