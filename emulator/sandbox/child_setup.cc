@@ -10,6 +10,7 @@
 
 #include <cerrno>
 #include <climits>
+#include <cstdint>
 
 namespace emulator::sandbox {
 namespace {
@@ -38,12 +39,22 @@ bool set_limits(const ChildPlan& plan) noexcept {
   return true;
 }
 
+// As rt_sigaction(2) takes it on x86-64 and arm64; all zero is the default action.
+struct KernelSignalAction {
+  void* handler;
+  unsigned long flags;
+  void* restorer;
+  std::uint64_t mask;
+};
+
 bool reset_signals() noexcept {
-  struct sigaction standard {};
-  standard.sa_handler = SIG_DFL;
-  // exec keeps what is ignored, such as the hang-up under nohup. Two cannot be set, and libc keeps
-  // two for itself; that they fail is no matter.
-  for (int signal = 1; signal < NSIG; ++signal) ::sigaction(signal, &standard, nullptr);
+  // exec keeps what is ignored, such as the hang-up under nohup. By the kernel's own call, because
+  // libc keeps two signals for itself, which a parent may have ignored all the same. That two
+  // others cannot be set is no matter.
+  const KernelSignalAction standard{};
+  for (int signal = 1; signal < NSIG; ++signal) {
+    ::syscall(SYS_rt_sigaction, signal, &standard, nullptr, sizeof(standard.mask));
+  }
   sigset_t none;
   ::sigemptyset(&none);
   return ::sigprocmask(SIG_SETMASK, &none, nullptr) == 0;
