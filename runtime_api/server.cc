@@ -160,7 +160,9 @@ class Server::Listener final : public httplib::Server {
     };
     Post("/2018-06-01/runtime/invocation/:id/response", post);
     Post("/2018-06-01/runtime/invocation/:id/error", post);
-    Post("/2018-06-01/runtime/init/error", post);
+    // Only init gets here. With a parameter the library matches without a regular expression, which
+    // would be compiled for every environment.
+    Post("/2018-06-01/runtime/:phase/error", post);
   }
 
   // In place of stop(), which closes the socket while the accepting thread may be about to use its
