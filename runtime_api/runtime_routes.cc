@@ -12,7 +12,7 @@ constexpr std::string_view kErrorCause = "application/vnd.aws.lambda.error.cause
 constexpr std::string_view kInvocation = "/2018-06-01/runtime/invocation/";
 
 // Go's encoder, whose output clients have seen so far, escapes these three in every string.
-std::string escape_html(std::string json) {
+std::string escape_html(const std::string& json) {
   std::string out;
   out.reserve(json.size());
   for (const char c : json) {

@@ -13,8 +13,8 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <limits>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -181,8 +181,8 @@ class Server::Listener final : public httplib::Server {
 tl::expected<int, ListenError> open_listening_socket(const std::string& address,
                                                      std::uint16_t port) {
   const auto fail = [&](int error) {
-    auto message =
-        "cannot listen on " + address + ":" + std::to_string(port) + ": " + std::strerror(error);
+    auto message = "cannot listen on " + address + ":" + std::to_string(port) + ": " +
+                   std::generic_category().message(error);
     if (error == EADDRINUSE) message += "; choose another port or stop what holds this one";
     return tl::unexpected(ListenError{std::move(message), error});
   };

@@ -182,9 +182,7 @@ tl::expected<DescribedFunctions, AppError> from_template(const FunctionOptions& 
   return described;
 }
 
-}  // namespace
-
-void add_function_flags(CLI::App& command, FunctionOptions& o) {
+void add_description_flags(CLI::App& command, FunctionOptions& o) {
   const auto* what = "Function";
   command
       .add_option("--template",
@@ -239,7 +237,9 @@ void add_function_flags(CLI::App& command, FunctionOptions& o) {
       ->check(CLI::IsMember({"placeholder", "inherited"}))
       ->group(what)
       ->capture_default_str();
+}
 
+void add_environment_flags(CLI::App& command, FunctionOptions& o) {
   const auto* where = "Execution environments";
   command.add_option("--max-concurrency", o.max_concurrency, "invocations at the same time")
       ->check(CLI::Range(1, 100'000).description(""))
@@ -270,6 +270,13 @@ void add_function_flags(CLI::App& command, FunctionOptions& o) {
   command.add_option("--rootfs", o.rootfs, "unpacked image as the functions' root")
       ->type_name("DIR")
       ->group(where);
+}
+
+}  // namespace
+
+void add_function_flags(CLI::App& command, FunctionOptions& options) {
+  add_description_flags(command, options);
+  add_environment_flags(command, options);
 }
 
 tl::expected<DescribedFunctions, AppError> describe_functions(const FunctionOptions& options,

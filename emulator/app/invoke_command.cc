@@ -167,7 +167,9 @@ int invoke_many(const InvokeOptions& options,
     }
   };
   std::vector<std::thread> threads;
-  for (int i = 0; i < std::min(options.concurrency, options.count); ++i) threads.emplace_back(work);
+  const int callers = std::min(options.concurrency, options.count);
+  threads.reserve(static_cast<std::size_t>(callers));
+  for (int i = 0; i < callers; ++i) threads.emplace_back(work);
   for (auto& thread : threads) thread.join();
   repetition.elapsed = clock.monotonic_now() - started;
   repetition.cold_starts = emulator.history().totals()[function_name].cold_starts;

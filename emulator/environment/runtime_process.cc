@@ -3,7 +3,6 @@
 #include <poll.h>
 
 #include <cerrno>
-#include <cstring>
 #include <string_view>
 #include <system_error>
 #include <utility>
@@ -40,7 +39,7 @@ std::vector<std::string> environment_block(const EnvironmentSpec& spec,
 
 NeverStarted never_started(const sandbox::SandboxError& error, const EnvironmentSpec& spec) {
   using Kind = sandbox::SandboxError::Kind;
-  const auto reason = std::strerror(error.error_number);
+  const auto reason = std::generic_category().message(error.error_number);
   if (error.kind == Kind::working_folder) {
     return {
         "Runtime.InvalidWorkingDir", "chdir " + spec.working_folder + ": " + reason, error.message};

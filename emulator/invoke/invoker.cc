@@ -73,7 +73,7 @@ tl::expected<InvocationResult, Refusal> Invoker::invoke(InvocationRequest reques
 }
 
 tl::expected<void, Refusal> Invoker::invoke_async(InvocationRequest request) {
-  if (const auto known = resolve(request.function_name, request.qualifier); !known) return known;
+  if (auto known = resolve(request.function_name, request.qualifier); !known) return known;
   request.kind = environment::InvocationKind::event;
   const std::lock_guard lock(mutex_);
   if (stopped_) {

@@ -57,7 +57,7 @@ bool reset_signals() noexcept {
   }
   sigset_t none;
   ::sigemptyset(&none);
-  return ::sigprocmask(SIG_SETMASK, &none, nullptr) == 0;
+  return ::pthread_sigmask(SIG_SETMASK, &none, nullptr) == 0;
 }
 
 bool place_streams(const ChildPlan& plan) noexcept {

@@ -68,7 +68,7 @@ void close_all_but(int line) {
 [[noreturn]] void guard(int line) {
   sigset_t all;
   ::sigfillset(&all);
-  ::sigprocmask(SIG_SETMASK, &all, nullptr);
+  ::pthread_sigmask(SIG_SETMASK, &all, nullptr);
   ::setsid();
   ::prctl(PR_SET_NAME, "hearth-guardian");
   close_all_but(line);

@@ -9,10 +9,10 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
+#include <system_error>
 
 namespace emulator::sandbox {
 namespace {
@@ -33,7 +33,8 @@ int try_unshare(int flags) {
 Capability namespaces(const std::string& name, int flags) {
   const int error = try_unshare(flags);
   Capability capability{.name = name, .available = error == 0, .detail = "", .remedy = ""};
-  capability.detail = error == 0 ? "allowed" : std::string("refused: ") + std::strerror(error);
+  capability.detail =
+      error == 0 ? "allowed" : std::string("refused: ") + std::generic_category().message(error);
   if (error == 0) return capability;
   if (fs::exists("/proc/sys/kernel/apparmor_restrict_unprivileged_userns")) {
     capability.remedy = "sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0";
@@ -51,7 +52,7 @@ Capability pidfd() {
   if (open) ::close(static_cast<int>(descriptor));
   return {.name = "process descriptors",
           .available = open,
-          .detail = open ? "pidfd" : std::strerror(errno),
+          .detail = open ? "pidfd" : std::generic_category().message(errno),
           .remedy = open ? "" : "Linux 5.4 or newer is needed"};
 }
 

@@ -17,8 +17,8 @@
 #include <array>
 #include <cerrno>
 #include <cstdlib>
-#include <cstring>
 #include <future>
+#include <system_error>
 #include <utility>
 
 namespace emulator::sandbox {
@@ -61,11 +61,11 @@ class LinuxSandbox final : public Sandbox {
 
 tl::unexpected<SandboxError> system_failure(const char* operation) {
   const int error = errno;
-  return tl::unexpected(
-      SandboxError{.kind = SandboxError::Kind::system,
-                   .operation = operation,
-                   .error_number = error,
-                   .message = std::string(operation) + " failed: " + std::strerror(error)});
+  return tl::unexpected(SandboxError{
+      .kind = SandboxError::Kind::system,
+      .operation = operation,
+      .error_number = error,
+      .message = std::string(operation) + " failed: " + std::generic_category().message(error)});
 }
 
 // As a shell would find it. A name that is not found is returned as it is, and exec says so.
@@ -75,7 +75,7 @@ std::string find_program(const std::string& name) {
   std::string_view rest = path == nullptr ? "/usr/local/bin:/usr/bin:/bin" : path;
   while (!rest.empty()) {
     const auto colon = rest.find(':');
-    const auto candidate = std::string(rest.substr(0, colon)) + "/" + name;
+    auto candidate = std::string(rest.substr(0, colon)) + "/" + name;
     struct stat status {};
     if (::stat(candidate.c_str(), &status) == 0 && S_ISREG(status.st_mode) &&
         ::access(candidate.c_str(), X_OK) == 0) {
@@ -108,7 +108,7 @@ SandboxError launch_failure(const ChildFailure& failure, const Program& program)
   SandboxError error;
   error.operation = describe(failure.step);
   error.error_number = failure.error_number;
-  const std::string reason = std::strerror(failure.error_number);
+  const std::string reason = std::generic_category().message(failure.error_number);
   if (failure.step == ChildStep::exec) {
     error.kind = SandboxError::Kind::entrypoint;
     error.message = "cannot execute " + program.argv.front() + ": " + reason;
