@@ -61,6 +61,7 @@ class Session {
   explicit Session(Settled settled) : settled_(std::move(settled)) {}
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
+  ~Session() = default;
 
   // ---- The invoking side. One thread at a time, until its exchange is answered.
 

@@ -21,6 +21,7 @@ class LogWriter {
   explicit LogWriter(int descriptor) : descriptor_(descriptor) {}
   LogWriter(const LogWriter&) = delete;
   LogWriter& operator=(const LogWriter&) = delete;
+  ~LogWriter() = default;
 
   // Lines are written in the order of these calls, by this one or by one that runs now.
   void write(std::string_view lines);

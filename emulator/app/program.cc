@@ -65,6 +65,7 @@ void start_log() {
 
 // The allocator would learn from the first large payload to keep such blocks for itself, in every
 // thread that saw one. A fixed threshold gives them back.
+// NOLINTNEXTLINE(concurrency-mt-unsafe): called before there is a second thread.
 void return_large_memory() { ::mallopt(M_MMAP_THRESHOLD, 512 * 1024); }
 
 // Every environment holds a handful of descriptors; the functions' own limit is set apart.
