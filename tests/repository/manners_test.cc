@@ -42,7 +42,8 @@ TEST_CASE("a machine's folder and a registry's host are noticed, look-alikes are
   };
   CHECK(findings(std::string("see /wo") + "rk/somebody") == 1);
   CHECK(findings(std::string("HOME=/ro") + "ot") == 1);
-  CHECK(findings("build/work/x ./root/x /worker /rootfs ${dir}/root") == 0);
+  CHECK(findings(std::string("build/wo") + "rk/x ./ro" + "ot/x /worker /rootfs ${dir}/ro" + "ot") ==
+        0);
   CHECK(findings(std::string("from https://pypi") + ".org/simple") == 1);
   CHECK(findings("from PyPI") == 0);
 }
