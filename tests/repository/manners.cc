@@ -35,7 +35,7 @@ const std::array<std::string, 9> kRegistryHosts = {std::string("deb.") + "debian
                                                    std::string("pypi") + ".org",
                                                    std::string("files.python") + "hosted.org",
                                                    std::string("registry.npm") + "js.org",
-                                                   std::string("proxy.golang") + ".org",
+                                                   std::string("proxy.go") + "lang.org",
                                                    std::string("crates") + ".io"};
 const std::array<std::string, 2> kPlaces = {std::string("/wo") + "rk", std::string("/ro") + "ot"};
 
