@@ -16,4 +16,7 @@ struct AppError {
   std::string message;  // a sentence: what, where, how to mend
 };
 
+// Tells it on standard error and gives its exit status.
+int fail(const AppError& error);
+
 }  // namespace emulator::app

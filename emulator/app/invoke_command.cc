@@ -26,11 +26,6 @@
 namespace emulator::app {
 namespace {
 
-int fail(const AppError& error) {
-  std::cerr << "hearth: " << error.message << "\n";
-  return error.exit_status;
-}
-
 tl::expected<std::string, AppError> read_event(const std::string& path) {
   const auto too_large = [&] {
     return tl::unexpected(
@@ -240,7 +235,7 @@ int run_invoke(const InvokeOptions& options) {
   Emulator emulator(machine, std::move(*deployed));
   for (const auto& code : described->inline_code) emulator.remove_at_end(code->path());
   std::atomic<bool> stopping = false;
-  const StopSignals signals([&](int) {
+  const StopSignals signals([&] {
     stopping = true;
     emulator.stop();
   });

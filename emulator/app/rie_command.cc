@@ -11,10 +11,8 @@
 
 #include <unistd.h>
 
-#include <condition_variable>
 #include <filesystem>
 #include <iostream>
-#include <mutex>
 
 namespace emulator::app {
 namespace {
@@ -107,20 +105,10 @@ int run_rie(const std::vector<std::string>& arguments) {
     return 1;
   }
 
-  std::mutex mutex;
-  std::condition_variable changed;
-  bool stopping = false;
-  const StopSignals signals([&](int) {
-    const std::lock_guard lock(mutex);
-    stopping = true;
-    changed.notify_all();
-  });
+  StopSignals signals;
   spdlog::info(
       "serving {} at {}:{}", options->function_name, options->front_door.host, (*server)->port());
-  {
-    std::unique_lock lock(mutex);
-    changed.wait(lock, [&] { return stopping; });
-  }
+  signals.wait();
   emulator.stop();
   (*server)->stop(kShutdownBudget);
   return 0;

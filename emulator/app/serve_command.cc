@@ -12,10 +12,8 @@
 #include <unistd.h>
 
 #include <atomic>
-#include <condition_variable>
 #include <cstdio>
 #include <iostream>
-#include <mutex>
 
 namespace emulator::app {
 namespace {
@@ -23,11 +21,6 @@ namespace {
 // How long replies that are on their way may take when the server is stopped. Source: the budget of
 // Lambda's Shutdown phase.
 constexpr std::chrono::milliseconds kShutdownBudget{2000};
-
-int fail(const AppError& error) {
-  std::cerr << "hearth: " << error.message << "\n";
-  return error.exit_status;
-}
 
 tl::expected<void, AppError> check(const ServeOptions& options) {
   if (auto kept = check_isolation(options.function); !kept) return kept;
@@ -129,14 +122,7 @@ int run_serve(const ServeOptions& options) {
   for (const auto& code : described->inline_code) emulator.remove_at_end(code->path());
   late.set(emulator);
 
-  std::mutex mutex;
-  std::condition_variable changed;
-  bool stopping = false;
-  const StopSignals signals([&](int) {
-    const std::lock_guard lock(mutex);
-    stopping = true;
-    changed.notify_all();
-  });
+  StopSignals signals;
   std::printf("ready %s\n", address.c_str());
   std::fflush(stdout);
   spdlog::info("serving {} on {}",
@@ -145,9 +131,7 @@ int run_serve(const ServeOptions& options) {
                    : std::to_string(described->functions.size()) + " functions",
                address);
 
-  std::unique_lock lock(mutex);
-  changed.wait(lock, [&] { return stopping; });
-  lock.unlock();
+  signals.wait();
   spdlog::info("stopping");
   (*server)->stop(kShutdownBudget);
   emulator.stop();

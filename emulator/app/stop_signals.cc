@@ -30,7 +30,7 @@ void block_stop_signals() {
   ::signal(SIGPIPE, SIG_IGN);
 }
 
-StopSignals::StopSignals(std::function<void(int)> stop)
+StopSignals::StopSignals(std::function<void()> stop)
     : wake_(::eventfd(0, EFD_CLOEXEC)), thread_([this, stop = std::move(stop)] { serve(stop); }) {}
 
 StopSignals::~StopSignals() {
@@ -40,7 +40,12 @@ StopSignals::~StopSignals() {
   ::close(wake_);
 }
 
-void StopSignals::serve(const std::function<void(int)>& stop) {
+void StopSignals::wait() {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [this] { return signalled_; });
+}
+
+void StopSignals::serve(const std::function<void()>& stop) {
   const auto set = stop_signals();
   const int signals = ::signalfd(-1, &set, SFD_CLOEXEC);
   std::thread stopping;
@@ -52,7 +57,14 @@ void StopSignals::serve(const std::function<void(int)>& stop) {
     if (::read(signals, &info, sizeof(info)) != sizeof(info)) continue;
     const int number = static_cast<int>(info.ssi_signo);
     if (stopping.joinable()) ::_exit(128 + number);
-    stopping = std::thread([stop, number] { stop(number); });
+    {
+      const std::lock_guard lock(mutex_);
+      signalled_ = true;
+    }
+    changed_.notify_all();
+    stopping = std::thread([&stop] {
+      if (stop) stop();
+    });
   }
   if (stopping.joinable()) stopping.join();
   ::close(signals);
