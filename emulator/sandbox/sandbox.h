@@ -1,12 +1,13 @@
 // A sandbox keeps the processes of one execution environment away from the host and within their
-// limits. It knows kernels, not Lambda: the caller says which program and which limits; the sandbox
-// says what became of the processes.
+// limits. It knows kernels, not Lambda: the caller says which programs, which limits and what they
+// may see; the sandbox says what became of the processes.
 #pragma once
 
 #include <tl/expected.hpp>
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -15,10 +16,36 @@
 
 namespace emulator::sandbox {
 
+// What processes see of the host besides its system folders. Empty: the host as it is.
+struct RootView {
+  struct Folder {
+    std::string host;  // absolute
+    std::string seen;  // absolute; where processes find it, read-only
+    bool operator==(const Folder&) const = default;
+  };
+  std::vector<Folder> folders;
+  std::uint64_t temporary_bytes = 512ULL * 1024 * 1024;  // the size of /tmp
+  std::string image;  // an unpacked image that becomes the root, copy-on-write; may be empty
+  bool operator==(const RootView&) const = default;
+};
+
+struct CpuLimits {
+  // CPU time in each period of 20 ms, over all processes; nothing: unlimited.
+  std::optional<std::chrono::microseconds> quota;
+  int visible_cpus = 0;  // that processes may run on; 0: all
+};
+
+struct SandboxRequest {
+  RootView view;
+  std::optional<std::uint64_t> memory_bytes;   // over all processes, /tmp not counted
+  std::optional<std::uint64_t> max_processes;  // and threads
+  CpuLimits cpu;
+};
+
 struct Program {
   std::vector<std::string> argv;         // argv[0] without a '/' is looked up in the host's PATH
   std::vector<std::string> environment;  // KEY=VALUE, the whole of it
-  std::string working_folder;
+  std::string working_folder;            // as the program sees it
 };
 
 // Soft limits of every process; the hard ones are the same, except where the host allows less.
@@ -32,7 +59,7 @@ struct ProcessLimits {
 // The limits that Hearth itself was started with.
 ProcessLimits inherited_limits();
 
-struct LaunchRequest {
+struct StartRequest {
   Program program;
   ProcessLimits limits;
 };
@@ -49,50 +76,88 @@ struct SandboxError {
   std::string message;  // a sentence: what, where, how to mend
 };
 
-// How the main process ended: exactly one of the two.
+// How a process ended: exactly one of the two.
 struct Exit {
   std::optional<int> code;
   std::optional<int> signal;
   bool operator==(const Exit&) const = default;
 };
 
+// Over all processes since the start that is running.
 struct Usage {
-  std::uint64_t memory_bytes = 0;       // resident now
-  std::uint64_t peak_memory_bytes = 0;  // the highest the processes were seen at
+  std::uint64_t memory_bytes = 0;        // now
+  std::uint64_t peak_memory_bytes = 0;   // the highest they were seen at
+  bool memory_exceeded = false;          // they were ended for passing the limit
+  std::chrono::nanoseconds throttled{};  // how long the CPU quota kept them waiting
 };
 
+// A process that a sandbox was told to start.
 // Threads: kill() may be called by anyone, at any time, more than once; the rest by one owner.
-class Sandbox {
+class Process {
  public:
-  virtual ~Sandbox() = default;  // kills and reaps what is left
+  virtual ~Process() = default;  // kills it and what is left around it, and reaps
 
-  // The main process's id, for people to read; signals go through kill().
+  // Its id, for people to read; signals go through kill().
   virtual pid_t pid() const = 0;
 
-  // Both output streams of the processes, in the order they were written. Not blocking; the sandbox
-  // keeps ownership. Ends when no process holds it any more.
+  // Both output streams of the processes, in the order they were written. Not blocking; the process
+  // object keeps ownership. Ends when no process holds it any more.
   virtual int output_descriptor() const = 0;
 
-  // Readable once the main process has ended. The sandbox keeps ownership.
+  // Readable once the process has ended. The object keeps ownership.
   virtual int exit_descriptor() const = 0;
 
-  // How the main process ended, or nothing while it runs. Does not block and does not reap.
+  // How it ended, or nothing while it runs. Does not block and does not reap.
   virtual std::optional<Exit> exited() = 0;
 
-  // Over the main process and its descendants.
-  virtual Usage usage() = 0;
+  // Where the sandbox has a network of its own: a listening socket inside it, at
+  // kListeningAddress, that becomes the caller's. Nothing otherwise, and after the first call.
+  virtual std::optional<int> take_listening_socket() = 0;
 
-  // Ends all processes at once.
+  // Ends every process of the sandbox at once. It can start another one afterwards.
   virtual void kill() noexcept = 0;
 };
+
+// What stays the same from one start to the next: namespaces, root, /tmp and limits.
+// Threads: one owner, but for the calls that say "any thread".
+class Sandbox {
+ public:
+  virtual ~Sandbox() = default;  // ends and removes what is left; every Process must be gone
+
+  // Blocks until the program runs or has failed to. Not while another Process lives.
+  virtual tl::expected<std::unique_ptr<Process>, SandboxError> start(
+      const StartRequest& request) = 0;
+
+  // Whether processes have a network of their own, where the listening socket is given by them.
+  virtual bool has_own_network() const = 0;
+
+  // Whether a connection to 127.0.0.1:`local_port` from 127.0.0.1:`peer_port` is held by a process
+  // of this sandbox. True where the plan does not check. Any thread.
+  virtual bool owns_connection(std::uint16_t peer_port, std::uint16_t local_port) = 0;
+
+  // From now on, and for later starts. Any thread.
+  virtual void set_cpu_quota(std::optional<std::chrono::microseconds> quota) = 0;
+
+  // Stops all processes where they stand; they cannot notice. False where there is no means, which
+  // the plan has reported, or no process. Any thread.
+  virtual bool freeze() = 0;
+  virtual void thaw() = 0;
+
+  // Any thread.
+  virtual Usage usage() = 0;
+};
+
+// Where the Runtime API is found in a network of its own. Source: recorded from the service,
+// AWS_LAMBDA_RUNTIME_API=169.254.100.1:9001.
+inline constexpr const char* kListeningAddress = "169.254.100.1";
+inline constexpr std::uint16_t kListeningPort = 9001;
 
 // Any thread.
 class Launcher {
  public:
   virtual ~Launcher() = default;
-  // Blocks until the program runs or has failed to.
-  virtual tl::expected<std::unique_ptr<Sandbox>, SandboxError> launch(
-      const LaunchRequest& request) = 0;
+  virtual tl::expected<std::unique_ptr<Sandbox>, SandboxError> make(
+      const SandboxRequest& request) = 0;
 };
 
 }  // namespace emulator::sandbox
