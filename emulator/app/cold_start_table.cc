@@ -55,7 +55,7 @@ std::vector<StepStatistics> statistics(const std::vector<StartTimes>& starts) {
   return all;
 }
 
-std::string as_table(const std::vector<StepStatistics>& steps) {
+std::string as_text(const std::vector<StepStatistics>& steps) {
   std::size_t width = std::string("step").size();
   for (const auto& step : steps) width = std::max(width, step.step.size());
   std::string table;
