@@ -15,7 +15,7 @@ constexpr const char* kProgram = "/bin/true";
 // As a function of 128 MB would be held.
 sandbox::SandboxRequest request() {
   constexpr std::uint64_t kMebibyte = 1024 * 1024;
-  return {.memory_bytes = 128 * kMebibyte, .max_processes = 1024, .cpu = {}};
+  return {.view = {}, .memory_bytes = 128 * kMebibyte, .max_processes = 1024, .cpu = {}};
 }
 
 void wait_for_end(sandbox::Process& process) {

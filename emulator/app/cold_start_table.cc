@@ -58,15 +58,18 @@ std::vector<StepStatistics> statistics(const std::vector<StartTimes>& starts) {
 std::string as_text(const std::vector<StepStatistics>& steps) {
   std::size_t width = std::string("step").size();
   for (const auto& step : steps) width = std::max(width, step.step.size());
-  std::string table;
-  const auto add = [&](const std::string& step, const char* format, auto p50, auto p90) {
-    std::array<char, 64> numbers{};
-    std::snprintf(numbers.data(), numbers.size(), format, p50, p90);
-    table += step + std::string(width - step.size(), ' ') + numbers.data() + "\n";
+  const auto named = [&](const std::string& step) {
+    return step + std::string(width - step.size(), ' ');
   };
-  add("step", "  %10s  %10s", "p50 us", "p90 us");
+  std::string table = named("step") + "      p50 us      p90 us\n";
   for (const auto& step : steps) {
-    add(step.step, "  %10.1f  %10.1f", microseconds(step.p50), microseconds(step.p90));
+    std::array<char, 64> numbers{};
+    std::snprintf(numbers.data(),
+                  numbers.size(),
+                  "  %10.1f  %10.1f\n",
+                  microseconds(step.p50),
+                  microseconds(step.p90));
+    table += named(step.step) + numbers.data();
   }
   return table;
 }
