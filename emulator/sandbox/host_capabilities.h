@@ -30,7 +30,11 @@ struct CgroupPlaces {
   std::optional<CgroupPlace> cpu;
   std::optional<CgroupPlace> freezer;
   std::optional<CgroupPlace> pids;
-  std::string refused;  // why what is missing is missing, a clause; empty when nothing is
+  // Why each is missing, a clause; empty when it is not.
+  std::string no_memory;
+  std::string no_cpu;
+  std::string no_freezer;
+  std::string no_pids;
   bool operator==(const CgroupPlaces&) const = default;
 };
 

@@ -74,19 +74,31 @@ std::vector<Row> rows() {
   return {
       {"memory limit by control group",
        "systemd-run --user --scope -p Delegate=yes hearth",
-       [](auto& host) { host.cgroups.memory.reset(); },
+       [](auto& host) {
+         host.cgroups.memory.reset();
+         host.cgroups.no_memory = "taken away";
+       },
        [](const auto& plan) { return plan.memory == MemoryMeans::watcher; }},
       {"CPU share by control group",
        "systemd-run --user --scope -p Delegate=yes hearth",
-       [](auto& host) { host.cgroups.cpu.reset(); },
+       [](auto& host) {
+         host.cgroups.cpu.reset();
+         host.cgroups.no_cpu = "taken away";
+       },
        [](const auto& plan) { return plan.cpu == CpuMeans::stop_and_continue; }},
       {"freeze by control group",
        "systemd-run --user --scope -p Delegate=yes hearth",
-       [](auto& host) { host.cgroups.freezer.reset(); },
+       [](auto& host) {
+         host.cgroups.freezer.reset();
+         host.cgroups.no_freezer = "taken away";
+       },
        [](const auto& plan) { return plan.freeze == FreezeMeans::stop_and_continue; }},
       {"process limit by control group",
        "systemd-run --user --scope -p Delegate=yes hearth",
-       [](auto& host) { host.cgroups.pids.reset(); },
+       [](auto& host) {
+         host.cgroups.pids.reset();
+         host.cgroups.no_pids = "taken away";
+       },
        [](const auto& plan) { return plan.process_count == ProcessCountMeans::rlimit; }},
       {"namespaces and a root of their own",
        "run Hearth as root",
@@ -165,7 +177,6 @@ TEST_CASE("what is taken from a host is given up by name with its effect and its
   for (const auto& row : rows()) {
     CAPTURE(row.what, row.remedy_part);
     auto host = rich_host();
-    host.cgroups.refused = "taken away";
     row.take_away(host);
     const auto plan = planned(host);
     CHECK(row.holds(plan));
@@ -194,7 +205,7 @@ TEST_CASE("a full sandbox is refused for each thing that cannot be had", "[isola
 TEST_CASE("a full sandbox that is refused names everything that is missing", "[isolation_plan]") {
   HostCapabilities host = rich_host();
   host.cgroups = {};
-  host.cgroups.refused = "no control groups are mounted";
+  host.cgroups.no_memory = "no control groups are mounted";
   host.no_namespaces = "this user is not permitted to";
   const auto message = refused(host, {.strictness = Strictness::full});
   for (const auto* part : {"memory limit",
