@@ -42,7 +42,7 @@ tl::expected<StartTimes, sandbox::SandboxError> start_once(sandbox::LinuxLaunche
 
 tl::expected<std::vector<StartTimes>, AppError> measure_cold_starts(
     const ColdStartMeasurement& measurement) {
-  sandbox::LinuxLauncher launcher(measurement.plan, measurement.places);
+  sandbox::LinuxLauncher launcher(measurement.plan);
   launcher.measure_steps();
   std::vector<StartTimes> all;
   for (int i = 0; i < measurement.starts; ++i) {
