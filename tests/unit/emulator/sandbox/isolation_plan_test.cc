@@ -3,7 +3,9 @@
 #include <catch2/catch_test_macros.hpp>
 
 #include <algorithm>
+#include <fstream>
 #include <functional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -425,6 +427,32 @@ TEST_CASE("what was given up is told in one line", "[isolation_plan]") {
                              {"peer check", "why", "effect", ""}});
   CHECK(contains(line, "degraded: no memory limit by control group, no peer check"));
   CHECK(line.find('\n') == std::string::npos);
+}
+
+// The first cell of each row of the table below a heading of docs/sandbox.md.
+std::vector<std::string> documented(const std::string& heading) {
+  std::ifstream document(std::string(HEARTH_SOURCE_DIR) + "/docs/sandbox.md");
+  std::vector<std::string> cells;
+  bool inside = false;
+  for (std::string line; std::getline(document, line);) {
+    if (line.starts_with("## ")) inside = line == "## " + heading;
+    if (!inside || !line.starts_with("| ")) continue;
+    cells.push_back(line.substr(2, line.find(" |", 2) - 2));
+  }
+  if (!cells.empty()) cells.erase(cells.begin());  // the table's own heading
+  return cells;
+}
+
+TEST_CASE("the sandbox's document lists the steps of the plan in their order", "[isolation_plan]") {
+  CHECK(documented("Steps") == names(planned(rich_host(), {.network = Network::none})));
+}
+
+TEST_CASE("the sandbox's document tells of everything that may be given up", "[isolation_plan]") {
+  std::set<std::string> known = {"process limit"};
+  for (const auto& row : rows()) known.insert(row.what);
+  const auto told = documented("What is given up where");
+  CHECK(std::set<std::string>(told.begin(), told.end()) == known);
+  CHECK(told.size() == known.size());
 }
 
 }  // namespace
