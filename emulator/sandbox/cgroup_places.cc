@@ -1,6 +1,7 @@
 #include "emulator/sandbox/host_capabilities.h"
 
 #include <fcntl.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -129,13 +130,24 @@ Names words_in(const std::string& file) {
   return words;
 }
 
+// Whether a manager of groups has handed this one over, processes and all. Source: systemd, which
+// marks so what was started with Delegate=yes.
+bool is_delegated(const std::string& folder) {
+  for (const char* mark : {"user.delegate", "trusted.delegate"}) {
+    char value = '0';
+    if (::getxattr(folder.c_str(), mark, &value, 1) == 1 && value == '1') return true;
+  }
+  return false;
+}
+
 // In v2 only a group without processes passes controllers on; the very root is excused from that.
+// Strangers are moved out of the way only where whoever manages them would not mind.
 bool can_be_emptied(const std::string& folder) {
   std::error_code gone;
   if (!fs::exists(folder + "/cgroup.type", gone)) return true;  // the root has no such file
   auto processes = words_in(folder + "/cgroup.procs");
   processes.erase(std::to_string(::getpid()));
-  return processes.empty();
+  return processes.empty() || is_delegated(folder);
 }
 
 constexpr std::string_view kControllers[] = {"memory", "cpu", "pids"};
@@ -238,7 +250,8 @@ class Search {
     return {};
   }
 
-  // v2 before v1, also where v2 has no controllers: it freezes ten times faster.
+  // v2 before v1, also where v2 has no controllers: it freezes ten times faster. It does so since
+  // Linux 5.2, before which no process could be held by descriptor either.
   std::optional<CgroupPlace> freezer(std::string& refused) const {
     if (v2_.place) return v2_.place;
     return controller("freezer", refused);

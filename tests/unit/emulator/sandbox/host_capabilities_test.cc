@@ -4,6 +4,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <string>
@@ -42,6 +43,11 @@ class FakeGroups {
     tree_.write(inside + "/cgroup.subtree_control", group.given);
     if (!group.root) tree_.write(inside + "/cgroup.type", "domain\n");
     return *this;
+  }
+
+  bool mark(const std::string& folder, const char* name) const {
+    const auto path = tree_.path().string() + folder;
+    return ::setxattr(path.c_str(), name, "1", 1, 0) == 0;
   }
 
   CgroupPlaces find(const std::string& self_cgroup, const std::string& mountinfo) const {
@@ -161,6 +167,18 @@ TEST_CASE("a group of v2 with other processes in it passes no controller on", "[
   CHECK(places.freezer == v2(kScope));  // which is no controller
   CHECK(contains(places.no_memory, "other processes"));
   CHECK(places.no_freezer.empty());
+}
+
+TEST_CASE("a delegated group of v2 is ours with all that is in it", "[cgroups]") {
+  FakeGroups groups;
+  groups.v2(kScope, {.controllers = "cpu memory pids\n", .processes = "1\n" + kSelf});
+  if (!groups.mark(kScope, "user.delegate")) {
+    SKIP("SKIPPED: the temporary folder's file system takes no attributes of users");
+  }
+  const auto places = groups.find("0::/user.slice/app.slice/run-1.scope\n", kMountOfV2);
+  CHECK(places.memory == v2(kScope));
+  CHECK(places.cpu == v2(kScope));
+  CHECK(refusals(places).empty());
 }
 
 TEST_CASE("a group above ours is used for what it gives already, and is not changed", "[cgroups]") {
