@@ -71,15 +71,15 @@ class ResourceControl {
 using TemporaryBytes = std::function<std::uint64_t()>;
 
 struct ResourceRequest {
-  std::optional<std::uint64_t> memory_bytes;
+  std::optional<std::uint64_t> memory_bytes{};
   std::uint64_t temporary_bytes = 0;  // the size of /tmp
-  TemporaryBytes temporary_used;      // empty: there is no own /tmp
-  std::optional<std::chrono::microseconds> cpu_quota;
-  std::optional<std::uint64_t> processes;
+  TemporaryBytes temporary_used{};    // empty: there is no own /tmp
+  std::optional<std::chrono::microseconds> cpu_quota{};
+  std::optional<std::uint64_t> processes{};
   ProcessSet* members = nullptr;
   // Called once, on a thread of the control, when the memory limit is passed; it ends the
-  // processes.
-  std::function<void()> memory_exceeded;
+  // processes. It does not wait for the control's destruction, which waits for it.
+  std::function<void()> memory_exceeded{};
 };
 
 // What makes controls: one for a Hearth, with one parent group in each hierarchy that is used, and
