@@ -91,7 +91,7 @@ class Cpu final : public CpuGroup {
 
 // Before it waits to be told, since the kernel tells at most every 10 ms.
 constexpr int kReadsBeforeWait = 50;
-constexpr int kWaitPerRead_ms = 1;
+constexpr int kWaitPerReadMs = 1;
 
 class Freezer final : public FreezerGroup {
  public:
@@ -117,7 +117,7 @@ class Freezer final : public FreezerGroup {
         return tl::unexpected(group_failure("freeze the processes", events_.path()));
       }
       pollfd wait{.fd = events_.descriptor(), .events = POLLPRI, .revents = 0};
-      ::poll(&wait, 1, kWaitPerRead_ms);
+      ::poll(&wait, 1, kWaitPerReadMs);
     }
     return {};
   }

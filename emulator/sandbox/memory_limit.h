@@ -44,9 +44,9 @@ class MemoryGroup {
 
 // How far /tmp may grow beyond what the last look found, at most. Our choice: a CPU writes 3 MB/ms
 // to a tmpfs, so that eight of them need kMaxLookInterval for it at the least.
-inline constexpr std::uint64_t kTemporarySlack_bytes = 64ULL * 1024 * 1024;
+inline constexpr std::uint64_t kTemporarySlackBytes = 64ULL * 1024 * 1024;
 // What is charged in one millisecond, at most. Our choice: twice what one CPU writes to a tmpfs.
-inline constexpr std::uint64_t kFillRate_bytes = 8ULL * 1024 * 1024;
+inline constexpr std::uint64_t kFillRateBytes = 8ULL * 1024 * 1024;
 inline constexpr std::chrono::microseconds kMinLookInterval{500};
 inline constexpr std::chrono::microseconds kMaxLookInterval{10'000};
 

@@ -267,6 +267,7 @@ class ResourceController::State {
   Outcome add_cpu(const ResourceRequest& request, Composition& parts) {
     if (request.members != nullptr) parts.meter = std::make_unique<CpuMeter>(*request.members);
     if (plan_.cpu == CpuMeans::stop_and_continue) {
+      if (request.members == nullptr) return tl::unexpected(no_members());
       parts.cpu = std::make_unique<ScheduledCpu>(*cpu_thread_, *request.members, *parts.stop);
     } else if (const auto version = version_of(plan_.cpu)) {
       const auto& folder = folder_of(*places_.cpu, parts);

@@ -67,7 +67,7 @@ TEST_CASE("the kernel's limit leaves room for what /tmp holds and will hold", "[
   CHECK(limited.group.limits.back() == (128 + 30 + 30) * kMebibyte);
   limited.write_to_tmp(170 * kMebibyte);
   limited.limit.look();
-  CHECK(limited.group.limits.back() == (128 + 200) * kMebibyte + kTemporarySlack_bytes);
+  CHECK(limited.group.limits.back() == (128 + 200) * kMebibyte + kTemporarySlackBytes);
 }
 
 TEST_CASE("the kernel's limit is exact again once /tmp was emptied", "[memory_limit]") {
