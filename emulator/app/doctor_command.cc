@@ -1,38 +1,25 @@
 #include "emulator/app/doctor_command.h"
 
+#include "emulator/app/app_error.h"
+#include "emulator/app/calibration.h"
+#include "emulator/app/cold_start.h"
+#include "emulator/app/doctor_report.h"
 #include "emulator/app/function_options.h"
 #include "emulator/runtimes/interpreter.h"
 #include "emulator/runtimes/runtime_client_cache.h"
 #include "emulator/sandbox/host_capabilities.h"
 
 #include <CLI/CLI.hpp>
-#include <nlohmann/json.hpp>
 
-#include <iomanip>
+#include <unistd.h>
+
+#include <chrono>
+#include <functional>
 #include <iostream>
-#include <sstream>
+#include <time.h>
 
 namespace emulator::app {
 namespace {
-
-using Json = nlohmann::ordered_json;
-
-// What this version does with a function's processes, and what it does not do yet.
-const std::vector<std::string> kEnforced = {
-    "own process group, ended and reaped through process descriptors",
-    "resource limits: open files, core size, locked memory, stack",
-    "only the listed descriptors are inherited",
-    "processes end with Hearth",
-    "init limit, function timeout, payload limits",
-};
-const std::vector<std::string> kNotEnforced = {
-    "memory limit (peak resident memory is measured)",
-    "CPU share",
-    "file system: the function sees the host's, /tmp included",
-    "system call filter",
-    "network isolation",
-    "freezing between invocations",
-};
 
 std::vector<runtimes::Interpreter> interpreters(const DeploymentWorld& world) {
   std::vector<runtimes::Interpreter> found;
@@ -46,62 +33,74 @@ std::vector<runtimes::Interpreter> interpreters(const DeploymentWorld& world) {
   return found;
 }
 
-void print_json(const sandbox::HostCapabilities& host, const DeploymentWorld& world) {
-  Json list = Json::array();
-  for (const auto& capability : host.list) {
-    list.push_back({{"name", capability.name},
-                    {"available", capability.available},
-                    {"detail", capability.detail},
-                    {"remedy", capability.remedy}});
-  }
-  Json programs = Json::array();
+DoctorReport report_of(const DeploymentWorld& world) {
+  auto report = examine(sandbox::probe_host());
   for (const auto& interpreter : interpreters(world)) {
-    programs.push_back(
-        {{"program", interpreter.program.string()}, {"version", interpreter.version}});
+    report.interpreters.push_back({interpreter.program.string(), interpreter.version});
   }
-  Json clients = Json::array();
   for (const auto& client : runtimes::RuntimeClientCache(world.runtime_cache).list()) {
-    clients.push_back({{"runtime", client.runtime}, {"interpreter", client.interpreter_version}});
+    report.clients.push_back({client.runtime, client.interpreter_version});
   }
-  const Json all = {{"kernel", host.kernel},
-                    {"cpus", host.cpus},
-                    {"memory_mb", host.memory_bytes / (1024 * 1024)},
-                    {"superuser", host.superuser},
-                    {"capabilities", list},
-                    {"enforced", kEnforced},
-                    {"not_enforced", kNotEnforced},
-                    {"interpreters", programs},
-                    {"runtime_clients", clients}};
-  std::cout << all.dump(2, ' ', false, Json::error_handler_t::replace) << "\n";
+  return report;
 }
 
-void print_text(const sandbox::HostCapabilities& host, const DeploymentWorld& world) {
-  std::cout << "Host: Linux " << host.kernel << ", " << host.cpus << " CPUs, "
-            << host.memory_bytes / (1024 * 1024) << " MB, "
-            << (host.superuser ? "as root" : "as an ordinary user") << "\n\n";
-  std::cout << "What the host offers\n";
-  for (const auto& capability : host.list) {
-    std::cout << "  " << (capability.available ? "yes  " : "no   ") << std::left << std::setw(22)
-              << capability.name << capability.detail << "\n";
-    if (!capability.available && !capability.remedy.empty()) {
-      std::cout << "       to get it: " << capability.remedy << "\n";
-    }
+std::chrono::nanoseconds cpu_time_of_thread() {
+  timespec used{};
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+  return std::chrono::seconds{used.tv_sec} + std::chrono::nanoseconds{used.tv_nsec};
+}
+
+// Tells how far a measurement is while someone looks.
+class ProgressLine {
+ public:
+  ProgressLine() = default;
+  ProgressLine(const ProgressLine&) = delete;
+  ProgressLine& operator=(const ProgressLine&) = delete;
+  ~ProgressLine() {
+    if (watched_) std::cerr << "\r\033[K";
   }
-  std::cout << "\nWhat this version enforces\n";
-  for (const auto& line : kEnforced) std::cout << "  yes  " << line << "\n";
-  for (const auto& line : kNotEnforced) std::cout << "  no   " << line << "\n";
-  std::cout << "\nRuntimes\n  yes  provided.al2, provided.al2023, go1.x\n";
-  for (const auto& interpreter : interpreters(world)) {
-    std::cout << "  yes  " << interpreter.program.string() << " (" << interpreter.version << ")\n";
+
+  std::function<void(double)> progress() const {
+    if (!watched_) return {};
+    return [](double done) {
+      std::cerr << "\rmeasuring … " << static_cast<int>(done * 100) << " %" << std::flush;
+    };
   }
-  const auto clients = runtimes::RuntimeClientCache(world.runtime_cache).list();
-  for (const auto& client : clients) {
-    std::cout << "  yes  client of " << client.runtime << " for " << client.interpreter_version
-              << "\n";
+
+ private:
+  const bool watched_ = ::isatty(STDERR_FILENO) == 1;
+};
+
+Calibration calibrate_host(const DoctorOptions& options) {
+  CalibrationPlan plan{.cpu_time = cpu_time_of_thread};
+  if (options.lambda_seconds > 0) {
+    plan.on_lambda = std::chrono::duration_cast<std::chrono::nanoseconds>(
+        std::chrono::duration<double>(options.lambda_seconds));
   }
-  if (clients.empty()) {
-    std::cout << "  no   runtime clients; to get one: hearth runtime install python3.11\n";
-  }
+  const ProgressLine line;
+  plan.progress = line.progress();
+  return calibrate(plan);
+}
+
+tl::expected<std::vector<StepStatistics>, AppError> cold_starts(const DoctorOptions& options) {
+  FunctionOptions wish;
+  wish.sandbox = options.sandbox;
+  wish.network = options.network;
+  auto plan = isolation_for(wish);
+  if (!plan) return tl::unexpected(plan.error());
+  const ProgressLine line;
+  const auto starts = measure_cold_starts({.plan = std::move(*plan),
+                                           .places = sandbox::probe_host().cgroups,
+                                           .starts = options.starts,
+                                           .progress = line.progress()});
+  if (!starts) return tl::unexpected(starts.error());
+  return statistics(*starts);
+}
+
+template <typename Told>
+int tell(const Told& told, const DoctorOptions& options) {
+  std::cout << (options.as_json ? as_json(told) : as_text(told));
+  return kSuccess;
 }
 
 }  // namespace
@@ -110,17 +109,43 @@ void add_doctor_command(CLI::App& program, DoctorOptions& options) {
   auto* command = program.add_subcommand(
       "doctor", "Tell what this host can enforce, what it cannot, and how to get the rest");
   command->add_flag("--json", options.as_json, "for scripts");
+  auto* calibrate = command->add_flag("--calibrate",
+                                      options.calibrate,
+                                      "measure the CPU for a few seconds and propose --cpu-scale");
+  command
+      ->add_option("--lambda-seconds",
+                   options.lambda_seconds,
+                   "what handlers/primes took on Lambda with 1769 MB (default 0.85)")
+      ->check(CLI::Range(0.001, 1000.0).description(""))
+      ->type_name("SECONDS")
+      ->needs(calibrate);
+  auto* cold_start = command->add_flag("--cold-start",
+                                       options.cold_start,
+                                       "start a program that does nothing in the sandbox, and "
+                                       "tell what each step takes");
+  cold_start->excludes(calibrate);
+  command->add_option("--starts", options.starts, "how many cold starts")
+      ->check(CLI::Range(1, 100'000).description(""))
+      ->type_name("N")
+      ->needs(cold_start)
+      ->capture_default_str();
+  command->add_option("--sandbox", options.sandbox, "of the cold starts")
+      ->check(CLI::IsMember({"full", "degraded", "none"}))
+      ->needs(cold_start)
+      ->capture_default_str();
+  command->add_option("--network", options.network, "of the cold starts")
+      ->check(CLI::IsMember({"host", "none", "private"}))
+      ->needs(cold_start)
+      ->capture_default_str();
 }
 
 int run_doctor(const DoctorOptions& options) {
-  const auto host = sandbox::probe_host();
-  const auto world = deployment_world({});
-  if (options.as_json) {
-    print_json(host, world);
-  } else {
-    print_text(host, world);
+  if (options.calibrate) return tell(calibrate_host(options), options);
+  if (options.cold_start) {
+    const auto steps = cold_starts(options);
+    return steps ? tell(*steps, options) : fail(steps.error());
   }
-  return kSuccess;
+  return tell(report_of(deployment_world({})), options);
 }
 
 }  // namespace emulator::app

@@ -3,7 +3,9 @@
 
 #include "emulator/app/app_error.h"
 #include "emulator/app/deployment.h"
-#include "emulator/environment/pool.h"
+#include "emulator/app/emulator.h"
+#include "emulator/app/machine.h"
+#include "emulator/sandbox/isolation_plan.h"
 
 #include <tl/expected.hpp>
 
@@ -19,8 +21,6 @@ class App;
 }
 
 namespace emulator::app {
-
-enum class SandboxWish { full, degraded, none };
 
 struct FunctionOptions {
   std::string template_file;
@@ -41,6 +41,9 @@ struct FunctionOptions {
   std::string sandbox = "degraded";
   std::string network = "host";
   std::string rootfs;
+  std::string freeze = "on";
+  std::string init_boost = "on";
+  double cpu_scale = 1;
   std::string credentials = "placeholder";
   std::string region{functions::kDefaultRegion};
   std::size_t max_concurrency = 1000;
@@ -64,10 +67,18 @@ tl::expected<DescribedFunctions, AppError> describe_functions(
     const std::vector<std::string>& names,
     const std::filesystem::path& temporary_parent);
 
-// Refuses isolation that this host or this version cannot enforce but was told to.
-tl::expected<void, AppError> check_isolation(const FunctionOptions& options);
+sandbox::IsolationWish isolation_wish(const FunctionOptions& options);
 
-environment::PoolLimits pool_limits(const FunctionOptions& options);
+// Probes the host, unless nothing is wished for, and plans. Fails where the host cannot do what was
+// told to be done; what it cannot do of the rest is told once, in one line of Hearth's own log.
+tl::expected<Machine, AppError> machine_for(const FunctionOptions& options);
+
+MachineOptions machine_options(const FunctionOptions& options);
+
+// What the machine that runs these functions is built with.
+EmulatorOptions emulator_options(const FunctionOptions& options,
+                                 const DescribedFunctions& described,
+                                 const Machine& machine);
 
 // From Hearth's own surroundings.
 DeploymentWorld deployment_world(const FunctionOptions& options);
