@@ -78,7 +78,7 @@ struct ResourceRequest {
   std::optional<std::uint64_t> processes{};
   ProcessSet* members = nullptr;
   // Called once, on a thread of the control, when the memory limit is passed; it ends the
-  // processes. It does not wait for the control's destruction, which waits for it.
+  // processes. Destruction of the control waits for it, unless it comes from within.
   std::function<void()> memory_exceeded{};
 };
 
