@@ -15,7 +15,7 @@ constexpr const char* kProgram = "/bin/true";
 // As a function of 128 MB would be held.
 sandbox::SandboxRequest request() {
   constexpr std::uint64_t kMebibyte = 1024 * 1024;
-  return {.memory_bytes = 128 * kMebibyte, .max_processes = 1024, .cpu = {}};
+  return {.view = {}, .memory_bytes = 128 * kMebibyte, .max_processes = 1024, .cpu = {}};
 }
 
 void wait_for_end(sandbox::Process& process) {
@@ -42,7 +42,7 @@ tl::expected<StartTimes, sandbox::SandboxError> start_once(sandbox::LinuxLaunche
 
 tl::expected<std::vector<StartTimes>, AppError> measure_cold_starts(
     const ColdStartMeasurement& measurement) {
-  sandbox::LinuxLauncher launcher(measurement.plan, measurement.places);
+  sandbox::LinuxLauncher launcher(measurement.plan);
   launcher.measure_steps();
   std::vector<StartTimes> all;
   for (int i = 0; i < measurement.starts; ++i) {

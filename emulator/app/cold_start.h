@@ -16,7 +16,6 @@ namespace emulator::app {
 
 struct ColdStartMeasurement {
   sandbox::IsolationPlan plan;
-  sandbox::CgroupPlaces places;
   int starts = 50;
   std::function<void(double done)> progress = {};  // from 0 to 1; may be empty
 };

@@ -86,11 +86,10 @@ tl::expected<std::vector<StepStatistics>, AppError> cold_starts(const DoctorOpti
   FunctionOptions wish;
   wish.sandbox = options.sandbox;
   wish.network = options.network;
-  auto plan = isolation_for(wish);
-  if (!plan) return tl::unexpected(plan.error());
+  auto machine = machine_for(wish);
+  if (!machine) return tl::unexpected(machine.error());
   const ProgressLine line;
-  const auto starts = measure_cold_starts({.plan = std::move(*plan),
-                                           .places = sandbox::probe_host().cgroups,
+  const auto starts = measure_cold_starts({.plan = std::move(machine->plan),
                                            .starts = options.starts,
                                            .progress = line.progress()});
   if (!starts) return tl::unexpected(starts.error());
