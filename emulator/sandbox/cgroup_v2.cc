@@ -217,13 +217,13 @@ tl::expected<void, SandboxError> Controllers::move_members_to(const std::string&
   return move_all(folder_, own_group_);
 }
 
-// In vain where another Hearth has groups in the folder by now; then the last one tidies up.
+// In vain where another Hearth uses them in the folder by now, which is well.
 Controllers::~Controllers() {
-  if (own_group_.empty()) return;
   for (const auto& name : enabled_) {
     [[maybe_unused]] const auto set =
         write_group_file(folder_, "cgroup.subtree_control", "-" + name);
   }
+  if (own_group_.empty()) return;
   [[maybe_unused]] const auto moved = move_all(own_group_, folder_);
   ::rmdir(own_group_.c_str());
 }

@@ -62,7 +62,9 @@ class ResourceControl {
   virtual tl::expected<void, SandboxError> thaw() = 0;
 
   virtual MemoryState memory() = 0;
-  virtual std::chrono::nanoseconds throttled() = 0;  // time the processes were kept waiting
+  // Time that the quota kept processes waiting; control groups add it up over CPUs. Frozen time is
+  // none.
+  virtual std::chrono::nanoseconds throttled() = 0;
   virtual std::chrono::nanoseconds cpu_time() = 0;
 };
 
@@ -95,7 +97,8 @@ class ResourceController {
 
   tl::expected<std::unique_ptr<ResourceControl>, SandboxError> make(const ResourceRequest& request);
 
-  // The parent groups, for a guardian to remove should Hearth be killed.
+  // The parent groups, for a guardian to remove should Hearth be killed: first the folders in them,
+  // which nobody holds any more then, by rmdir alone, since files in them cannot be removed.
   std::vector<std::string> parent_folders() const;
 
  private:

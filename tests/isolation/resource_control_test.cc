@@ -1,5 +1,6 @@
 #include "emulator/sandbox/resource_control.h"
 
+#include "emulator/sandbox/cgroup_v2.h"
 #include "emulator/sandbox/kernel_clock.h"
 #include "tests/support/member_processes.h"
 #include "tests/support/scratch_folder.h"
@@ -480,6 +481,39 @@ TEST_CASE("no group is left, although the processes are only just ending", "[iso
     }
   }
   for (const auto& parent : parents) CHECK_FALSE(fs::exists(parent));
+}
+
+TEST_CASE("where Hearth runs in the group that gives controllers, it moves aside and back",
+          "[isolation]") {
+  const auto root = required_place("freezer", Version::v2).folder;
+  std::istringstream offered(text_of(root + "/cgroup.controllers"));
+  std::string name;
+  if (!(offered >> name)) SKIP("the unified hierarchy has no controller");
+  const auto folder = root + "/hearth-test-" + std::to_string(::getpid());
+  {
+    const auto at_root = cgroup_v2::Controllers::enable(root, {name}, "hearth-1.own");
+    REQUIRE(at_root);
+    const auto group = ControlGroup::make(folder);
+    REQUIRE(group);
+    const GroupFile door(folder, "cgroup.procs", O_WRONLY);
+    MemberProcesses processes;
+    // A program in a delegated scope.
+    const pid_t program = processes.start({door.descriptor()}, [&](auto&) {
+      const auto members = group_members(folder);
+      {
+        const auto enabled = cgroup_v2::Controllers::enable(folder, {name}, "hearth-1.own");
+        if (!enabled) ::_exit(1);
+        if (!group_members(folder).empty()) ::_exit(2);
+        if (group_members(folder + "/hearth-1.own") != members) ::_exit(3);
+        if (!holds_word(text_of(folder + "/cgroup.subtree_control"), name)) ::_exit(4);
+      }
+      if (group_members(folder) != members) ::_exit(5);
+      if (fs::exists(folder + "/hearth-1.own")) ::_exit(6);
+      ::_exit(0);
+    });
+    CHECK(processes.await(program) == Exit{.code = 0, .signal = {}});
+  }
+  CHECK_FALSE(fs::exists(folder));
 }
 
 TEST_CASE("groups of a Hearth that was killed are removed by the next one", "[isolation]") {
