@@ -150,6 +150,12 @@ bool lists(const std::string& folder, const char* file, std::string_view name) {
   return (" " + text + " ").find(" " + std::string(name) + " ") != std::string::npos;
 }
 
+// The root may hold processes and give controllers; it alone has no type. The kernel lets other
+// groups do so too with some controllers, but then no group below takes processes.
+bool must_be_empty(const std::string& folder) {
+  return ::access((folder + "/cgroup.type").c_str(), F_OK) == 0;
+}
+
 // A process that has ended meanwhile is no failure.
 tl::expected<void, SandboxError> move_all(const std::string& from, const std::string& to) {
   for (const pid_t member : group_members(from)) {
@@ -196,13 +202,11 @@ tl::expected<Controllers, SandboxError> Controllers::enable(const std::string& f
   Controllers controllers(folder);
   for (const auto& name : names) {
     if (lists(folder, "cgroup.subtree_control", name)) continue;
-    auto set = write_group_file(folder, "cgroup.subtree_control", "+" + name);
-    if (!set && set.error().error_number == EBUSY && controllers.own_group_.empty()) {
-      if (auto moved = controllers.move_members_to(folder + "/" + own_group); !moved) {
-        return tl::unexpected(moved.error());
-      }
-      set = write_group_file(folder, "cgroup.subtree_control", "+" + name);
+    if (must_be_empty(folder) && !group_members(folder).empty()) {
+      auto moved = controllers.move_members_to(folder + "/" + own_group);
+      if (!moved) return tl::unexpected(moved.error());
     }
+    auto set = write_group_file(folder, "cgroup.subtree_control", "+" + name);
     if (!set) return tl::unexpected(set.error());
     controllers.enabled_.push_back(name);
   }

@@ -54,12 +54,13 @@ struct MemoryReading {
   std::uint64_t usage_bytes = 0;
   MemoryGroup::Parts parts;
   std::uint64_t temporary_bytes = 0;  // in /tmp
+  std::uint64_t limit_bytes = 0;      // the kernel's, as it stands
 };
 
 struct MemoryVerdict {
   std::uint64_t own_bytes = 0;        // without /tmp and what can be dropped
   std::uint64_t temporary_bytes = 0;  // of /tmp, what this group is charged for
-  std::uint64_t limit_bytes = 0;      // the kernel's
+  std::uint64_t limit_bytes = 0;      // the kernel's, as it should be
   bool over = false;
   std::chrono::microseconds next_look{};
 };

@@ -79,6 +79,19 @@ TEST_CASE("the kernel's limit is exact again once /tmp was emptied", "[memory_li
   CHECK(limited.group.limits.back() == 128 * kMebibyte);
 }
 
+TEST_CASE("the kernel's limit is not lowered below what is still charged", "[memory_limit]") {
+  Limited limited;
+  limited.write_to_tmp(200 * kMebibyte);
+  limited.limit.look();
+  const auto limit = limited.group.limits.back();
+  limited.temporary = 0;  // removed, but not yet given back
+  CHECK_FALSE(limited.limit.look().exceeded);
+  CHECK(limited.group.limits.back() == limit);
+  limited.group.shared = 0;
+  limited.limit.look();
+  CHECK(limited.group.limits.back() == 128 * kMebibyte);
+}
+
 TEST_CASE("looks come sooner as room runs out, whether /tmp or memory takes it", "[memory_limit]") {
   Limited limited;
   CHECK(limited.limit.look().next == kMaxLookInterval);
