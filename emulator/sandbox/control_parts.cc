@@ -7,10 +7,11 @@
 namespace emulator::sandbox {
 namespace {
 
-// The call may destroy the control, and with it the part and the function itself: nothing of them
+// The call may destroy the control, and with it the part that holds the function: nothing of them
 // is touched afterwards. There is nothing more to look for either.
-std::optional<std::chrono::nanoseconds> tell(std::function<void()> exceeded) {
-  if (exceeded) exceeded();
+std::optional<std::chrono::nanoseconds> tell(std::function<void()>& exceeded) {
+  const auto call = std::exchange(exceeded, nullptr);
+  if (call) call();
   return std::nullopt;
 }
 
