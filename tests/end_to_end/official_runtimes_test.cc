@@ -3,6 +3,9 @@
 
 #include <catch2/catch_test_macros.hpp>
 
+#include <sys/types.h>
+
+#include <algorithm>
 #include <cstdlib>
 #include <fstream>
 #include <string>
@@ -49,6 +52,24 @@ class WrittenFunction {
   std::string runtime_;
 };
 
+// Whether the plan for this host has a system call filter; the default gives it up where it must.
+bool host_filters_system_calls() {
+  const auto told = tests::run_hearth({"doctor", "--json"});
+  const auto steps = json::parse(told.output).at("steps");
+  return std::any_of(steps.begin(), steps.end(), [](const json& step) {
+    return step.at("name") == "system call filter";
+  });
+}
+
+// As /proc has it: 2 is a filter.
+std::string seccomp_mode(pid_t pid) {
+  std::ifstream status("/proc/" + std::to_string(pid) + "/status");
+  for (std::string word; status >> word;) {
+    if (word == "Seccomp:" && status >> word) return word;
+  }
+  return "none told";
+}
+
 void check_answers(const std::string& function, const Words& project) {
   const json event = {{"text", "Gr\u00fc\u00dfe, \u4e16\u754c"},
                       {"list", {1, nullptr, true}},
@@ -61,6 +82,10 @@ void check_answers(const std::string& function, const Words& project) {
     CHECK(answer.header("X-Amz-Function-Error").empty());
     CHECK(answer.json() == event);
   }
+  const auto environments = tests::http(serving.port(), "GET", "/_hearth/environments").json();
+  REQUIRE(environments.at("environments").size() == 1);
+  const pid_t pid = environments["environments"][0].at("pid").get<pid_t>();
+  if (host_filters_system_calls()) CHECK(seccomp_mode(pid) == "2");
   CHECK(serving.stop().status == 0);
 }
 
