@@ -19,7 +19,8 @@ ProgramStart start_of(Words arguments, HearthStart start, const ScratchFolder& t
   return {.argv = std::move(arguments),
           .variables = std::move(variables),
           .folder = std::move(start.folder),
-          .input = std::move(start.input)};
+          .input = std::move(start.input),
+          .kept_bytes = start.kept_bytes};
 }
 
 void check_nothing_left(const ScratchFolder& temporary) {

@@ -29,6 +29,7 @@ struct HearthStart {
   std::string input{};
   std::string folder{};
   std::map<std::string, std::string> variables{};
+  std::size_t kept_bytes = SIZE_MAX;  // of what it says
 };
 
 // Runs the command to its end, and checks that it leaves no process and no file.

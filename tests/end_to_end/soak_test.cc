@@ -170,7 +170,7 @@ TEST_CASE("under load and faults no invocation is lost, and the server does not 
   words.insert(
       words.end(),
       {"--timeout", "30", "--memory", "1769", "--sandbox", "degraded", "--log-level", "off"});
-  Serving serving(words);
+  Serving serving(words, {.kept_bytes = 1 << 20});
   const auto hearth = serving.program().pid();
   Answers answers;
   // What is made once and kept, and what the allocator has grown to.
