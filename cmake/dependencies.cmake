@@ -11,7 +11,7 @@ find_package(yaml-cpp 0.7 REQUIRED)
 find_package(tl-expected REQUIRED)
 find_package(LibArchive 3.6 REQUIRED)
 find_package(PkgConfig REQUIRED)
-pkg_check_modules(libseccomp REQUIRED IMPORTED_TARGET libseccomp>=2.5)
+pkg_check_modules(libseccomp REQUIRED IMPORTED_TARGET libseccomp>=2.5.2)
 
 set(HEARTH_DEPS_DIR ${CMAKE_SOURCE_DIR}/.deps CACHE PATH "Where install-dependencies puts sources")
 

@@ -16,8 +16,8 @@ namespace {
 
 class ConnectionWorkers final : public httplib::TaskQueue {
  public:
-  ConnectionWorkers(std::size_t kept_threads, std::size_t max_threads)
-      : kept_threads_(kept_threads), max_threads_(max_threads) {}
+  ConnectionWorkers(std::size_t kept_threads, std::size_t max_threads, std::function<void()> begins)
+      : kept_threads_(kept_threads), max_threads_(max_threads), begins_(std::move(begins)) {}
   ConnectionWorkers(const ConnectionWorkers&) = delete;
   ConnectionWorkers& operator=(const ConnectionWorkers&) = delete;
   ~ConnectionWorkers() override { ConnectionWorkers::shutdown(); }
@@ -79,6 +79,7 @@ class ConnectionWorkers final : public httplib::TaskQueue {
       auto connection = std::move(waiting_.front());
       waiting_.pop_front();
       lock.unlock();
+      if (begins_) begins_();
       connection();
       connection = nullptr;
       lock.lock();
@@ -89,6 +90,7 @@ class ConnectionWorkers final : public httplib::TaskQueue {
 
   const std::size_t kept_threads_;
   const std::size_t max_threads_;
+  const std::function<void()> begins_;
   std::mutex mutex_;  // guards everything below
   std::condition_variable arrived_;
   std::condition_variable gone_;
@@ -102,8 +104,9 @@ class ConnectionWorkers final : public httplib::TaskQueue {
 }  // namespace
 
 std::unique_ptr<httplib::TaskQueue> make_connection_workers(std::size_t kept_threads,
-                                                            std::size_t max_threads) {
-  return std::make_unique<ConnectionWorkers>(kept_threads, max_threads);
+                                                            std::size_t max_threads,
+                                                            std::function<void()> begins) {
+  return std::make_unique<ConnectionWorkers>(kept_threads, max_threads, std::move(begins));
 }
 
 }  // namespace runtime_api

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 
 namespace httplib {
@@ -15,9 +16,10 @@ class TaskQueue;
 namespace runtime_api {
 
 // At most `max_threads` connections are served at a time; further ones are closed. Threads are made
-// when needed and kept for `kept_threads` of them. The listener owns the result.
-// Any thread.
+// when needed and kept for `kept_threads` of them. `begins` is called on a connection's thread
+// before anything else. The listener owns the result. Any thread.
 std::unique_ptr<httplib::TaskQueue> make_connection_workers(std::size_t kept_threads,
-                                                            std::size_t max_threads);
+                                                            std::size_t max_threads,
+                                                            std::function<void()> begins = {});
 
 }  // namespace runtime_api

@@ -90,13 +90,16 @@ bool carries_body(const Call& call) {
          std::holds_alternative<InitErrorCall>(call);
 }
 
+// The library keeps its listening socket to subclasses; ours adopts one that is ready.
+// Whether the connection that this thread serves has passed the check.
+thread_local bool connection_passed = false;
+
 }  // namespace
 
-// The library keeps its listening socket to subclasses; ours adopts one that is ready.
 class Server::Listener final : public httplib::Server {
  public:
-  Listener(int listening_socket, Session& session)
-      : listening_socket_(listening_socket), session_(session) {
+  Listener(int listening_socket, Session& session, ConnectionCheck check)
+      : listening_socket_(listening_socket), session_(session), check_(std::move(check)) {
     svr_sock_ = listening_socket;
     sockaddr_in address{};
     socklen_t length = sizeof(address);
@@ -123,7 +126,10 @@ class Server::Listener final : public httplib::Server {
 
  private:
   void configure() {
-    new_task_queue = [] { return make_connection_workers(2, kMaxConnections).release(); };
+    new_task_queue = [] {
+      return make_connection_workers(2, kMaxConnections, [] { connection_passed = false; })
+          .release();
+    };
     set_tcp_nodelay(true);
     set_keep_alive_max_count(std::numeric_limits<std::size_t>::max());
     set_keep_alive_timeout(kKeepAliveSeconds);
@@ -135,6 +141,11 @@ class Server::Listener final : public httplib::Server {
   void add_routes() {
     set_pre_routing_handler([this](const httplib::Request& request, httplib::Response& response) {
       keep_body_raw(request);
+      if (!passes(request)) {
+        response.status = httplib::StatusCode::Forbidden_403;
+        response.set_header("Connection", "close");
+        return HandlerResponse::Handled;
+      }
       const auto call = parse_call(request.method, request.path);
       if (carries_body(call)) return HandlerResponse::Unhandled;
       if (std::holds_alternative<NextCall>(call)) {
@@ -165,6 +176,13 @@ class Server::Listener final : public httplib::Server {
     Post("/2018-06-01/runtime/:phase/error", post);
   }
 
+  bool passes(const httplib::Request& request) {
+    if (!connection_passed && check_) {
+      connection_passed = check_(static_cast<std::uint16_t>(request.remote_port), port_);
+    }
+    return connection_passed || !check_;
+  }
+
   // In place of stop(), which closes the socket while the accepting thread may be about to use its
   // number, by then perhaps another listener's.
   void stop_accepting() {
@@ -174,6 +192,7 @@ class Server::Listener final : public httplib::Server {
 
   const int listening_socket_;
   Session& session_;
+  const ConnectionCheck check_;
   std::uint16_t port_ = 0;
   std::thread thread_;
 };
@@ -205,8 +224,8 @@ tl::expected<int, ListenError> open_listening_socket(const std::string& address,
   return descriptor;
 }
 
-Server::Server(int listening_socket, Session& session)
-    : listener_(std::make_unique<Listener>(listening_socket, session)) {
+Server::Server(int listening_socket, Session& session, ConnectionCheck check)
+    : listener_(std::make_unique<Listener>(listening_socket, session, std::move(check))) {
   listener_->start();
 }
 

@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -26,12 +27,17 @@ struct ListenError {
 tl::expected<int, ListenError> open_listening_socket(const std::string& address,
                                                      std::uint16_t port);
 
+// Whether a connection from 127.0.0.1:`peer_port` to our 127.0.0.1:`local_port` comes from one that
+// may speak to us. Asked once a connection, on any thread.
+using ConnectionCheck = std::function<bool(std::uint16_t peer_port, std::uint16_t local_port)>;
+
 // Any thread.
 class Server {
  public:
+  // Without a check, everyone who reaches the socket may speak. Others get 403 and are hung up on.
   // Takes the listening socket over and serves until destroyed. `session` must outlive the server,
   // and must be ended before the server is destroyed: a parked call holds its thread until then.
-  Server(int listening_socket, Session& session);
+  Server(int listening_socket, Session& session, ConnectionCheck check = {});
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
   ~Server();

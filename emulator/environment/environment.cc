@@ -12,13 +12,12 @@ namespace {
 using std::chrono::duration_cast;
 using std::chrono::milliseconds;
 
-// A runtime that reports an init error or breaks its connection is usually about to exit, and its
-// last lines and exit status are worth this much patience.
-constexpr milliseconds kLastWords{100};
+// Reading memory and throttled time takes longer than the rest of a short invocation. Both only
+// ever rise, so what one of a quick series leaves out, the next reading has.
+constexpr milliseconds kSampleInterval{10};
 
-// Reading the peak takes longer than the rest of a short invocation. It only ever rises, so what
-// one of a quick series leaves out, the next reading has.
-constexpr milliseconds kMemorySampleInterval{10};
+// No invocation shorter than this can have waited for its CPU quota.
+constexpr milliseconds kShortest{1};
 
 // 2026/01/13/[$LATEST]0123456789abcdef0123456789abcdef
 std::string make_log_stream_name(const EnvironmentSpec& spec, World& world) {
@@ -77,6 +76,7 @@ Served Environment::serve(runtime_api::NextInvocation next, const ServingTerms& 
   if (runtime_goes_on(outcome)) {
     release(ongoing, deadline);
   } else if (claim(ongoing)) {
+    if (process_) take_sample(*ongoing);
     drop_process();
     if (spec_->profile == Profile::aws) {
       log_.platform(outcome_lines(outcome, ongoing->report.request_id, world_.clock.wall_now()));
@@ -112,7 +112,7 @@ void Environment::initialise_ahead(Ongoing& ongoing) {
   }
   ongoing.cold = true;
   const auto begun = world_.clock.monotonic_now();
-  const auto failure = initialise(begun + spec_->init_limit);
+  const auto failure = initialise(begun + spec_->init_limit, ongoing);
   const auto duration = world_.clock.monotonic_now() - begun;
   if (!failure) {
     ongoing.report.init_duration = duration;
@@ -126,13 +126,10 @@ void Environment::initialise_ahead(Ongoing& ongoing) {
 }
 
 std::optional<Outcome> Environment::initialise_inside(TimePoint deadline, Ongoing& ongoing) {
-  {
-    const std::lock_guard lock(mutex_);
-    if (take_up()) return std::nullopt;
-  }
+  if (take_up()) return std::nullopt;
   ongoing.cold = true;
   const auto begun = world_.clock.monotonic_now();
-  auto failure = initialise(deadline);
+  auto failure = initialise(deadline, ongoing);
   const auto duration = world_.clock.monotonic_now() - begun;
   bool first = false;
   {
@@ -157,13 +154,20 @@ std::optional<Outcome> Environment::initialise_inside(TimePoint deadline, Ongoin
 // Gives the invocation to a process that lives. Looking and taking are one step: a process that
 // ends from here on is the serving thread's to notice, and nobody takes it away.
 bool Environment::take_up() {
-  if (!process_ || process_ended_) return false;
-  move_to(Cause::invocation_given);
+  bool frozen = false;
+  {
+    std::unique_lock lock(mutex_);
+    froze_.wait(lock, [this] { return motion_ != Motion::freezing; });
+    if (!process_ || process_ended_) return false;
+    frozen = std::exchange(motion_, Motion::running) == Motion::frozen;
+    move_to(Cause::invocation_given);
+  }
+  if (frozen) sandbox_->thaw();
   return true;
 }
 
 // After success the phase is still `initialising`: what comes next is the caller's to say.
-std::optional<Outcome> Environment::initialise(TimePoint deadline) {
+std::optional<Outcome> Environment::initialise(TimePoint deadline, Ongoing& ongoing) {
   drop_process();
   {
     const std::lock_guard lock(mutex_);
@@ -172,10 +176,9 @@ std::optional<Outcome> Environment::initialise(TimePoint deadline) {
   }
   auto failure = start_process();
   if (!failure) {
-    auto result = process_->session().await_init(deadline);
-    if (!std::holds_alternative<runtime_api::RuntimeReady>(result)) {
-      failure = init_failure(std::move(result));
-    }
+    failure = process_->await_init(deadline, spec_->init_limit);
+    take_sample(ongoing);
+    sandbox_->set_cpu_quota(spec_->machine.cpu.quota);
   }
   if (failure) {
     drop_process();
@@ -194,12 +197,16 @@ std::optional<Outcome> Environment::start_process() {
     }
     launch = ++launches_;
     process_ended_ = false;
-    next_memory_sample_ = TimePoint::min();
+    next_sample_ = TimePoint::min();
+    throttled_ = {};
+    motion_ = Motion::running;
   }
+  if (auto made = make_sandbox(); !made) return made.error();
+  sandbox_->set_cpu_quota(spec_->init_cpu_quota ? spec_->init_cpu_quota : spec_->machine.cpu.quota);
   auto process = RuntimeProcess::start(
       *spec_,
       log_stream_name_,
-      world_.launcher,
+      *sandbox_,
       world_.pump,
       log_,
       {.settled = [this, launch](std::string_view type) { settled(launch, type); },
@@ -214,20 +221,15 @@ std::optional<Outcome> Environment::start_process() {
   return std::nullopt;
 }
 
-Outcome Environment::init_failure(runtime_api::InitResult result) {
-  if (auto* error = std::get_if<runtime_api::InitError>(&result)) {
-    process_->exited_within(kLastWords);
-    return FunctionError{std::move(error->error_type), std::move(error->body), FailurePhase::init};
+tl::expected<void, NeverStarted> Environment::make_sandbox() {
+  if (sandbox_) return {};
+  auto made = world_.launcher.make(spec_->machine);
+  if (!made) {
+    return tl::unexpected(
+        NeverStarted{"Sandbox.Failure", made.error().message, made.error().message});
   }
-  if (std::holds_alternative<runtime_api::DeadlinePassed>(result)) {
-    return TimedOut{spec_->init_limit};
-  }
-  return how_it_exited(FailurePhase::init);
-}
-
-RuntimeExited Environment::how_it_exited(FailurePhase phase) {
-  const auto exit = process_->exited_within(kLastWords).value_or(sandbox::Exit{});
-  return RuntimeExited{.exit_code = exit.code, .signal = exit.signal, .phase = phase};
+  sandbox_ = std::move(*made);
+  return {};
 }
 
 // ---- Invoke.
@@ -239,38 +241,16 @@ Outcome Environment::exchange(runtime_api::NextInvocation next,
   const auto deadline_on_wall = world_.clock.wall_now() + left;
   next.deadline_ms = duration_cast<milliseconds>(deadline_on_wall.time_since_epoch()).count();
   const auto invocation = std::make_shared<const runtime_api::NextInvocation>(std::move(next));
-  auto result = process_->session().exchange(invocation, deadline);
-  if (const auto* ended = std::get_if<runtime_api::SessionEnded>(&result);
-      ended != nullptr && !ended->taken && !ongoing.cold) {
+  auto outcome = process_->exchange(invocation, deadline, spec_->timeout);
+  if (!outcome && !ongoing.cold) {
     // It ended while it was idle, and this is how we learn of it. Nothing of the invocation has
     // happened yet, so it begins anew; once, because now it is a cold one.
     drop_process();
     if (auto failure = initialise_inside(deadline, ongoing)) return std::move(*failure);
-    result = process_->session().exchange(invocation, deadline);
+    outcome = process_->exchange(invocation, deadline, spec_->timeout);
   }
-  if (auto* answer = std::get_if<runtime_api::RuntimeAnswer>(&result)) {
-    return outcome_of(std::move(*answer));
-  }
-  sample_memory(*process_);
-  if (std::holds_alternative<runtime_api::DeadlinePassed>(result)) return TimedOut{spec_->timeout};
-  return how_it_exited(FailurePhase::invoke);
-}
-
-Outcome Environment::outcome_of(runtime_api::RuntimeAnswer answer) {
-  using Kind = runtime_api::RuntimeAnswer::Kind;
-  switch (answer.kind) {
-    case Kind::response:
-      return Responded{std::move(answer.body), std::move(answer.content_type)};
-    case Kind::error:
-      return FunctionError{std::move(answer.error_type), std::move(answer.body)};
-    case Kind::too_large:
-      return ResponseTooLarge{answer.size_bytes};
-    case Kind::truncated:
-      break;
-  }
-  // A broken connection is the first sign of a process that died while it was answering.
-  if (process_->exited_within(kLastWords)) return how_it_exited(FailurePhase::invoke);
-  return ResponseTruncated{};
+  if (!outcome) outcome = process_->how_it_ended(FailurePhase::invoke);
+  return std::move(*outcome);
 }
 
 void Environment::release(const SharedOngoing& ongoing, TimePoint deadline) {
@@ -317,7 +297,7 @@ void Environment::settled(std::uint64_t launch, std::string_view error_type) {
   }
   if (!ongoing || !claim(ongoing)) return;
   process->drain_output();
-  if (memory_sample_due()) sample_memory(*process);
+  if (sample_due(*ongoing)) take_sample(*ongoing);
   finish(ongoing, error_type, StillRunning::yes);
 }
 
@@ -384,6 +364,7 @@ void Environment::finish(const SharedOngoing& ongoing,
     }
     ++invocations_;
     last_used_ = world_.clock.monotonic_now();
+    if (phase_ == Phase::idle) freeze_later();
     deadline = std::exchange(ongoing->deadline, std::nullopt);
     ongoing_ = nullptr;
   }
@@ -400,6 +381,35 @@ void Environment::finish(const SharedOngoing& ongoing,
     ongoing->finished = true;
   }
   finished_.notify_all();
+}
+
+// ---- Freezing.
+
+void Environment::freeze_later() {
+  if (spec_->freezing == Freezing::off || std::exchange(freeze_scheduled_, true)) return;
+  world_.housekeeping.schedule(last_used_ + kFreezeDelay, [self = weak_from_this()] {
+    if (const auto environment = self.lock()) environment->freeze_if_idle();
+  });
+}
+
+void Environment::freeze_if_idle() {
+  {
+    const std::lock_guard lock(mutex_);
+    freeze_scheduled_ = false;
+    if (phase_ != Phase::idle || !process_ || motion_ != Motion::running) return;
+    // Used since: the delay begins anew.
+    if (world_.clock.monotonic_now() < last_used_ + kFreezeDelay) {
+      freeze_later();
+      return;
+    }
+    motion_ = Motion::freezing;
+  }
+  const bool frozen = sandbox_->freeze();
+  {
+    const std::lock_guard lock(mutex_);
+    motion_ = frozen ? Motion::frozen : Motion::running;
+  }
+  froze_.notify_all();
 }
 
 // ---- Housekeeping.
@@ -420,7 +430,7 @@ void Environment::drop_process() {
 }
 
 void Environment::drop_dead_process_later() {
-  world_.timers.schedule(world_.clock.monotonic_now(), [self = weak_from_this()] {
+  world_.housekeeping.schedule(world_.clock.monotonic_now(), [self = weak_from_this()] {
     const auto environment = self.lock();
     if (!environment) return;
     std::unique_ptr<RuntimeProcess> dropped;
@@ -429,18 +439,21 @@ void Environment::drop_dead_process_later() {
   });
 }
 
-bool Environment::memory_sample_due() {
+bool Environment::sample_due(const Ongoing& ongoing) {
   const auto now = world_.clock.monotonic_now();
   const std::lock_guard lock(mutex_);
-  if (now < next_memory_sample_) return false;
-  next_memory_sample_ = now + kMemorySampleInterval;
+  if (now < next_sample_ && now - ongoing.started < kShortest) return false;
+  next_sample_ = now + kSampleInterval;
   return true;
 }
 
-void Environment::sample_memory(RuntimeProcess& process) {
-  const auto usage = process.usage();
+void Environment::take_sample(Ongoing& ongoing) {
+  const auto usage = sandbox_->usage();
   const std::lock_guard lock(mutex_);
   peak_memory_bytes_ = std::max(peak_memory_bytes_, usage.peak_memory_bytes);
+  if (!usage.throttled) return;
+  ongoing.report.throttled_cpu = *usage.throttled - throttled_;
+  throttled_ = *usage.throttled;
 }
 
 void Environment::kill() {
@@ -464,7 +477,8 @@ Snapshot Environment::snapshot() const {
                     .memory_bytes = 0};
   if (process_ && !process_ended_) {
     snapshot.pid = process_->pid();
-    snapshot.memory_bytes = process_->usage().memory_bytes;
+    snapshot.memory_bytes = sandbox_->usage().memory_bytes;
+    snapshot.frozen = motion_ == Motion::frozen;
   }
   return snapshot;
 }

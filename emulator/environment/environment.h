@@ -28,7 +28,8 @@ namespace emulator::environment {
 // What every environment is given of the world; the references must outlive the environments.
 struct World {
   const time::Clock& clock;
-  time::TimerQueue& timers;
+  time::TimerQueue& timers;        // deadlines: nothing slow is done there
+  time::TimerQueue& housekeeping;  // freezing, and ending what nobody waits for
   sandbox::Launcher& launcher;
   OutputPump& pump;
   LogSink log;
@@ -52,6 +53,7 @@ struct Snapshot {
   std::chrono::milliseconds age{};
   std::chrono::milliseconds since_last_use{};
   std::uint64_t memory_bytes = 0;
+  bool frozen = false;
 };
 
 // Threads: serve() by one thread at a time, after `idle` was called for the one before; the rest by
@@ -99,14 +101,11 @@ class Environment : public std::enable_shared_from_this<Environment> {
 
   SharedOngoing begin(const std::string& request_id, const ServingTerms& terms);
   void initialise_ahead(Ongoing& ongoing);
-  std::optional<Outcome> initialise(TimePoint deadline);
+  std::optional<Outcome> initialise(TimePoint deadline, Ongoing& ongoing);
   std::optional<Outcome> initialise_inside(TimePoint deadline, Ongoing& ongoing);
   std::optional<Outcome> start_process();
-  Outcome init_failure(runtime_api::InitResult result);
-  bool take_up();  // with mutex_ held
+  bool take_up();
   Outcome exchange(runtime_api::NextInvocation next, TimePoint deadline, Ongoing& ongoing);
-  Outcome outcome_of(runtime_api::RuntimeAnswer answer);
-  RuntimeExited how_it_exited(FailurePhase phase);
   void release(const SharedOngoing& ongoing, TimePoint deadline);
 
   void settled(std::uint64_t launch, std::string_view error_type);
@@ -118,8 +117,12 @@ class Environment : public std::enable_shared_from_this<Environment> {
   void move_to(Cause cause);  // with mutex_ held
   void drop_process();
   void drop_dead_process_later();
-  bool memory_sample_due();
-  void sample_memory(RuntimeProcess& process);
+  tl::expected<void, NeverStarted> make_sandbox();
+  void take_sample(Ongoing& ongoing);
+  bool sample_due(const Ongoing& ongoing);
+
+  void freeze_later();  // with mutex_ held
+  void freeze_if_idle();
 
   const std::string id_;
   const std::shared_ptr<const EnvironmentSpec> spec_;
@@ -128,6 +131,9 @@ class Environment : public std::enable_shared_from_this<Environment> {
   const std::string log_stream_name_;
   const TimePoint created_;
   LogStream log_;
+  // Made at the first start and kept over resets, so that /tmp is. The serving thread makes it;
+  // others use it only while there is a process.
+  std::unique_ptr<sandbox::Sandbox> sandbox_;
 
   mutable std::mutex mutex_;  // guards what follows
   std::condition_variable finished_;
@@ -142,7 +148,12 @@ class Environment : public std::enable_shared_from_this<Environment> {
   bool initialised_once_ = false;
   std::uint64_t invocations_ = 0;
   std::uint64_t peak_memory_bytes_ = 0;
-  TimePoint next_memory_sample_ = TimePoint::min();
+  Nanoseconds throttled_{};  // of this launch, as last read
+  TimePoint next_sample_ = TimePoint::min();
+  enum class Motion : std::uint8_t { running, freezing, frozen };
+  Motion motion_ = Motion::running;
+  std::condition_variable froze_;
+  bool freeze_scheduled_ = false;
   TimePoint last_used_;
 };
 

@@ -19,6 +19,14 @@ namespace emulator::environment {
 // Source: developer guide, "Init phase". On-demand functions only.
 inline constexpr std::chrono::milliseconds kInitLimit{10'000};
 
+// Whether the processes stand still between invocations. Source: developer guide, "Lambda execution
+// environment lifecycle".
+enum class Freezing : std::uint8_t { off, on };
+
+// An environment that gets its next invocation at once is not frozen in between. Our choice: the
+// cost of a thaw is kept from those who invoke one after the other.
+inline constexpr std::chrono::microseconds kFreezeDelay{1'000};
+
 struct EnvironmentSpec {
   std::string function_name;
   std::string version = "$LATEST";
@@ -39,6 +47,11 @@ struct EnvironmentSpec {
   std::uint16_t api_port = 0;
 
   sandbox::ProcessLimits limits;
+  // What the processes see, and how much of the machine they get.
+  sandbox::SandboxRequest machine;
+  // In place of machine.cpu.quota while the environment initialises; nothing: the same.
+  std::optional<std::chrono::microseconds> init_cpu_quota;
+  Freezing freezing = Freezing::off;
   Profile profile = Profile::aws;
 };
 

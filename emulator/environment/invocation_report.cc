@@ -99,6 +99,7 @@ std::string outcome_lines(const Outcome& outcome,
   }
   std::string reason;
   if (const auto* exited = std::get_if<RuntimeExited>(&outcome)) reason = describe(*exited);
+  if (const auto* out = std::get_if<OutOfMemory>(&outcome)) reason = describe(*out);
   if (const auto* never = std::get_if<NeverStarted>(&outcome)) reason = never->reason;
   if (reason.empty()) return {};
   std::string lines = "RequestId: ";

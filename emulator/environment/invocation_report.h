@@ -27,6 +27,8 @@ struct InvocationReport {
   std::optional<Nanoseconds> init_duration;  // only where the invocation was a cold start
   std::int64_t memory_size_mb = 0;
   std::int64_t max_memory_used_mb = 0;
+  // How long the CPU quota kept its processes waiting; nothing where that is not known.
+  std::optional<Nanoseconds> throttled_cpu;
   std::string error_type;  // empty for a success; "Sandbox.Timedout" for a timeout
   InvocationKind kind = InvocationKind::request_response;
   int attempt = 1;

@@ -50,6 +50,7 @@ std::string_view error_type(const Outcome& outcome) {
           [](const FunctionError& error) { return std::string_view{error.error_type}; },
           [](const TimedOut&) { return std::string_view{"Sandbox.Timedout"}; },
           [](const RuntimeExited&) { return std::string_view{"Runtime.ExitError"}; },
+          [](const OutOfMemory&) { return std::string_view{"Runtime.OutOfMemory"}; },
           [](const ResponseTooLarge&) { return std::string_view{"Function.ResponseSizeTooLarge"}; },
           [](const ResponseTruncated&) { return std::string_view{"Runtime.TruncatedResponse"}; },
           [](const NeverStarted& never) { return std::string_view{never.error_type}; },
@@ -63,6 +64,10 @@ std::string describe(const RuntimeExited& exited) {
     return "Runtime exited with error: exit status " + std::to_string(*exited.exit_code);
   }
   return "Runtime exited without providing a reason";
+}
+
+std::string describe(const OutOfMemory&) {
+  return describe(RuntimeExited{.exit_code = {}, .signal = SIGKILL});
 }
 
 std::string describe(const TimedOut& timed_out) {

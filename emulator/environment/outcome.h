@@ -42,6 +42,11 @@ struct RuntimeExited {
   FailurePhase phase = FailurePhase::invoke;
 };
 
+// The processes passed the memory limit and were ended. The next invocation starts new ones.
+struct OutOfMemory {
+  FailurePhase phase = FailurePhase::invoke;
+};
+
 // The response was larger than 6,291,556 bytes. The environment stays healthy.
 struct ResponseTooLarge {
   std::uint64_t size_bytes = 0;
@@ -76,6 +81,7 @@ using Outcome = std::variant<Responded,
                              FunctionError,
                              TimedOut,
                              RuntimeExited,
+                             OutOfMemory,
                              ResponseTooLarge,
                              ResponseTruncated,
                              NeverStarted>;
@@ -90,6 +96,10 @@ std::string_view error_type(const Outcome& outcome);
 // "Runtime exited without providing a reason". Source: responses recorded from the service, and
 // the emulator that AWS publishes, which agree.
 std::string describe(const RuntimeExited& exited);
+
+// "Runtime exited with error: signal: killed". Source: recorded from the service for a runtime that
+// was ended for its memory.
+std::string describe(const OutOfMemory& out_of_memory);
 
 // "Task timed out after 3.00 seconds". Source: recorded from the service, 2025-11.
 std::string describe(const TimedOut& timed_out);

@@ -140,13 +140,13 @@ Pool::SharedEnvironment Pool::remove(Environment& environment) {
 // Whoever finds an environment idle may be one of its own threads, which cannot wait for itself.
 void Pool::dispose_later(SharedEnvironment environment) {
   ++disposing_;
-  world_.timers.schedule(world_.clock.monotonic_now(),
-                         [this, doomed = std::move(environment)]() mutable {
-                           doomed->kill();
-                           doomed.reset();
-                           const std::lock_guard lock(mutex_);
-                           if (--disposing_ == 0) ended_.notify_all();
-                         });
+  world_.housekeeping.schedule(world_.clock.monotonic_now(),
+                               [this, doomed = std::move(environment)]() mutable {
+                                 doomed->kill();
+                                 doomed.reset();
+                                 const std::lock_guard lock(mutex_);
+                                 if (--disposing_ == 0) ended_.notify_all();
+                               });
 }
 
 bool Pool::retire(std::string_view id) {

@@ -58,7 +58,7 @@ class Pool {
 
   // Ends every environment; running invocations end with their processes. Later ones are refused.
   // When it returns no thread is inside the pool, no process lives, and the pool may be destroyed.
-  // Not on a thread of the timer queue or the pump.
+  // Not on a thread of a timer queue or the pump.
   void stop();
 
   // Retires an idle environment now and a busy one when its invocation has ended. False: unknown
@@ -135,7 +135,7 @@ class Pool {
   std::uint64_t last_lease_ = 0;
   std::size_t busy_ = 0;            // serving or settling
   mutable std::size_t inside_ = 0;  // threads in serve() and snapshots()
-  std::size_t disposing_ = 0;       // environments that the timer queue is to destroy
+  std::size_t disposing_ = 0;       // environments that housekeeping is to destroy
   std::size_t events_waiting_ = 0;
   std::condition_variable room_;           // an event may run
   mutable std::condition_variable ended_;  // one of the counts, or retirement_, went to nothing

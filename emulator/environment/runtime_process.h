@@ -12,6 +12,7 @@
 
 #include <tl/expected.hpp>
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -23,16 +24,19 @@ namespace emulator::environment {
 // Any thread, except where it says otherwise.
 class RuntimeProcess {
  public:
+  using TimePoint = std::chrono::steady_clock::time_point;
+
   struct Callbacks {
     runtime_api::Session::Settled settled;  // on a thread of the listener
     std::function<void()> exited;           // on the pump's thread, output already drained
   };
 
-  // Returns once the program runs. `log` and `pump` must outlive the result.
+  // Returns once the program runs. `sandbox`, `log` and `pump` must outlive the result; the sandbox
+  // starts nothing else meanwhile.
   static tl::expected<std::unique_ptr<RuntimeProcess>, NeverStarted> start(
       const EnvironmentSpec& spec,
       const std::string& log_stream_name,
-      sandbox::Launcher& launcher,
+      sandbox::Sandbox& sandbox,
       OutputPump& pump,
       LogStream& log,
       Callbacks callbacks);
@@ -43,42 +47,49 @@ class RuntimeProcess {
   // Kills, waits for the callbacks and reaps. Not on a thread that runs one of the callbacks.
   ~RuntimeProcess();
 
-  runtime_api::Session& session() { return session_; }
-  pid_t pid() const { return sandbox_->pid(); }
+  pid_t pid() const { return process_->pid(); }
+
+  // Blocks until the runtime first asks for an invocation: nothing. Else how the init failed;
+  // `limit` is told where it took too long.
+  std::optional<Outcome> await_init(TimePoint deadline, std::chrono::milliseconds limit);
+
+  // Hands over one invocation and blocks until it has ended. Nothing: the runtime was gone before
+  // it took the invocation.
+  std::optional<Outcome> exchange(runtime_api::SharedInvocation invocation,
+                                  TimePoint deadline,
+                                  std::chrono::milliseconds limit);
+
+  // Of a process that is ending: the pipe and the connection may tell before the kernel does.
+  Outcome how_it_ended(FailurePhase phase);
 
   // Whatever the processes printed until now reaches the log.
   void drain_output();
-
-  // How the main process ended, or nothing while it runs.
-  std::optional<sandbox::Exit> exited();
-
-  // The same, waiting up to `patience` for a process that has let its connection go.
-  std::optional<sandbox::Exit> exited_within(std::chrono::milliseconds patience);
-
-  sandbox::Usage usage();
 
   // Ends the processes and the session at once; everything else stays until destruction.
   void kill() noexcept;
 
  private:
-  RuntimeProcess(runtime_api::Session::Settled settled, LogStream& log, OutputPump& pump)
-      : session_(std::move(settled)), log_(log), pump_(pump) {}
-  static tl::expected<std::unique_ptr<RuntimeProcess>, NeverStarted> start_or_throw(
-      const EnvironmentSpec& spec,
-      const std::string& log_stream_name,
-      sandbox::Launcher& launcher,
-      OutputPump& pump,
-      LogStream& log,
-      Callbacks callbacks);
+  RuntimeProcess(runtime_api::Session::Settled settled,
+                 sandbox::Sandbox& sandbox,
+                 LogStream& log,
+                 OutputPump& pump)
+      : session_(std::move(settled)), sandbox_(sandbox), log_(log), pump_(pump) {}
+  // The socket that the session is served on, and what the processes are told of it.
+  tl::expected<void, NeverStarted> listen(const EnvironmentSpec& spec);
+  void serve_inside();
+  std::string address(const EnvironmentSpec& spec) const;
+  std::optional<sandbox::Exit> exited_within(std::chrono::milliseconds patience);
+  Outcome outcome_of(runtime_api::RuntimeAnswer answer);
   void watch(std::function<void()> exited);
 
   // In this order, because the listener serves the session until it is destroyed.
   runtime_api::Session session_;
   std::unique_ptr<runtime_api::Server> server_;
+  sandbox::Sandbox& sandbox_;
   LogStream& log_;
   OutputPump& pump_;
-  std::mutex sandbox_mutex_;  // guards the calls of sandbox_ that are for one thread
-  std::unique_ptr<sandbox::Sandbox> sandbox_;
+  std::mutex process_mutex_;  // guards the calls of process_ that are for one thread
+  std::unique_ptr<sandbox::Process> process_;
   std::optional<OutputPump::WatchId> output_watch_;
   std::optional<OutputPump::WatchId> exit_watch_;
 };

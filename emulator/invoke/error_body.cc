@@ -50,6 +50,11 @@ struct Rendering {
     return typed_with_id(type, request_id, describe(exited));
   }
 
+  std::string operator()(const environment::OutOfMemory& out) const {
+    if (rie() && out.phase == environment::FailurePhase::init) return {};
+    return typed_with_id(type, request_id, describe(out));
+  }
+
   std::string operator()(const environment::ResponseTooLarge& response) const {
     std::string message = "Response payload size ";
     if (rie()) message.append("(" + std::to_string(response.size_bytes) + " bytes) ");

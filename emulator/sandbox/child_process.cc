@@ -35,7 +35,7 @@ std::optional<Exit> ChildProcess::exited() const {
 
 void ChildProcess::kill() const noexcept {
   // The child is unreaped as long as this object lives, so its number still names its group.
-  ::kill(-pid_, SIGKILL);
+  if (scope_ == Scope::group) ::kill(-pid_, SIGKILL);
   ::syscall(SYS_pidfd_send_signal, pidfd_.get(), SIGKILL, nullptr, 0);
 }
 

@@ -14,10 +14,13 @@ namespace emulator::sandbox {
 // kill() by any thread; the rest by its owner's.
 class ChildProcess {
  public:
-  ChildProcess(pid_t pid, UniqueFd pidfd) : pid_(pid), pidfd_(std::move(pidfd)) {}
+  enum class Scope { process, group };  // what a kill reaches
+
+  ChildProcess(pid_t pid, UniqueFd pidfd, Scope scope)
+      : pid_(pid), pidfd_(std::move(pidfd)), scope_(scope) {}
   ChildProcess(const ChildProcess&) = delete;
   ChildProcess& operator=(const ChildProcess&) = delete;
-  ~ChildProcess();  // kills the process group and reaps
+  ~ChildProcess();  // kills and reaps
 
   pid_t pid() const { return pid_; }
   int pidfd() const { return pidfd_.get(); }
@@ -25,12 +28,13 @@ class ChildProcess {
   // Nothing while it runs. Leaves it unreaped, so that its number stays ours.
   std::optional<Exit> exited() const;
 
-  // SIGKILL to the child and everyone in its process group.
+  // SIGKILL to the child and, by scope, everyone in its process group.
   void kill() const noexcept;
 
  private:
   const pid_t pid_;
   const UniqueFd pidfd_;
+  const Scope scope_;
 };
 
 }  // namespace emulator::sandbox

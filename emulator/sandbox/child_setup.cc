@@ -3,8 +3,13 @@
 #include "emulator/sandbox/guardian.h"
 
 #include <fcntl.h>
+#include <grp.h>
+#include <linux/capability.h>
+#include <linux/seccomp.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -15,19 +20,15 @@
 namespace emulator::sandbox {
 namespace {
 
-// Where the report pipe goes. By then everything else that the child needs is at 0, 1 and 2.
+// Where the report line goes. By then everything else that the child needs is at 0, 1 and 2.
 constexpr int kFirstFreeDescriptor = 3;
 
-[[noreturn]] void fail(int report, ChildStep step) noexcept {
-  const ChildFailure failure{step, errno};
-  // The parent treats a pipe that closes without a report as success, so nothing else can be done
-  // if this write fails; the exit code still shows it.
-  [[maybe_unused]] const auto written = ::write(report, &failure, sizeof(failure));
-  ::_exit(127);
-}
+// As in the service's environments: what a function makes, others may read.
+constexpr mode_t kFileModeMask = 022;
 
 bool set_limits(const ChildPlan& plan) noexcept {
-  for (const auto& [resource, wanted] : plan.limits) {
+  for (std::size_t at = 0; at < plan.limit_count; ++at) {
+    const auto& [resource, wanted] = plan.limits[at];
     rlimit current{};
     if (::getrlimit(static_cast<__rlimit_resource>(resource), &current) != 0) return false;
     rlimit value = wanted;
@@ -65,54 +66,102 @@ bool place_streams(const ChildPlan& plan) noexcept {
          ::dup2(plan.output, STDERR_FILENO) >= 0;
 }
 
-// Leaves 0, 1, 2 and the report pipe, which exec closes.
+// Leaves 0, 1, 2 and the report line, which exec closes.
 bool close_descriptors(int report) noexcept {
   if (::dup3(report, kFirstFreeDescriptor, O_CLOEXEC) < 0 && errno != EINVAL) return false;
-  if (::syscall(SYS_close_range, kFirstFreeDescriptor + 1, ~0U, 0) == 0) return true;
+  return close_from(kFirstFreeDescriptor + 1);
+}
+
+bool join_groups(const ChildPlan& plan) noexcept {
+  for (std::size_t at = 0; at < plan.group_count; ++at) {
+    ssize_t written = 0;
+    do {
+      written = ::write(plan.groups[at], "0", 1);
+    } while (written < 0 && errno == EINTR);
+    if (written != 1) return false;
+  }
+  return true;
+}
+
+// By the kernel's own calls: libc's would tell the threads of a process that is not this one.
+bool become_function_user() noexcept {
+  return ::syscall(SYS_setgroups, 0, nullptr) == 0 &&
+         ::syscall(SYS_setresgid, kFunctionGroup, kFunctionGroup, kFunctionGroup) == 0 &&
+         ::syscall(SYS_setresuid, kFunctionUser, kFunctionUser, kFunctionUser) == 0;
+}
+
+bool drop_bounding_set() noexcept {
+  for (int capability = 0; ::prctl(PR_CAPBSET_READ, capability, 0, 0, 0) >= 0; ++capability) {
+    // Without the right to, which is as good: then there is none to lose either.
+    if (::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) != 0 && errno != EPERM) return false;
+  }
+  return true;
+}
+
+bool drop_capabilities() noexcept {
+  __user_cap_header_struct header{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
+  const std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3> none{};
+  return ::syscall(SYS_capset, &header, none.data()) == 0;
+}
+
+}  // namespace
+
+void fail(int report, LaunchStep step, int item) noexcept {
+  const LaunchReport failure{
+      .kind = LaunchReport::Kind::failed, .step = step, .number = errno, .item = item};
+  // The parent treats a line that closes without a report as success, so nothing else can be done
+  // if this fails; the exit code still shows it.
+  [[maybe_unused]] const auto sent = ::send(report, &failure, sizeof(failure), MSG_NOSIGNAL);
+  ::_exit(127);
+}
+
+bool close_from(int first) noexcept {
+  if (::syscall(SYS_close_range, first, ~0U, 0) == 0) return true;
   // Kernels before 5.9, and filters that do not know the call: every descriptor of ours closes on
   // exec by itself.
   return errno == ENOSYS || errno == EPERM;
 }
 
-}  // namespace
-
-const char* describe(ChildStep step) {
-  switch (step) {
-    case ChildStep::process_group:
-      return "making a process group";
-    case ChildStep::parent_death_signal:
-      return "asking to end with the parent";
-    case ChildStep::standard_streams:
-      return "placing the standard streams";
-    case ChildStep::limits:
-      return "setting resource limits";
-    case ChildStep::signals:
-      return "resetting signals";
-    case ChildStep::descriptors:
-      return "closing inherited descriptors";
-    case ChildStep::working_folder:
-      return "entering the working folder";
-    case ChildStep::exec:
-      return "executing the program";
-  }
-  return "";
-}
-
 void become(const ChildPlan& plan) noexcept {
   int report = plan.report;
-  if (::setpgid(0, 0) != 0) fail(report, ChildStep::process_group);
-  if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) fail(report, ChildStep::parent_death_signal);
+  const auto step = [&](LaunchStep name, bool done) {
+    if (!done) fail(report, name);
+    note(plan.times, name);
+  };
+  step(LaunchStep::process_group, plan.session ? ::setsid() >= 0 : ::setpgid(0, 0) == 0);
+  guard_this_group(plan.guardian);
+  step(LaunchStep::standard_streams, place_streams(plan));
+  if (plan.group_count > 0) step(LaunchStep::join_groups, join_groups(plan));
+  if (plan.cgroup_namespace) {
+    step(LaunchStep::cgroup_namespace, ::unshare(CLONE_NEWCGROUP) == 0);
+  }
+  step(LaunchStep::limits, set_limits(plan));
+  if (plan.visible_cpus != nullptr) {
+    step(LaunchStep::visible_cpus,
+         ::sched_setaffinity(0, sizeof(cpu_set_t), plan.visible_cpus) == 0);
+  }
+  step(LaunchStep::signals, reset_signals());
+  step(LaunchStep::descriptors, close_descriptors(report));
+  report = kFirstFreeDescriptor;
+  ::umask(kFileModeMask);
+  if (plan.drop_privileges) step(LaunchStep::privileges, drop_bounding_set());
+  if (plan.become_function_user) step(LaunchStep::user, become_function_user());
+  if (plan.drop_privileges) {
+    step(LaunchStep::privileges,
+         drop_capabilities() && ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+  }
+  // After the change of user, which would clear it.
+  step(LaunchStep::parent_death_signal, ::prctl(PR_SET_PDEATHSIG, SIGKILL) == 0);
   // The parent may have gone before the kernel was asked.
   if (::getppid() != plan.parent) ::_exit(127);
-  guard_this_group(plan.guardian);
-  if (!place_streams(plan)) fail(report, ChildStep::standard_streams);
-  if (!set_limits(plan)) fail(report, ChildStep::limits);
-  if (!reset_signals()) fail(report, ChildStep::signals);
-  if (!close_descriptors(report)) fail(report, ChildStep::descriptors);
-  report = kFirstFreeDescriptor;
-  if (::chdir(plan.working_folder) != 0) fail(report, ChildStep::working_folder);
+  step(LaunchStep::working_folder, ::chdir(plan.working_folder) == 0);
+  if (plan.filter != nullptr) {
+    step(LaunchStep::system_call_filter,
+         ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, plan.filter, 0, 0) == 0);
+  }
+  note(plan.times, LaunchStep::exec);
   ::execve(plan.path, plan.argv, plan.environment);
-  fail(report, ChildStep::exec);
+  fail(report, LaunchStep::exec);
 }
 
 }  // namespace emulator::sandbox

@@ -3,51 +3,61 @@
 // a process with many.
 #pragma once
 
+#include "emulator/sandbox/launch_step.h"
+
+#include <linux/filter.h>
+#include <sched.h>
 #include <sys/resource.h>
 #include <sys/types.h>
 
 #include <array>
+#include <cstddef>
 
 namespace emulator::sandbox {
-
-enum class ChildStep : int {
-  process_group,
-  parent_death_signal,
-  standard_streams,
-  limits,
-  signals,
-  descriptors,
-  working_folder,
-  exec,
-};
-
-const char* describe(ChildStep step);
-
-// Written to the report pipe when a step fails; the pipe closes on exec.
-struct ChildFailure {
-  ChildStep step;
-  int error_number;
-};
 
 struct ChildLimit {
   int resource;
   rlimit value;
 };
+inline constexpr std::size_t kMaxChildLimits = 5;
+
+// Source: recorded from the service, user sbx_user1051.
+inline constexpr uid_t kFunctionUser = 993;
+inline constexpr gid_t kFunctionGroup = 990;
 
 struct ChildPlan {
   const char* path;
   char* const* argv;
   char* const* environment;
   const char* working_folder;
-  std::array<ChildLimit, 4> limits;
+  std::array<ChildLimit, kMaxChildLimits> limits;
+  std::size_t limit_count;
   int input;   // becomes descriptor 0
   int output;  // becomes descriptors 1 and 2
-  int report;  // the report pipe's writing end
+  int report;  // where LaunchReports go; closes on exec
+  // The parent's id as the child sees it: 0 from inside another process namespace.
   pid_t parent;
-  int guardian;  // Guardian::descriptor()
+  int guardian;  // Guardian::descriptor(), or -1
+
+  // Descriptors of control group files; writing "0" to each joins.
+  const int* groups;
+  std::size_t group_count;
+  bool cgroup_namespace;
+  const cpu_set_t* visible_cpus;  // nullptr: all
+  bool session;                   // a session of its own rather than a process group only
+  bool become_function_user;      // by setuid; inside a user namespace the mapping does it
+  bool drop_privileges;           // every capability, and no new ones by exec
+  const sock_fprog* filter;       // nullptr: none
+  StepTimes* times;               // nullptr: not measured
 };
 
 // Never returns: the program runs, or the failure is reported and the child is gone.
 [[noreturn]] void become(const ChildPlan& plan) noexcept;
+
+// Reports the failure of a step with errno, and ends the process.
+[[noreturn]] void fail(int report, LaunchStep step, int item = -1) noexcept;
+
+// Closes every descriptor from `first` on. False: the host refused.
+bool close_from(int first) noexcept;
 
 }  // namespace emulator::sandbox

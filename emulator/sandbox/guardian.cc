@@ -1,5 +1,6 @@
 #include "emulator/sandbox/guardian.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -21,6 +22,10 @@
 
 namespace emulator::sandbox {
 namespace {
+
+// What a record that is no process group begins with.
+constexpr char kFolderRecord = 'F';
+constexpr char kGroupRecord = 'G';
 
 // Source: the kernel's PID_MAX_LIMIT on 64-bit machines.
 constexpr std::size_t kMaxProcesses = std::size_t{4} * 1024 * 1024;
@@ -50,6 +55,20 @@ void end_all() {
   }
 }
 
+// A group can be removed once its last process is gone, which the kernel is about to see to.
+void remove_groups(const std::filesystem::path& folder) {
+  constexpr int kPatienceMs = 10;
+  constexpr int kTries = 500;
+  std::error_code error;
+  for (int attempt = 0; attempt < kTries; ++attempt) {
+    for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
+      if (entry.is_directory(error)) ::rmdir(entry.path().c_str());
+    }
+    if (::rmdir(folder.c_str()) == 0 || errno == ENOENT) return;
+    ::poll(nullptr, 0, kPatienceMs);
+  }
+}
+
 // Most of all Hearth's end of the line must go, or the guardian would wait for itself.
 void close_all_but(int line) {
   const auto first = static_cast<unsigned>(line) + 1;
@@ -73,7 +92,8 @@ void close_all_but(int line) {
   ::prctl(PR_SET_NAME, "hearth-guardian");
   close_all_but(line);
   std::vector<std::filesystem::path> folders;
-  std::array<char, PATH_MAX> record;
+  std::vector<std::filesystem::path> groups;
+  std::array<char, PATH_MAX + 1> record;
   while (true) {
     const auto size = ::recv(line, record.data(), record.size(), 0);
     if (size < 0 && errno == EINTR) continue;
@@ -83,12 +103,14 @@ void close_all_but(int line) {
       std::memcpy(&group, record.data(), sizeof group);
       note(group);
     } else {
-      folders.emplace_back(std::string(record.data(), static_cast<std::size_t>(size)));
+      auto& list = record[0] == kGroupRecord ? groups : folders;
+      list.emplace_back(std::string(record.data() + 1, static_cast<std::size_t>(size) - 1));
     }
   }
   end_all();
   std::error_code ignored;
   for (const auto& folder : folders) std::filesystem::remove_all(folder, ignored);
+  for (const auto& group : groups) remove_groups(group);
   ::_exit(0);
 }
 
@@ -117,10 +139,17 @@ void Guardian::forget(pid_t group) const noexcept {
 }
 
 void Guardian::remove_at_end(const std::filesystem::path& folder) const noexcept {
+  tell(kFolderRecord + folder.string());
+}
+
+void Guardian::remove_groups_at_end(const std::filesystem::path& folder) const noexcept {
+  tell(kGroupRecord + folder.string());
+}
+
+void Guardian::tell(std::string record) const noexcept {
   // A record as short as a group's would be taken for one; no folder of ours has such a name.
-  const auto& text = folder.native();
-  if (!line_.valid() || !folder.is_absolute() || text.size() <= sizeof(pid_t)) return;
-  while (::send(line_.get(), text.data(), text.size(), MSG_NOSIGNAL) < 0 && errno == EINTR) {
+  if (!line_.valid() || record.size() <= sizeof(pid_t) || record[1] != '/') return;
+  while (::send(line_.get(), record.data(), record.size(), MSG_NOSIGNAL) < 0 && errno == EINTR) {
   }
 }
 

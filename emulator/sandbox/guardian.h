@@ -10,6 +10,7 @@
 #include <sys/types.h>
 
 #include <filesystem>
+#include <string>
 
 namespace emulator::sandbox {
 
@@ -34,7 +35,12 @@ class Guardian {
   // then is none the worse.
   void remove_at_end(const std::filesystem::path& folder) const noexcept;
 
+  // The same for a control group and those below it, which go when their processes have gone.
+  void remove_groups_at_end(const std::filesystem::path& folder) const noexcept;
+
  private:
+  void tell(std::string record) const noexcept;
+
   UniqueFd line_;
   pid_t pid_ = -1;
 };

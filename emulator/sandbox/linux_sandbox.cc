@@ -2,27 +2,39 @@
 
 #include "emulator/sandbox/child_process.h"
 #include "emulator/sandbox/child_setup.h"
-#include "emulator/sandbox/guardian.h"
-#include "emulator/sandbox/memory_usage.h"
+#include "emulator/sandbox/first_process.h"
+#include "emulator/sandbox/launching_thread.h"
+#include "emulator/sandbox/line.h"
+#include "emulator/sandbox/namespace_setup.h"
+#include "emulator/sandbox/process_tree.h"
+#include "emulator/sandbox/resource_control.h"
+#include "emulator/sandbox/root_filesystem.h"
+#include "emulator/sandbox/seccomp_policy.h"
 #include "emulator/sandbox/unique_fd.h"
 
 #include <fcntl.h>
 #include <linux/sched.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <array>
+#include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstdlib>
-#include <future>
+#include <mutex>
+#include <new>
+#include <optional>
 #include <system_error>
 #include <utility>
 
 namespace emulator::sandbox {
 namespace {
+
+using Result = tl::expected<std::unique_ptr<Process>, SandboxError>;
 
 // A process group under the guardian's eyes, until it is gone.
 class GuardedGroup {
@@ -37,36 +49,24 @@ class GuardedGroup {
   const pid_t group_;
 };
 
-class LinuxSandbox final : public Sandbox {
+// Step times in memory that children share.
+class SharedStepTimes {
  public:
-  LinuxSandbox(const Guardian& guardian, pid_t pid, UniqueFd pidfd, UniqueFd output)
-      : group_(guardian, pid),
-        output_(std::move(output)),
-        memory_(pid),
-        process_(pid, std::move(pidfd)) {}
-
-  pid_t pid() const override { return process_.pid(); }
-  int output_descriptor() const override { return output_.get(); }
-  int exit_descriptor() const override { return process_.pidfd(); }
-  std::optional<Exit> exited() override { return process_.exited(); }
-  Usage usage() override { return memory_.read(); }
-  void kill() noexcept override { process_.kill(); }
+  SharedStepTimes() {
+    void* memory = ::mmap(
+        nullptr, sizeof(StepTimes), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (memory != MAP_FAILED) times_ = new (memory) StepTimes;
+  }
+  SharedStepTimes(const SharedStepTimes&) = delete;
+  SharedStepTimes& operator=(const SharedStepTimes&) = delete;
+  ~SharedStepTimes() {
+    if (times_ != nullptr) ::munmap(times_, sizeof(StepTimes));
+  }
+  StepTimes* get() const { return times_; }
 
  private:
-  GuardedGroup group_;  // outlives the process
-  UniqueFd output_;
-  MemoryUsage memory_;
-  ChildProcess process_;
+  StepTimes* times_ = nullptr;
 };
-
-tl::unexpected<SandboxError> system_failure(const char* operation) {
-  const int error = errno;
-  return tl::unexpected(SandboxError{
-      .kind = SandboxError::Kind::system,
-      .operation = operation,
-      .error_number = error,
-      .message = std::string(operation) + " failed: " + std::generic_category().message(error)});
-}
 
 // As a shell would find it. A name that is not found is returned as it is, and exec says so.
 std::string find_program(const std::string& name) {
@@ -95,31 +95,24 @@ std::vector<char*> pointers_to(const std::vector<std::string>& texts) {
   return pointers;
 }
 
-std::array<ChildLimit, 4> child_limits(const ProcessLimits& limits) {
-  return {{
-      {RLIMIT_NOFILE, {limits.open_files, limits.open_files}},
-      {RLIMIT_CORE, {limits.core_bytes, limits.core_bytes}},
-      {RLIMIT_MEMLOCK, {limits.locked_memory_bytes, limits.locked_memory_bytes}},
-      {RLIMIT_STACK, {limits.stack_bytes, RLIM_INFINITY}},
-  }};
-}
-
-SandboxError launch_failure(const ChildFailure& failure, const Program& program) {
+SandboxError start_failure(const LaunchReport& report, const Program& program) {
   SandboxError error;
-  error.operation = describe(failure.step);
-  error.error_number = failure.error_number;
-  const std::string reason = std::generic_category().message(failure.error_number);
-  if (failure.step == ChildStep::exec) {
+  error.operation = describe(report.step);
+  error.error_number = report.number;
+  const std::string reason = std::generic_category().message(report.number);
+  if (report.step == LaunchStep::exec) {
     error.kind = SandboxError::Kind::entrypoint;
     error.message = "cannot execute " + program.argv.front() + ": " + reason;
-    if (failure.error_number == ENOENT) {
+    if (report.number == ENOENT) {
       error.message += "; build or copy it there, and check that its interpreter exists";
     }
-    if (failure.error_number == EACCES) error.message += "; make it executable with chmod +x";
-    if (failure.error_number == ENOEXEC) {
+    if (report.number == EACCES) {
+      error.message += "; make it executable and readable for everyone with chmod a+rx";
+    }
+    if (report.number == ENOEXEC) {
       error.message += "; begin a script with #!, or build for this machine's architecture";
     }
-  } else if (failure.step == ChildStep::working_folder) {
+  } else if (report.step == LaunchStep::working_folder) {
     error.kind = SandboxError::Kind::working_folder;
     error.message = "cannot enter " + program.working_folder + ": " + reason;
   } else {
@@ -128,24 +121,24 @@ SandboxError launch_failure(const ChildFailure& failure, const Program& program)
   return error;
 }
 
-// Standard streams that the emulator was started without must not end up under our descriptors: the
-// child places its own at those numbers.
-UniqueFd above_standard_streams(UniqueFd descriptor) {
-  if (!descriptor.valid() || descriptor.get() > STDERR_FILENO) return descriptor;
-  return UniqueFd(::fcntl(descriptor.get(), F_DUPFD_CLOEXEC, STDERR_FILENO + 1));
-}
-
-struct Pipe {
-  UniqueFd reading;
-  UniqueFd writing;
-};
-
-tl::expected<Pipe, SandboxError> make_pipe() {
-  std::array<int, 2> ends{};
-  if (::pipe2(ends.data(), O_CLOEXEC) != 0) return system_failure("making a pipe");
-  Pipe pipe{above_standard_streams(UniqueFd(ends[0])), above_standard_streams(UniqueFd(ends[1]))};
-  if (!pipe.reading.valid() || !pipe.writing.valid()) return system_failure("making a pipe");
-  return pipe;
+// As many CPUs as asked for out of those that Hearth may run on; from a different one each time, so
+// that environments spread.
+cpu_set_t choose_cpus(int wanted, unsigned turn) {
+  cpu_set_t allowed;
+  CPU_ZERO(&allowed);
+  ::sched_getaffinity(0, sizeof(allowed), &allowed);
+  std::vector<int> cpus;
+  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+    if (CPU_ISSET(cpu, &allowed)) cpus.push_back(cpu);
+  }
+  if (cpus.empty() || static_cast<std::size_t>(wanted) >= cpus.size()) return allowed;
+  cpu_set_t chosen;
+  CPU_ZERO(&chosen);
+  for (int at = 0; at < wanted; ++at) {
+    CPU_SET(cpus[(turn * static_cast<unsigned>(wanted) + static_cast<unsigned>(at)) % cpus.size()],
+            &chosen);
+  }
+  return chosen;
 }
 
 // fork() that also gives a pidfd. Returns 0 in the child. Not clone3: container engines refuse it
@@ -155,50 +148,466 @@ pid_t clone_with_pidfd(int& pidfd) {
   return static_cast<pid_t>(::syscall(SYS_clone, kFlags, nullptr, &pidfd, nullptr, nullptr));
 }
 
-tl::expected<std::unique_ptr<Sandbox>, SandboxError> launch_here(const LaunchRequest& request,
-                                                                 const Guardian& guardian) {
-  auto output = make_pipe();
-  if (!output) return tl::unexpected(output.error());
-  auto report = make_pipe();
-  if (!report) return tl::unexpected(report.error());
-  const auto input = above_standard_streams(UniqueFd(::open("/dev/null", O_RDONLY | O_CLOEXEC)));
-  if (!input.valid()) return system_failure("opening /dev/null");
-  if (::fcntl(output->reading.get(), F_SETFL, O_NONBLOCK) != 0) {
-    return system_failure("preparing the output pipe");
+bool controls_anything(const IsolationPlan& plan) {
+  return plan.memory != MemoryMeans::none || plan.cpu != CpuMeans::none ||
+         plan.freeze != FreezeMeans::none || plan.process_count != ProcessCountMeans::none;
+}
+
+struct Streams {
+  UniqueFd input;
+  UniqueFd output_reading;
+  UniqueFd output_writing;
+};
+
+tl::expected<Streams, SandboxError> open_streams() {
+  std::array<int, 2> ends{};
+  if (::pipe2(ends.data(), O_CLOEXEC) != 0) return tl::unexpected(system_error("making a pipe"));
+  Streams streams;
+  streams.output_reading = above_standard_streams(UniqueFd(ends[0]));
+  streams.output_writing = above_standard_streams(UniqueFd(ends[1]));
+  streams.input = above_standard_streams(UniqueFd(::open("/dev/null", O_RDONLY | O_CLOEXEC)));
+  if (!streams.input.valid() || !streams.output_reading.valid() ||
+      !streams.output_writing.valid() ||
+      ::fcntl(streams.output_reading.get(), F_SETFL, O_NONBLOCK) != 0) {
+    return tl::unexpected(system_error("opening the standard streams"));
   }
+  return streams;
+}
+
+}  // namespace
+
+// What all sandboxes of a launcher share. Fixed after construction, but for what a mutex guards.
+class LinuxLauncher::State {
+ public:
+  State(IsolationPlan wanted, const CgroupPlaces& places)
+      : plan(std::move(wanted)), resources(plan, places, "hearth-" + std::to_string(::getpid())) {
+    for (const auto& folder : resources.parent_folders()) guardian.remove_groups_at_end(folder);
+  }
+
+  // The same view has the same steps for as long as Hearth runs.
+  std::vector<FilesystemStep> root_of(const RootView& view) {
+    const std::lock_guard lock(mutex_);
+    const auto known = std::find_if(
+        roots_.begin(), roots_.end(), [&](const auto& root) { return root.first == view; });
+    if (known != roots_.end()) return known->second;
+    auto steps = plan_root(
+        view,
+        {.proc = plan.new_proc ? RootOptions::Proc::own : RootOptions::Proc::none,
+         .reader = plan.user_namespace ? RootOptions::Reader::owner : RootOptions::Reader::other});
+    return roots_.emplace_back(view, std::move(steps)).second;
+  }
+
+  // Compiled at the first start, for it takes longer than one.
+  tl::expected<const sock_fprog*, SandboxError> filter() {
+    if (!plan.system_call_filter) return nullptr;
+    const std::lock_guard lock(mutex_);
+    if (filter_.empty()) {
+      auto compiled = compile(default_policy());
+      if (!compiled) {
+        return tl::unexpected(SandboxError{.kind = SandboxError::Kind::system,
+                                           .operation = "compiling the system call filter",
+                                           .error_number = 0,
+                                           .message = compiled.error().message});
+      }
+      filter_ = std::move(*compiled);
+      filter_program_ = {.len = static_cast<unsigned short>(filter_.size()),
+                         .filter = filter_.data()};
+    }
+    return &filter_program_;
+  }
+
+  const UniqueFd& first_program() {
+    const std::lock_guard lock(mutex_);
+    if (!first_program_.valid()) first_program_ = first_process_program();
+    return first_program_;
+  }
+
+  StepTimes* times() const { return step_times ? step_times->get() : nullptr; }
+
+  const IsolationPlan plan;
+  const Guardian guardian;
+  ResourceController resources;
+  std::unique_ptr<SharedStepTimes> step_times;
+  std::int64_t measured_from = 0;
+  std::atomic<unsigned> turn = 0;
+  LaunchingThread thread;  // last: what it runs uses the rest
+
+ private:
+  std::mutex mutex_;  // guards what follows
+  std::vector<std::pair<RootView, std::vector<FilesystemStep>>> roots_;
+  std::vector<sock_filter> filter_;
+  sock_fprog filter_program_{};
+  UniqueFd first_program_;
+};
+
+// One program's process and, while it lives, the limits around it.
+class LinuxSandbox final : public Sandbox, private ProcessSet {
+ public:
+  LinuxSandbox(LinuxLauncher::State& launcher, SandboxRequest request)
+      : launcher_(launcher), request_(std::move(request)), cpu_quota_(request_.cpu.quota) {}
+  LinuxSandbox(const LinuxSandbox&) = delete;
+  LinuxSandbox& operator=(const LinuxSandbox&) = delete;
+  ~LinuxSandbox() override = default;
+
+  tl::expected<void, SandboxError> open();
+
+  Result start(const StartRequest& request) override;
+  bool has_own_network() const override { return launcher_.plan.network != Network::host; }
+  bool owns_connection(std::uint16_t peer_port, std::uint16_t local_port) override;
+  void set_cpu_quota(std::optional<std::chrono::microseconds> quota) override;
+  bool freeze() override;
+  void thaw() override;
+  Usage usage() override;
+
+  // Ends every process. Any thread.
+  void end_processes() noexcept;
+  // Every process is gone.
+  void let_go();
+
+ private:
+  class RunningProcess;
+
+  Result start_here(const StartRequest& request);
+  tl::expected<std::shared_ptr<ResourceControl>, SandboxError> make_control();
+  Result start_bare(const StartRequest& request,
+                    const ChildPlan& plan,
+                    Streams& streams,
+                    Line& report);
+  Result enter(const StartRequest& request, ChildPlan& plan, Streams& streams, Line& report);
+  std::shared_ptr<ResourceControl> control() const;
+  void memory_exceeded();
+
+  void signal_all(int signal) noexcept override;
+  std::vector<pid_t> processes() const override;
+
+  LinuxLauncher::State& launcher_;
+  const SandboxRequest request_;
+  std::unique_ptr<FirstProcess> first_;
+
+  mutable std::mutex mutex_;  // guards what follows
+  std::optional<std::chrono::microseconds> cpu_quota_;
+  pid_t main_ = -1;  // the program's process; -1: none
+  // Shared with whoever uses it at the moment.
+  std::shared_ptr<ResourceControl> control_;
+  std::uint64_t peak_bytes_ = 0;  // where there is no control
+};
+
+class LinuxSandbox::RunningProcess final : public Process {
+ public:
+  RunningProcess(LinuxSandbox& sandbox,
+                 std::unique_ptr<GuardedGroup> group,
+                 pid_t pid,
+                 UniqueFd pidfd,
+                 ChildProcess::Scope scope,
+                 UniqueFd output,
+                 UniqueFd listener)
+      : sandbox_(sandbox),
+        group_(std::move(group)),
+        output_(std::move(output)),
+        listener_(std::move(listener)),
+        process_(std::make_unique<ChildProcess>(pid, std::move(pidfd), scope)) {}
+  RunningProcess(const RunningProcess&) = delete;
+  RunningProcess& operator=(const RunningProcess&) = delete;
+  ~RunningProcess() override {
+    RunningProcess::kill();
+    process_.reset();
+    sandbox_.let_go();
+  }
+
+  pid_t pid() const override { return process_->pid(); }
+  int output_descriptor() const override { return output_.get(); }
+  int exit_descriptor() const override { return process_->pidfd(); }
+  std::optional<Exit> exited() override { return process_->exited(); }
+  std::optional<int> take_listening_socket() override {
+    if (!listener_.valid()) return std::nullopt;
+    return listener_.release();
+  }
+  void kill() noexcept override {
+    process_->kill();
+    sandbox_.end_processes();
+  }
+
+ private:
+  LinuxSandbox& sandbox_;
+  const std::unique_ptr<GuardedGroup> group_;  // outlives the process
+  const UniqueFd output_;
+  UniqueFd listener_;
+  std::unique_ptr<ChildProcess> process_;
+};
+
+tl::expected<void, SandboxError> LinuxSandbox::open() {
+  if (!launcher_.plan.namespaces) return {};
+  const auto& program = launcher_.first_program();
+  if (!program.valid()) {
+    return tl::unexpected(system_error("preparing a sandbox's first process"));
+  }
+  auto first = FirstProcess::start(
+      launcher_.plan, launcher_.root_of(request_.view), program, launcher_.times());
+  if (!first) return tl::unexpected(first.error());
+  first_ = std::move(*first);
+  return {};
+}
+
+// ---- Starting.
+
+Result LinuxSandbox::start(const StartRequest& request) {
+  if (request.program.argv.empty()) {
+    return tl::unexpected(SandboxError{.kind = SandboxError::Kind::entrypoint,
+                                       .operation = describe(LaunchStep::exec),
+                                       .error_number = ENOENT,
+                                       .message = "there is no program to execute"});
+  }
+  auto made = make_control();
+  if (!made) return tl::unexpected(made.error());
+  {
+    const std::lock_guard lock(mutex_);
+    control_ = *made;
+    peak_bytes_ = 0;
+  }
+  note(launcher_.times(), LaunchStep::resource_groups);
+  auto started = launcher_.thread.run([&] { return start_here(request); });
+  if (!started) let_go();
+  return started;
+}
+
+tl::expected<std::shared_ptr<ResourceControl>, SandboxError> LinuxSandbox::make_control() {
+  if (!controls_anything(launcher_.plan)) return nullptr;
+  ResourceRequest request;
+  request.memory_bytes = request_.memory_bytes;
+  if (first_) {
+    request.temporary_bytes = request_.view.temporary_bytes;
+    request.temporary_used = [this] { return first_->temporary_bytes(); };
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    request.cpu_quota = cpu_quota_;
+  }
+  request.processes = request_.max_processes;
+  request.members = this;
+  request.memory_exceeded = [this] { end_processes(); };
+  auto made = launcher_.resources.make(request);
+  if (!made) return tl::unexpected(made.error());
+  return std::shared_ptr<ResourceControl>(std::move(*made));
+}
+
+Result LinuxSandbox::start_here(const StartRequest& request) {
+  const auto& plan = launcher_.plan;
+  auto streams = open_streams();
+  if (!streams) return tl::unexpected(streams.error());
+  auto report = make_line();
+  if (!report) return tl::unexpected(report.error());
+  const auto filter = launcher_.filter();
+  if (!filter) return tl::unexpected(filter.error());
 
   const auto path = find_program(request.program.argv.front());
   const auto argv = pointers_to(request.program.argv);
   const auto environment = pointers_to(request.program.environment);
-  const ChildPlan plan{.path = path.c_str(),
-                       .argv = argv.data(),
-                       .environment = environment.data(),
-                       .working_folder = request.program.working_folder.c_str(),
-                       .limits = child_limits(request.limits),
-                       .input = input.get(),
-                       .output = output->writing.get(),
-                       .report = report->writing.get(),
-                       .parent = ::getpid(),
-                       .guardian = guardian.descriptor()};
+  const auto cpus = choose_cpus(request_.cpu.visible_cpus, launcher_.turn++);
+  const auto held = control();
+  const auto& limits = request.limits;
 
-  int pidfd = -1;
-  const auto pid = clone_with_pidfd(pidfd);
-  if (pid == 0) become(plan);
-  if (pid < 0) return system_failure("starting a process");
-  auto sandbox =
-      std::make_unique<LinuxSandbox>(guardian, pid, UniqueFd(pidfd), std::move(output->reading));
-
-  report->writing.reset();
-  ChildFailure failure{};
-  ssize_t length = 0;
-  do {
-    length = ::read(report->reading.get(), &failure, sizeof(failure));
-  } while (length < 0 && errno == EINTR);
-  if (length == sizeof(failure)) return tl::unexpected(launch_failure(failure, request.program));
-  return sandbox;
+  ChildPlan child{};
+  child.path = path.c_str();
+  child.argv = argv.data();
+  child.environment = environment.data();
+  child.working_folder = request.program.working_folder.c_str();
+  child.limits = {{{RLIMIT_NOFILE, {limits.open_files, limits.open_files}},
+                   {RLIMIT_CORE, {limits.core_bytes, limits.core_bytes}},
+                   {RLIMIT_MEMLOCK, {limits.locked_memory_bytes, limits.locked_memory_bytes}},
+                   {RLIMIT_STACK, {limits.stack_bytes, RLIM_INFINITY}}}};
+  child.limit_count = 4;
+  if (plan.process_count == ProcessCountMeans::rlimit && request_.max_processes) {
+    child.limits[child.limit_count++] = {RLIMIT_NPROC,
+                                         {*request_.max_processes, *request_.max_processes}};
+  }
+  child.input = streams->input.get();
+  child.output = streams->output_writing.get();
+  child.report = report->theirs.get();
+  child.groups = held ? held->membership().data() : nullptr;
+  child.group_count = held ? held->membership().size() : 0;
+  child.cgroup_namespace = plan.cgroup_namespace && child.group_count > 0;
+  child.visible_cpus = request_.cpu.visible_cpus > 0 ? &cpus : nullptr;
+  child.session = plan.namespaces;
+  child.become_function_user = plan.function_user && !plan.user_namespace;
+  child.drop_privileges = plan.strictness != Strictness::none;
+  child.filter = *filter;
+  child.times = launcher_.times();
+  return first_ ? enter(request, child, *streams, *report)
+                : start_bare(request, child, *streams, *report);
 }
 
-}  // namespace
+Result LinuxSandbox::start_bare(const StartRequest& request,
+                                const ChildPlan& prepared,
+                                Streams& streams,
+                                Line& report) {
+  ChildPlan child = prepared;
+  child.parent = ::getpid();
+  child.guardian = launcher_.guardian.descriptor();
+  int pidfd = -1;
+  const auto pid = clone_with_pidfd(pidfd);
+  if (pid == 0) become(child);
+  if (pid < 0) return tl::unexpected(system_error(describe(LaunchStep::clone_process)));
+  note(launcher_.times(), LaunchStep::clone_process);
+  {
+    const std::lock_guard lock(mutex_);
+    main_ = pid;
+  }
+  auto process =
+      std::make_unique<RunningProcess>(*this,
+                                       std::make_unique<GuardedGroup>(launcher_.guardian, pid),
+                                       pid,
+                                       UniqueFd(pidfd),
+                                       ChildProcess::Scope::group,
+                                       std::move(streams.output_reading),
+                                       UniqueFd());
+  report.theirs.reset();
+  if (const auto failed = receive_report(report.ours)) {
+    return tl::unexpected(start_failure(failed->report, request.program));
+  }
+  return process;
+}
+
+Result LinuxSandbox::enter(const StartRequest& request,
+                           ChildPlan& child,
+                           Streams& streams,
+                           Line& report) {
+  child.parent = 0;  // as seen from inside another process namespace
+  child.guardian = -1;
+  const EntrancePlan entrance{.first_process = first_->pidfd(),
+                              .namespaces = first_->namespaces(),
+                              .listening_socket = has_own_network(),
+                              .report = report.theirs.get(),
+                              .times = launcher_.times()};
+  int entrance_pidfd = -1;
+  const auto entering = clone_with_pidfd(entrance_pidfd);
+  if (entering == 0) enter_and_start(entrance, child);
+  if (entering < 0) return tl::unexpected(system_error(describe(LaunchStep::clone_entrance)));
+  note(launcher_.times(), LaunchStep::clone_entrance);
+  const ChildProcess reaped(entering, UniqueFd(entrance_pidfd), ChildProcess::Scope::process);
+  report.theirs.reset();
+
+  std::unique_ptr<Process> process;
+  std::optional<LaunchReport> failure;
+  while (auto received = receive_report(report.ours)) {
+    if (received->report.kind == LaunchReport::Kind::failed) failure = received->report;
+    if (received->report.kind != LaunchReport::Kind::cloned) continue;
+    const auto pid = static_cast<pid_t>(received->report.number);
+    // Ours to reap, so its number is nobody else's.
+    UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+    {
+      const std::lock_guard lock(mutex_);
+      main_ = pid;
+    }
+    process = std::make_unique<RunningProcess>(*this,
+                                               nullptr,
+                                               pid,
+                                               std::move(pidfd),
+                                               ChildProcess::Scope::process,
+                                               std::move(streams.output_reading),
+                                               std::move(received->descriptor));
+  }
+  if (failure) return tl::unexpected(start_failure(*failure, request.program));
+  if (!process) {
+    errno = ECHILD;
+    return tl::unexpected(system_error(describe(LaunchStep::enter_namespaces)));
+  }
+  return process;
+}
+
+// ---- While it runs.
+
+std::shared_ptr<ResourceControl> LinuxSandbox::control() const {
+  const std::lock_guard lock(mutex_);
+  return control_;
+}
+
+bool LinuxSandbox::owns_connection(std::uint16_t peer_port, std::uint16_t local_port) {
+  if (!launcher_.plan.check_peers || has_own_network()) return true;
+  return holds_connection(processes(), peer_port, local_port);
+}
+
+void LinuxSandbox::set_cpu_quota(std::optional<std::chrono::microseconds> quota) {
+  {
+    const std::lock_guard lock(mutex_);
+    cpu_quota_ = quota;
+  }
+  // A refusal leaves the former quota, which the processes' next start sets anew.
+  if (const auto held = control()) static_cast<void>(held->set_cpu_quota(quota));
+}
+
+bool LinuxSandbox::freeze() {
+  if (launcher_.plan.freeze == FreezeMeans::none) return false;
+  const auto held = control();
+  return held && held->freeze().has_value();
+}
+
+void LinuxSandbox::thaw() {
+  if (const auto held = control()) static_cast<void>(held->thaw());
+}
+
+Usage LinuxSandbox::usage() {
+  const auto held = control();
+  Usage usage;
+  if (held && launcher_.plan.cpu != CpuMeans::none) usage.throttled = held->throttled();
+  if (held && launcher_.plan.memory != MemoryMeans::none) {
+    const auto memory = held->memory();
+    usage.memory_bytes = memory.current_bytes;
+    usage.peak_memory_bytes = memory.peak_bytes;
+    usage.memory_exceeded = memory.exceeded;
+    return usage;
+  }
+  const auto resident = resident_memory(processes());
+  const std::lock_guard lock(mutex_);
+  peak_bytes_ = std::max(peak_bytes_, resident.peak_bytes);
+  usage.memory_bytes = resident.now_bytes;
+  usage.peak_memory_bytes = peak_bytes_;
+  return usage;
+}
+
+// ---- Ending.
+
+void LinuxSandbox::end_processes() noexcept {
+  signal_all(SIGKILL);
+  // A frozen process dies when it is let go on.
+  thaw();
+}
+
+void LinuxSandbox::let_go() {
+  std::shared_ptr<ResourceControl> control;
+  {
+    const std::lock_guard lock(mutex_);
+    main_ = -1;
+    control = std::exchange(control_, nullptr);
+  }
+}
+
+void LinuxSandbox::signal_all(int signal) noexcept {
+  if (first_) {
+    first_->signal_all(signal);
+    return;
+  }
+  const std::lock_guard lock(mutex_);
+  // Unreaped until let_go(), so the number still names its group.
+  if (main_ > 0) ::kill(-main_, signal);
+}
+
+std::vector<pid_t> LinuxSandbox::processes() const {
+  pid_t main = -1;
+  {
+    const std::lock_guard lock(mutex_);
+    main = main_;
+  }
+  std::vector<pid_t> all;
+  if (main > 0) all = process_tree(main);
+  if (first_) {
+    // Orphans are the first process's children; the program is ours.
+    const auto orphans = process_tree(first_->pid());
+    all.insert(all.end(), orphans.begin() + 1, orphans.end());
+  }
+  return all;
+}
+
+// ---- The launcher.
 
 ProcessLimits inherited_limits() {
   const auto soft = [](__rlimit_resource resource) -> std::uint64_t {
@@ -212,53 +621,41 @@ ProcessLimits inherited_limits() {
           .stack_bytes = soft(RLIMIT_STACK)};
 }
 
-LinuxLauncher::LinuxLauncher() : thread_([this] { serve(); }) {}
+LinuxLauncher::LinuxLauncher(IsolationPlan plan, const CgroupPlaces& places)
+    : state_(std::make_unique<State>(std::move(plan), places)) {}
 
-LinuxLauncher::~LinuxLauncher() {
-  {
-    const std::lock_guard lock(mutex_);
-    stopping_ = true;
-  }
-  arrived_.notify_one();
-  thread_.join();
+LinuxLauncher::~LinuxLauncher() = default;
+
+tl::expected<std::unique_ptr<Sandbox>, SandboxError> LinuxLauncher::make(
+    const SandboxRequest& request) {
+  auto sandbox = std::make_unique<LinuxSandbox>(*state_, request);
+  if (state_->times() != nullptr) *state_->times() = {};
+  auto opened = state_->thread.run([&] { return sandbox->open(); });
+  if (!opened) return tl::unexpected(opened.error());
+  return sandbox;
 }
 
-tl::expected<std::unique_ptr<Sandbox>, SandboxError> LinuxLauncher::launch(
-    const LaunchRequest& request) {
-  if (request.program.argv.empty()) {
-    return tl::unexpected(SandboxError{.kind = SandboxError::Kind::entrypoint,
-                                       .operation = describe(ChildStep::exec),
-                                       .error_number = ENOENT,
-                                       .message = "there is no program to execute"});
-  }
-  // Shared, because the launching thread is still inside the task when the result is there.
-  using Task = std::packaged_task<tl::expected<std::unique_ptr<Sandbox>, SandboxError>()>;
-  const auto task =
-      std::make_shared<Task>([&request, this] { return launch_here(request, guardian_); });
-  auto result = task->get_future();
-  {
-    const std::lock_guard lock(mutex_);
-    waiting_.emplace_back([task] { (*task)(); });
-  }
-  arrived_.notify_one();
-  return result.get();
+const IsolationPlan& LinuxLauncher::plan() const { return state_->plan; }
+
+void LinuxLauncher::remove_at_end(const std::filesystem::path& folder) const {
+  state_->guardian.remove_at_end(std::filesystem::absolute(folder));
 }
 
-void LinuxLauncher::serve() {
-  // No handler of ours may run in a child that still shares our code but not our threads.
-  sigset_t all;
-  ::sigfillset(&all);
-  ::pthread_sigmask(SIG_SETMASK, &all, nullptr);
-  std::unique_lock lock(mutex_);
-  while (true) {
-    arrived_.wait(lock, [this] { return stopping_ || !waiting_.empty(); });
-    if (waiting_.empty()) return;
-    auto next = std::move(waiting_.front());
-    waiting_.pop_front();
-    lock.unlock();
-    next();
-    lock.lock();
+void LinuxLauncher::measure_steps() { state_->step_times = std::make_unique<SharedStepTimes>(); }
+
+std::vector<StepTiming> LinuxLauncher::last_timings() const {
+  std::vector<std::pair<std::int64_t, LaunchStep>> done;
+  const auto* times = state_->times();
+  for (std::size_t at = 0; times != nullptr && at < kLaunchSteps; ++at) {
+    if (times->done[at] != 0) done.emplace_back(times->done[at], static_cast<LaunchStep>(at));
   }
+  std::sort(done.begin(), done.end());
+  std::vector<StepTiming> timings;
+  for (std::size_t at = 1; at < done.size(); ++at) {
+    timings.push_back(
+        {done[at].second, std::chrono::nanoseconds(done[at].first - done[at - 1].first)});
+  }
+  return timings;
 }
 
 }  // namespace emulator::sandbox

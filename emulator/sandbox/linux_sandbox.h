@@ -1,46 +1,52 @@
-// The Launcher of this host: an own process group, resource limits, a pidfd, and only the
-// descriptors that were listed.
+// The Launcher of this host: does what an IsolationPlan says, step by step, and owns all that it
+// made.
 #pragma once
 
 #include "emulator/sandbox/guardian.h"
+#include "emulator/sandbox/host_capabilities.h"
+#include "emulator/sandbox/isolation_plan.h"
+#include "emulator/sandbox/launch_step.h"
 #include "emulator/sandbox/sandbox.h"
 
-#include <condition_variable>
-#include <deque>
+#include <chrono>
 #include <filesystem>
-#include <functional>
 #include <memory>
-#include <mutex>
-#include <thread>
+#include <string>
+#include <vector>
 
 namespace emulator::sandbox {
+
+struct StepTiming {
+  LaunchStep step;
+  std::chrono::nanoseconds took;
+};
 
 // Any thread. Must outlive the sandboxes it made: the kernel ends a child when the thread that made
 // it ends, so all children are made by one thread that lives as long as this object.
 class LinuxLauncher final : public Launcher {
  public:
-  LinuxLauncher();
+  // `places` are the host's, for the control groups that the plan names.
+  explicit LinuxLauncher(IsolationPlan plan = bare_plan(), const CgroupPlaces& places = {});
   LinuxLauncher(const LinuxLauncher&) = delete;
   LinuxLauncher& operator=(const LinuxLauncher&) = delete;
   ~LinuxLauncher() override;
 
-  tl::expected<std::unique_ptr<Sandbox>, SandboxError> launch(
-      const LaunchRequest& request) override;
+  tl::expected<std::unique_ptr<Sandbox>, SandboxError> make(const SandboxRequest& request) override;
+
+  const IsolationPlan& plan() const;
 
   // Removes the folder even if Hearth is killed; see Guardian.
-  void remove_at_end(const std::filesystem::path& folder) const {
-    guardian_.remove_at_end(std::filesystem::absolute(folder));
-  }
+  void remove_at_end(const std::filesystem::path& folder) const;
+
+  // From now on every step is timed. Before the first sandbox.
+  void measure_steps();
+  // Of the last make() and the last start(), in order.
+  std::vector<StepTiming> last_timings() const;
 
  private:
-  void serve();
-
-  const Guardian guardian_;
-  std::mutex mutex_;  // guards what follows
-  std::condition_variable arrived_;
-  std::deque<std::function<void()>> waiting_;
-  bool stopping_ = false;
-  std::thread thread_;
+  class State;
+  friend class LinuxSandbox;
+  const std::unique_ptr<State> state_;
 };
 
 }  // namespace emulator::sandbox

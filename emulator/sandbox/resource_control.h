@@ -56,7 +56,8 @@ class ResourceControl {
       std::optional<std::chrono::microseconds> quota) = 0;
 
   // Stops all processes where they stand, and lets them go on. Returns when it is so (freeze) or
-  // ordered (thaw). Killing a frozen set thaws it as far as needed.
+  // ordered (thaw). Both may be repeated. Who kills a frozen set thaws it afterwards: not every
+  // freezer lets a process go that has been killed.
   virtual tl::expected<void, SandboxError> freeze() = 0;
   virtual tl::expected<void, SandboxError> thaw() = 0;
 

@@ -85,10 +85,11 @@ struct Exit {
 
 // Over all processes since the start that is running.
 struct Usage {
-  std::uint64_t memory_bytes = 0;        // now
-  std::uint64_t peak_memory_bytes = 0;   // the highest they were seen at
-  bool memory_exceeded = false;          // they were ended for passing the limit
-  std::chrono::nanoseconds throttled{};  // how long the CPU quota kept them waiting
+  std::uint64_t memory_bytes = 0;       // now
+  std::uint64_t peak_memory_bytes = 0;  // the highest they were seen at
+  bool memory_exceeded = false;         // they were ended for passing the limit
+  // How long the CPU quota kept them waiting; nothing where none is kept.
+  std::optional<std::chrono::nanoseconds> throttled;
 };
 
 // A process that a sandbox was told to start.

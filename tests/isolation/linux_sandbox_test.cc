@@ -55,54 +55,72 @@ class Folder {
   fs::path path_;
 };
 
-LaunchRequest request(std::vector<std::string> argv) {
-  LaunchRequest result;
+StartRequest request(std::vector<std::string> argv) {
+  StartRequest result;
   result.program.argv = std::move(argv);
   result.program.environment = {"PATH=/usr/bin:/bin"};
   result.program.working_folder = "/";
   return result;
 }
 
-LaunchRequest shell(const std::string& script) { return request({"/bin/sh", "-c", script}); }
+StartRequest shell(const std::string& script) { return request({"/bin/sh", "-c", script}); }
 
-std::unique_ptr<Sandbox> launch(LinuxLauncher& launcher, const LaunchRequest& wanted) {
-  auto launched = launcher.launch(wanted);
+// A sandbox and the one program that runs in it.
+struct Running {
+  std::unique_ptr<Sandbox> sandbox;
+  std::unique_ptr<Process> process;
+
+  Process& operator*() const { return *process; }
+  Process* operator->() const { return process.get(); }
+};
+
+tl::expected<Running, SandboxError> try_launch(LinuxLauncher& launcher,
+                                               const StartRequest& wanted) {
+  auto sandbox = launcher.make({});
+  if (!sandbox) return tl::unexpected(sandbox.error());
+  auto process = (*sandbox)->start(wanted);
+  if (!process) return tl::unexpected(process.error());
+  return Running{std::move(*sandbox), std::move(*process)};
+}
+
+Running launch(LinuxLauncher& launcher, const StartRequest& wanted) {
+  auto launched = try_launch(launcher, wanted);
   REQUIRE(launched);
   return std::move(*launched);
 }
 
-Exit await_exit(Sandbox& sandbox) {
-  pollfd wait{.fd = sandbox.exit_descriptor(), .events = POLLIN, .revents = 0};
+Exit await_exit(Process& process) {
+  pollfd wait{.fd = process.exit_descriptor(), .events = POLLIN, .revents = 0};
   while (::poll(&wait, 1, -1) < 0 && errno == EINTR) {
   }
-  const auto exit = sandbox.exited();
+  const auto exit = process.exited();
   REQUIRE(exit);
   return *exit;
 }
 
 // Until `enough` is in it, or its end.
-std::string read_output(Sandbox& sandbox, const std::string& enough = {}) {
+std::string read_output(Process& process, const std::string& enough = {}) {
   std::string text;
   std::array<char, 4096> buffer{};
   while (enough.empty() || text.find(enough) == std::string::npos) {
-    pollfd wait{.fd = sandbox.output_descriptor(), .events = POLLIN, .revents = 0};
+    pollfd wait{.fd = process.output_descriptor(), .events = POLLIN, .revents = 0};
     if (::poll(&wait, 1, -1) < 0) continue;
-    const auto length = ::read(sandbox.output_descriptor(), buffer.data(), buffer.size());
+    const auto length = ::read(process.output_descriptor(), buffer.data(), buffer.size());
     if (length == 0) return text;
     if (length > 0) text.append(buffer.data(), static_cast<std::size_t>(length));
   }
   return text;
 }
 
-std::string output_of(const LaunchRequest& wanted) {
+std::string output_of(const StartRequest& wanted) {
   LinuxLauncher launcher;
-  const auto sandbox = launch(launcher, wanted);
-  return read_output(*sandbox);
+  const auto running = launch(launcher, wanted);
+  return read_output(*running);
 }
 
-SandboxError refusal_of(const LaunchRequest& wanted) {
+SandboxError refusal_of(const StartRequest& wanted) {
   LinuxLauncher launcher;
-  auto launched = launcher.launch(wanted);
+  auto launched = try_launch(launcher, wanted);
   REQUIRE_FALSE(launched);
   return launched.error();
 }
@@ -171,7 +189,7 @@ TEST_CASE("a grandchild in the group is killed with the program, also after it h
   await_exit(*sandbox);
   const auto grandchild = static_cast<pid_t>(std::stoi(read_output(*sandbox, "\n")));
   CHECK_FALSE(is_gone(grandchild));
-  sandbox.reset();
+  sandbox.process.reset();
   while (!is_gone(grandchild)) std::this_thread::yield();
 }
 
@@ -209,7 +227,7 @@ TEST_CASE("what cannot be executed is refused with advice") {
   const auto plain = refusal_of(request({folder.file("plain", "#!/bin/sh\n", 0644)}));
   CHECK(plain.kind == SandboxError::Kind::entrypoint);
   CHECK(plain.error_number == EACCES);
-  CHECK(mentions(plain.message, "chmod +x"));
+  CHECK(mentions(plain.message, "chmod a+rx"));
 
   const auto lost = refusal_of(request({folder.file("lost", "#!/no/such/interpreter\n", 0755)}));
   CHECK(lost.kind == SandboxError::Kind::entrypoint);
@@ -238,14 +256,14 @@ TEST_CASE("memory is summed over a program and its child, and the peak stays") {
   const auto sandbox =
       launch(launcher, shell("sleep 1000 & echo one; sleep 1000 & echo two; wait"));
   read_output(*sandbox, "two\n");
-  const auto all = sandbox->usage();
+  const auto all = sandbox.sandbox->usage();
   CHECK(all.memory_bytes > 0);
   CHECK(all.peak_memory_bytes >= all.memory_bytes);
   const auto alone = launch(launcher, request({"sleep", "1000"}));
-  CHECK(all.memory_bytes > alone->usage().memory_bytes);
+  CHECK(all.memory_bytes > alone.sandbox->usage().memory_bytes);
   sandbox->kill();
   await_exit(*sandbox);
-  CHECK(sandbox->usage().peak_memory_bytes == all.peak_memory_bytes);
+  CHECK(sandbox.sandbox->usage().peak_memory_bytes == all.peak_memory_bytes);
 }
 
 TEST_CASE("launches leave neither a descriptor nor a zombie") {
@@ -256,7 +274,7 @@ TEST_CASE("launches leave neither a descriptor nor a zombie") {
     if (i % 2 == 0) {
       await_exit(*launch(launcher, request({"true"})));
     } else {
-      REQUIRE_FALSE(launcher.launch(request({"/no/such/program"})));
+      REQUIRE_FALSE(try_launch(launcher, request({"/no/such/program"})));
     }
   }
   owned.reset();
@@ -274,8 +292,8 @@ TEST_CASE("a program does not outlive an emulator that is killed") {
   REQUIRE(emulator >= 0);
   if (emulator == 0) {
     LinuxLauncher launcher;
-    auto launched = launcher.launch(request({"sleep", "1000"}));
-    const pid_t pid = launched ? (*launched)->pid() : 0;
+    auto launched = try_launch(launcher, request({"sleep", "1000"}));
+    const pid_t pid = launched ? launched->process->pid() : 0;
     [[maybe_unused]] const auto written = ::write(writing.get(), &pid, sizeof(pid));
     ::pause();
     ::_exit(0);
@@ -309,8 +327,8 @@ TEST_CASE("programs start where the kernel's clone3 and close_range are filtered
       return;
     }
     LinuxLauncher launcher;
-    auto launched = launcher.launch(request({"echo", "started"}));
-    output = launched ? read_output(**launched) : launched.error().message;
+    auto launched = try_launch(launcher, request({"echo", "started"}));
+    output = launched ? read_output(*launched->process) : launched.error().message;
   });
   filtered.join();
   if (output == "no filter") SKIP("SKIPPED: this host does not allow seccomp filters");

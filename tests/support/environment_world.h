@@ -61,6 +61,7 @@ class EnvironmentWorld {
   emulator::environment::World world{
       .clock = clock,
       .timers = timers,
+      .housekeeping = housekeeping,
       .launcher = launcher,
       .pump = pump,
       .log =
@@ -83,6 +84,7 @@ class EnvironmentWorld {
           }};
   emulator::environment::OutputPump pump;
   emulator::time::TimerQueue timers{clock, emulator::time::TimerDrive::own_thread};
+  emulator::time::TimerQueue housekeeping{clock, emulator::time::TimerDrive::own_thread};
 };
 
 inline runtime_api::NextInvocation next_invocation(const std::string& id,

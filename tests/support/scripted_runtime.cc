@@ -110,9 +110,9 @@ void ScriptedProcess::kill() {
 
 namespace {
 
-class ScriptedSandbox final : public sandbox::Sandbox {
+class ScriptedProgram final : public sandbox::Process {
  public:
-  ScriptedSandbox(const Script& script,
+  ScriptedProgram(const Script& script,
                   std::map<std::string, std::string> environment,
                   int launch_number,
                   ScriptedProcesses& living)
@@ -127,10 +127,10 @@ class ScriptedSandbox final : public sandbox::Sandbox {
     living_.add(*process_);
     thread_ = std::thread([this, script] { run(script); });
   }
-  ScriptedSandbox(const ScriptedSandbox&) = delete;
-  ScriptedSandbox& operator=(const ScriptedSandbox&) = delete;
-  ~ScriptedSandbox() override {
-    ScriptedSandbox::kill();
+  ScriptedProgram(const ScriptedProgram&) = delete;
+  ScriptedProgram& operator=(const ScriptedProgram&) = delete;
+  ~ScriptedProgram() override {
+    ScriptedProgram::kill();
     thread_.join();
     living_.remove(*process_);
   }
@@ -142,9 +142,7 @@ class ScriptedSandbox final : public sandbox::Sandbox {
     const std::lock_guard lock(mutex_);
     return end_;
   }
-  sandbox::Usage usage() override {
-    return {.memory_bytes = 10 << 20, .peak_memory_bytes = 20 << 20};
-  }
+  std::optional<int> take_listening_socket() override { return std::nullopt; }
   void kill() noexcept override {
     {
       const std::lock_guard lock(mutex_);
@@ -180,10 +178,49 @@ class ScriptedSandbox final : public sandbox::Sandbox {
   std::thread thread_;
 };
 
+class ScriptedSandbox final : public sandbox::Sandbox {
+ public:
+  explicit ScriptedSandbox(ScriptedLauncher& launcher) : launcher_(launcher) {}
+
+  tl::expected<std::unique_ptr<sandbox::Process>, sandbox::SandboxError> start(
+      const sandbox::StartRequest& request) override {
+    return launcher_.start(request);
+  }
+  bool has_own_network() const override { return false; }
+  bool owns_connection(std::uint16_t, std::uint16_t) override { return true; }
+  void set_cpu_quota(std::optional<std::chrono::microseconds> quota) override {
+    launcher_.machine().cpu_quota_us = quota ? quota->count() : -1;
+  }
+  bool freeze() override {
+    ++launcher_.machine().freezes;
+    launcher_.machine().frozen = true;
+    return true;
+  }
+  void thaw() override {
+    ++launcher_.machine().thaws;
+    launcher_.machine().frozen = false;
+  }
+  sandbox::Usage usage() override {
+    return {.memory_bytes = 10 << 20,
+            .peak_memory_bytes = 20 << 20,
+            .memory_exceeded = launcher_.machine().memory_exceeded,
+            .throttled = std::chrono::milliseconds{launcher_.machine().throttled_ms}};
+  }
+
+ private:
+  ScriptedLauncher& launcher_;
+};
+
 }  // namespace
 
-tl::expected<std::unique_ptr<sandbox::Sandbox>, sandbox::SandboxError> ScriptedLauncher::launch(
-    const sandbox::LaunchRequest& request) {
+tl::expected<std::unique_ptr<sandbox::Sandbox>, sandbox::SandboxError> ScriptedLauncher::make(
+    const sandbox::SandboxRequest&) {
+  ++machine_.sandboxes;
+  return std::make_unique<ScriptedSandbox>(*this);
+}
+
+tl::expected<std::unique_ptr<sandbox::Process>, sandbox::SandboxError> ScriptedLauncher::start(
+    const sandbox::StartRequest& request) {
   {
     const std::lock_guard lock(mutex_);
     if (refusal_) return tl::unexpected(*refusal_);
@@ -194,7 +231,7 @@ tl::expected<std::unique_ptr<sandbox::Sandbox>, sandbox::SandboxError> ScriptedL
     // Of a name that stands twice the first counts, as in getenv().
     environment.emplace(entry.substr(0, equals), entry.substr(equals + 1));
   }
-  return std::make_unique<ScriptedSandbox>(
+  return std::make_unique<ScriptedProgram>(
       script_, std::move(environment), ++launches_, processes_);
 }
 

@@ -90,8 +90,10 @@ class ScriptedLauncher final : public emulator::sandbox::Launcher {
  public:
   explicit ScriptedLauncher(Script script) : script_(std::move(script)) {}
 
-  tl::expected<std::unique_ptr<emulator::sandbox::Sandbox>, emulator::sandbox::SandboxError> launch(
-      const emulator::sandbox::LaunchRequest& request) override;
+  tl::expected<std::unique_ptr<emulator::sandbox::Sandbox>, emulator::sandbox::SandboxError> make(
+      const emulator::sandbox::SandboxRequest& request) override;
+  tl::expected<std::unique_ptr<emulator::sandbox::Process>, emulator::sandbox::SandboxError> start(
+      const emulator::sandbox::StartRequest& request);
 
   // Refuses to launch from now on.
   void refuse(emulator::sandbox::SandboxError error);
@@ -99,6 +101,18 @@ class ScriptedLauncher final : public emulator::sandbox::Launcher {
   // Ends the newest process from outside, as the kernel may, or one of those that live.
   void kill_newest();
   void kill_any(std::size_t number);
+
+  // What sandboxes were told, and what they say. Any thread.
+  struct Machine {
+    std::atomic<int> sandboxes = 0;
+    std::atomic<int> freezes = 0;
+    std::atomic<int> thaws = 0;
+    std::atomic<bool> frozen = false;
+    std::atomic<bool> memory_exceeded = false;
+    std::atomic<std::int64_t> throttled_ms = 0;
+    std::atomic<std::int64_t> cpu_quota_us = -1;  // -1: unlimited
+  };
+  Machine& machine() { return machine_; }
 
   int launches() const { return launches_; }
   int living() const { return processes_.count(); }
@@ -108,6 +122,7 @@ class ScriptedLauncher final : public emulator::sandbox::Launcher {
   std::mutex mutex_;
   std::optional<emulator::sandbox::SandboxError> refusal_;
   std::atomic<int> launches_ = 0;
+  Machine machine_;
   ScriptedProcesses processes_;
 };
 

@@ -1,0 +1,87 @@
+#include "emulator/sandbox/control_parts.h"
+
+#include "emulator/sandbox/kernel_clock.h"
+
+#include <utility>
+
+namespace emulator::sandbox {
+
+KernelQuota kernel_quota(std::chrono::microseconds quota, std::chrono::microseconds period) {
+  if (quota >= kMinKernelQuota) return {.quota = quota, .period = period};
+  const auto count = std::max<std::int64_t>(quota.count(), 1);
+  // The longest period the kernel takes is a second.
+  const auto longer = std::chrono::microseconds(period.count() * kMinKernelQuota.count() / count);
+  return {.quota = kMinKernelQuota,
+          .period = std::min(longer, std::chrono::microseconds(std::chrono::seconds(1)))};
+}
+
+tl::expected<std::unique_ptr<GroupMemory>, SandboxError> GroupMemory::make(
+    std::unique_ptr<MemoryGroup> group, const ResourceRequest& request, WatchThread& thread) {
+  std::unique_ptr<GroupMemory> memory(new GroupMemory(std::move(group), request, thread));
+  if (auto started = memory->limit_.start(); !started) return tl::unexpected(started.error());
+  memory->resume();
+  return memory;
+}
+
+GroupMemory::GroupMemory(std::unique_ptr<MemoryGroup> group,
+                         const ResourceRequest& request,
+                         WatchThread& thread)
+    : group_(std::move(group)),
+      limit_(*group_, request),
+      exceeded_(request.memory_exceeded),
+      thread_(thread) {
+  thread_.add(*this);
+}
+
+GroupMemory::~GroupMemory() { thread_.remove(*this); }
+
+void GroupMemory::pause() {
+  paused_ = true;
+  thread_.wake(*this, std::nullopt);
+}
+
+void GroupMemory::resume() {
+  paused_ = false;
+  thread_.wake(*this, kernel_now() + interval_.load());
+}
+
+std::optional<std::chrono::nanoseconds> GroupMemory::look(std::chrono::nanoseconds now) {
+  const auto look = limit_.look();
+  if (look.exceeded && exceeded_) exceeded_();
+  if (look.next) interval_ = *look.next;
+  if (!look.next || paused_) return std::nullopt;
+  return now + *look.next;
+}
+
+void GroupMemory::event() {
+  group_->settle_event();
+  limit_.expect_kill();
+}
+
+WatchedMemory::WatchedMemory(const ResourceRequest& request, WatchThread& thread)
+    : watch_(*request.members, request.memory_bytes),
+      exceeded_(request.memory_exceeded),
+      thread_(thread) {
+  thread_.add(*this);
+  resume();
+}
+
+WatchedMemory::~WatchedMemory() { thread_.remove(*this); }
+
+void WatchedMemory::pause() {
+  paused_ = true;
+  thread_.wake(*this, std::nullopt);
+}
+
+void WatchedMemory::resume() {
+  paused_ = false;
+  thread_.wake(*this, kernel_now() + kMemoryWatchInterval);
+}
+
+std::optional<std::chrono::nanoseconds> WatchedMemory::look(std::chrono::nanoseconds now) {
+  if (watch_.look() && exceeded_) exceeded_();
+  if (paused_) return std::nullopt;
+  return now + kMemoryWatchInterval;
+}
+
+}  // namespace emulator::sandbox

@@ -1,0 +1,64 @@
+// The owner of a sandbox's first process: its namespaces and its root live as long as this.
+#pragma once
+
+#include "emulator/sandbox/isolation_plan.h"
+#include "emulator/sandbox/launch_step.h"
+#include "emulator/sandbox/root_filesystem.h"
+#include "emulator/sandbox/sandbox.h"
+#include "emulator/sandbox/unique_fd.h"
+
+#include <tl/expected.hpp>
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+namespace emulator::sandbox {
+
+// The program that the first process becomes, in memory. Invalid, with errno, where the host
+// refuses.
+UniqueFd first_process_program();
+
+// Any thread, but for construction and destruction.
+class FirstProcess {
+ public:
+  // On the thread whose end is to end the process. `program` is first_process_program().
+  static tl::expected<std::unique_ptr<FirstProcess>, SandboxError> start(
+      const IsolationPlan& plan,
+      const std::vector<FilesystemStep>& root,
+      const UniqueFd& program,
+      StepTimes* times);
+
+  FirstProcess(const FirstProcess&) = delete;
+  FirstProcess& operator=(const FirstProcess&) = delete;
+  // Ends every process in the namespaces. Those that are somebody else's children must be reaped
+  // by then, for the kernel keeps the first process until they are.
+  ~FirstProcess();
+
+  pid_t pid() const { return pid_; }
+  int pidfd() const { return pidfd_.get(); }
+  // The CLONE_NEW… flags of the namespaces that it holds and that others enter.
+  int namespaces() const { return namespaces_; }
+
+  // Sends to every other process in the namespaces; returns once it is sent.
+  void signal_all(int signal) noexcept;
+
+  // Bytes in its /tmp; 0 where that is not known.
+  std::uint64_t temporary_bytes() const;
+
+ private:
+  FirstProcess(pid_t pid, UniqueFd pidfd, UniqueFd line, int namespaces)
+      : pid_(pid), pidfd_(std::move(pidfd)), line_(std::move(line)), namespaces_(namespaces) {}
+
+  const pid_t pid_;
+  const UniqueFd pidfd_;
+  std::mutex mutex_;  // one request and its answer at a time
+  const UniqueFd line_;
+  const int namespaces_;
+  UniqueFd temporary_;  // the top folder of /tmp
+};
+
+}  // namespace emulator::sandbox

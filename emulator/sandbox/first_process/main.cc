@@ -1,0 +1,64 @@
+// The first process of a sandbox's process namespace. It keeps the namespaces alive, inherits and
+// lets go of orphans, and passes signals to every other process: each byte that it reads is the
+// number of a signal, and is answered with the same byte once it is sent. When its line breaks,
+// Hearth is gone; it ends, and the kernel ends the namespace with it.
+//
+// Without a C library: a few kilobytes, started in a fraction of a millisecond, once for each
+// sandbox, and nothing in its memory that a function might want.
+#include <asm/unistd.h>
+
+namespace {
+
+constexpr int kLine = 3;
+constexpr long kSetDumpable = 4;  // PR_SET_DUMPABLE
+constexpr long kSigChild = 17;
+constexpr long kIgnore = 1;
+constexpr long kInterrupted = -4;  // EINTR
+
+#if defined(__x86_64__)
+long call(long number, long first, long second, long third, long fourth) {
+  long result;
+  register long r10 asm("r10") = fourth;
+  asm volatile("syscall"
+               : "=a"(result)
+               : "a"(number), "D"(first), "S"(second), "d"(third), "r"(r10)
+               : "rcx", "r11", "memory");
+  return result;
+}
+#elif defined(__aarch64__)
+long call(long number, long first, long second, long third, long fourth) {
+  register long x8 asm("x8") = number;
+  register long x0 asm("x0") = first;
+  register long x1 asm("x1") = second;
+  register long x2 asm("x2") = third;
+  register long x3 asm("x3") = fourth;
+  asm volatile("svc 0" : "+r"(x0) : "r"(x8), "r"(x1), "r"(x2), "r"(x3) : "memory");
+  return x0;
+}
+#else
+#error "Hearth runs on x86-64 and arm64"
+#endif
+
+struct SignalAction {
+  long handler;
+  unsigned long flags;
+  void* restorer;
+  unsigned long mask;
+};
+
+}  // namespace
+
+extern "C" [[noreturn]] void _start() {
+  call(__NR_prctl, kSetDumpable, 0, 0, 0);
+  // Ignored, so that the kernel reaps.
+  const SignalAction ignore = {kIgnore, 0, nullptr, 0};
+  call(__NR_rt_sigaction, kSigChild, reinterpret_cast<long>(&ignore), 0, sizeof(ignore.mask));
+  while (true) {
+    unsigned char signal = 0;
+    const long length = call(__NR_read, kLine, reinterpret_cast<long>(&signal), 1, 0);
+    if (length == kInterrupted) continue;
+    if (length != 1) call(__NR_exit_group, 0, 0, 0, 0);
+    call(__NR_kill, -1, signal, 0, 0);
+    call(__NR_write, kLine, reinterpret_cast<long>(&signal), 1, 0);
+  }
+}
