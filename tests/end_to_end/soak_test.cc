@@ -94,7 +94,7 @@ std::string strike(int port, std::mt19937_64& random) {
   const auto answer = tests::http(port, "GET", "/_hearth/environments");
   const auto all = json::parse(answer.body, nullptr, false);
   if (answer.status != 200 || all["environments"].empty()) return "found nobody";
-  const auto at = std::uniform_int_distribution<std::size_t>(0, all["environments"].size() - 1);
+  auto at = std::uniform_int_distribution<std::size_t>(0, all["environments"].size() - 1);
   const auto& environment = all["environments"][at(random)];
   if (std::bernoulli_distribution(0.2)(random)) {
     tests::http(port, "DELETE", "/_hearth/environments/" + environment["id"].get<std::string>());
@@ -102,7 +102,7 @@ std::string strike(int port, std::mt19937_64& random) {
   }
   if (!environment["pid"].is_number()) return "found nobody";
   const std::vector<int> signals = {SIGKILL, SIGKILL, SIGSEGV, SIGTERM};
-  const auto which = std::uniform_int_distribution<std::size_t>(0, signals.size() - 1);
+  auto which = std::uniform_int_distribution<std::size_t>(0, signals.size() - 1);
   ::kill(environment["pid"].get<pid_t>(), signals[which(random)]);
   return "killed while " + environment["phase"].get<std::string>();
 }

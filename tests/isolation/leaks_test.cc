@@ -147,7 +147,7 @@ class Rounds {
   }
   void is_struck_in_start_up() {
     begin_start();
-    const auto within = std::uniform_int_distribution<Clock::rep>(0, 2 * start_up_.count());
+    auto within = std::uniform_int_distribution<Clock::rep>(0, 2 * start_up_.count());
     killer_.strike_at(started_ + Clock::duration(within(random_)));
     {
       auto made = launcher().make(testee_request());
