@@ -1,5 +1,5 @@
-// hearth doctor: what this host can enforce, what this version does with it, and how to get the
-// rest.
+// hearth doctor: what this host can enforce, what it cannot, and how to get the rest; how fast its
+// CPU is beside Lambda's; and where the time of a cold start goes.
 #pragma once
 
 #include <string>
@@ -12,6 +12,8 @@ namespace emulator::app {
 
 struct DoctorOptions {
   bool as_json = false;
+  bool calibrate = false;
+  double lambda_seconds = 0;  // of the primes on Lambda; 0: AWS's published figure
 };
 
 void add_doctor_command(CLI::App& program, DoctorOptions& options);

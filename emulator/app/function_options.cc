@@ -1,5 +1,6 @@
 #include "emulator/app/function_options.h"
 
+#include "emulator/app/cpu_scale.h"
 #include "emulator/runtimes/runtime_client_cache.h"
 #include "emulator/template/sam_template.h"
 
@@ -239,6 +240,27 @@ void add_description_flags(CLI::App& command, FunctionOptions& o) {
       ->capture_default_str();
 }
 
+void add_machine_flags(CLI::App& command, FunctionOptions& o) {
+  const auto* where = "Execution environments";
+  command.add_option("--freeze", o.freeze, "stop all processes between invocations")
+      ->check(CLI::IsMember({"on", "off"}))
+      ->group(where)
+      ->capture_default_str();
+  command
+      .add_option("--init-boost", o.init_boost, "more CPU in the Init phase than the memory gives")
+      ->check(CLI::IsMember({"on", "off"}))
+      ->group(where)
+      ->capture_default_str();
+  command
+      .add_option("--cpu-scale",
+                  o.cpu_scale,
+                  "multiplies the CPU share; hearth doctor --calibrate proposes a factor")
+      ->check(CLI::Range(kSmallestCpuScale, kLargestCpuScale).description(""))
+      ->type_name("FACTOR")
+      ->group(where)
+      ->capture_default_str();
+}
+
 void add_environment_flags(CLI::App& command, FunctionOptions& o) {
   const auto* where = "Execution environments";
   command.add_option("--max-concurrency", o.max_concurrency, "invocations at the same time")
@@ -258,18 +280,23 @@ void add_environment_flags(CLI::App& command, FunctionOptions& o) {
   command
       .add_option("--sandbox",
                   o.sandbox,
-                  "full refuses to start when something cannot be "
-                  "enforced")
+                  "full refuses to start when something cannot be enforced, degraded does what the "
+                  "host allows, none only starts processes")
       ->check(CLI::IsMember({"full", "degraded", "none"}))
       ->group(where)
       ->capture_default_str();
-  command.add_option("--network", o.network, "network of the functions")
+  command
+      .add_option("--network",
+                  o.network,
+                  "host: the host's; none: a loopback; private: one of their "
+                  "own, with traffic outwards (package passt)")
       ->check(CLI::IsMember({"host", "none", "private"}))
       ->group(where)
       ->capture_default_str();
   command.add_option("--rootfs", o.rootfs, "unpacked image as the functions' root")
       ->type_name("DIR")
       ->group(where);
+  add_machine_flags(command, o);
 }
 
 }  // namespace
@@ -297,24 +324,40 @@ tl::expected<DescribedFunctions, AppError> describe_functions(const FunctionOpti
   return from_template(options, file, names, temporary_parent);
 }
 
-tl::expected<void, AppError> check_isolation(const FunctionOptions& options) {
-  const auto cannot = [](const std::string& what) {
-    return tl::unexpected(AppError{kHostCannot, what});
-  };
-  if (options.sandbox == "full") {
-    return cannot(
-        "--sandbox full cannot be kept: this version starts functions with resource "
-        "limits in a process group of their own, without namespaces, memory limit and "
-        "CPU share; use --sandbox degraded");
+sandbox::IsolationWish isolation_wish(const FunctionOptions& options) {
+  using sandbox::Network;
+  using sandbox::Strictness;
+  sandbox::IsolationWish wish;
+  wish.strictness = options.sandbox == "full"   ? Strictness::full
+                    : options.sandbox == "none" ? Strictness::none
+                                                : Strictness::degraded;
+  wish.network = options.network == "none"      ? Network::none
+                 : options.network == "private" ? Network::own_outward
+                                                : Network::host;
+  wish.root_image = !options.rootfs.empty();
+  return wish;
+}
+
+tl::expected<sandbox::IsolationPlan, AppError> isolation_for(const FunctionOptions& options) {
+  const auto wish = isolation_wish(options);
+  const bool bare = wish.strictness == sandbox::Strictness::none;
+  std::error_code gone;
+  if (wish.root_image && !fs::is_directory(options.rootfs, gone)) {
+    return usage("--rootfs " + options.rootfs + " is no folder; give that of an unpacked image");
   }
-  if (options.network != "host") {
-    return cannot("--network " + options.network +
-                  " cannot be kept: this version has no network namespaces; use --network host");
-  }
-  if (!options.rootfs.empty()) {
-    return cannot("--rootfs cannot be kept: this version has no mount namespaces; leave it away");
-  }
-  return {};
+  auto plan =
+      sandbox::plan_isolation(wish, bare ? sandbox::HostCapabilities{} : sandbox::probe_host());
+  if (plan) return *std::move(plan);
+  // Flags that contradict each other are no fault of the host.
+  return tl::unexpected(AppError{bare ? kWrongUsage : kHostCannot, plan.error().message});
+}
+
+MachineOptions machine_options(const FunctionOptions& options) {
+  using Freeze = MachineOptions::Freeze;
+  using InitBoost = MachineOptions::InitBoost;
+  return {.freeze = options.freeze == "off" ? Freeze::off : Freeze::on,
+          .init_boost = options.init_boost == "off" ? InitBoost::off : InitBoost::on,
+          .cpu_scale = options.cpu_scale};
 }
 
 environment::PoolLimits pool_limits(const FunctionOptions& options) {

@@ -4,6 +4,7 @@
 #include "emulator/app/app_error.h"
 #include "emulator/app/deployment.h"
 #include "emulator/environment/pool.h"
+#include "emulator/sandbox/isolation_plan.h"
 
 #include <tl/expected.hpp>
 
@@ -20,7 +21,15 @@ class App;
 
 namespace emulator::app {
 
-enum class SandboxWish { full, degraded, none };
+// How closely the machine keeps to Lambda's where that costs time or has to be told about the host.
+struct MachineOptions {
+  enum class Freeze { off, on };     // processes between invocations
+  enum class InitBoost { off, on };  // the Init phase has more CPU than the memory size gives
+  Freeze freeze = Freeze::on;
+  InitBoost init_boost = InitBoost::on;
+  double cpu_scale = 1;  // multiplies every CPU quota; below 1 on a host that is faster than Lambda
+  bool operator==(const MachineOptions&) const = default;
+};
 
 struct FunctionOptions {
   std::string template_file;
@@ -41,6 +50,9 @@ struct FunctionOptions {
   std::string sandbox = "degraded";
   std::string network = "host";
   std::string rootfs;
+  std::string freeze = "on";
+  std::string init_boost = "on";
+  double cpu_scale = 1;
   std::string credentials = "placeholder";
   std::string region{functions::kDefaultRegion};
   std::size_t max_concurrency = 1000;
@@ -64,8 +76,14 @@ tl::expected<DescribedFunctions, AppError> describe_functions(
     const std::vector<std::string>& names,
     const std::filesystem::path& temporary_parent);
 
-// Refuses isolation that this host or this version cannot enforce but was told to.
-tl::expected<void, AppError> check_isolation(const FunctionOptions& options);
+sandbox::IsolationWish isolation_wish(const FunctionOptions& options);
+
+// Probes the host, unless nothing is wished for, and plans. Fails where the host cannot do what was
+// told to be done; what it cannot do of the rest is in the plan, to be told once with
+// sandbox::summary().
+tl::expected<sandbox::IsolationPlan, AppError> isolation_for(const FunctionOptions& options);
+
+MachineOptions machine_options(const FunctionOptions& options);
 
 environment::PoolLimits pool_limits(const FunctionOptions& options);
 

@@ -204,7 +204,8 @@ void add_invoke_command(CLI::App& program, InvokeOptions& options) {
 }
 
 int run_invoke(const InvokeOptions& options) {
-  if (const auto kept = check_isolation(options.function); !kept) return fail(kept.error());
+  const auto plan = isolation_for(options.function);
+  if (!plan) return fail(plan.error());
   const int sources = static_cast<int>(!options.event_file.empty()) +
                       static_cast<int>(options.payload.has_value()) +
                       static_cast<int>(!options.fixture.empty());

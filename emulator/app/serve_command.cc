@@ -23,7 +23,7 @@ namespace {
 constexpr std::chrono::milliseconds kShutdownBudget{2000};
 
 tl::expected<void, AppError> check(const ServeOptions& options) {
-  if (auto kept = check_isolation(options.function); !kept) return kept;
+  if (auto plan = isolation_for(options.function); !plan) return tl::unexpected(plan.error());
   if (!options.state_dir.empty()) {
     return tl::unexpected(
         AppError{kHostCannot,

@@ -3,6 +3,7 @@
 // a process with many.
 #pragma once
 
+#include "emulator/sandbox/isolation_plan.h"
 #include "emulator/sandbox/launch_step.h"
 
 #include <linux/filter.h>
@@ -20,10 +21,6 @@ struct ChildLimit {
   rlimit value;
 };
 inline constexpr std::size_t kMaxChildLimits = 5;
-
-// Source: recorded from the service, user sbx_user1051.
-inline constexpr uid_t kFunctionUser = 993;
-inline constexpr gid_t kFunctionGroup = 990;
 
 struct ChildPlan {
   const char* path;

@@ -141,7 +141,7 @@ class Planner {
       plan_.process_count = ProcessCountMeans::none;
       give_up("process limit",
               groups.refused,
-              "a function that starts processes without end is held only by the limits of the "
+              "processes that start others without end are held only by the limits of the "
               "user that Hearth runs as",
               remedy_for_groups(host_));
     }
@@ -164,7 +164,7 @@ class Planner {
               why_no_namespaces(),
               "processes run in a process group as the user that Hearth runs as; they see the "
               "host's files, its /tmp and its processes, and one that leaves its group outlives "
-              "the environment",
+              "the sandbox",
               remedy_for_namespaces(host_));
       return;
     }
@@ -178,7 +178,7 @@ class Planner {
     } else {
       give_up("control group namespace",
               host_.no_cgroup_namespace,
-              "/proc/self/cgroup tells functions the host's group names",
+              "/proc/self/cgroup tells the host's group names",
               remedy_for_namespaces(host_));
     }
   }
@@ -204,7 +204,7 @@ class Planner {
     }
     give_up("own /proc",
             host_.no_new_proc,
-            "functions find no /proc; runtimes that read it (Java's and .NET's do) may not start",
+            "there is no /proc; runtimes that read it (Java's and .NET's do) may not start",
             host_.obstacle == Obstacle::container
                 ? "start the container with --security-opt systempaths=unconfined"
                 : remedy_for_namespaces(host_));
@@ -252,14 +252,14 @@ class Planner {
     const auto& groups = host_.cgroups;
     if (groups.freezer) {
       plan_.freeze = means_at<FreezeMeans>(*groups.freezer);
-      step("freeze", version_word(groups.freezer) + ": between invocations nothing runs");
+      step("freeze", version_word(groups.freezer) + ": frozen processes do not run");
       return;
     }
     plan_.freeze = FreezeMeans::stop_and_continue;
-    step("freeze", "SIGSTOP between invocations, SIGCONT for the next");
+    step("freeze", "SIGSTOP, and SIGCONT to go on");
     give_up("freeze by control group",
             groups.refused,
-            "processes are stopped by a signal between invocations; a parent can see its child "
+            "processes are stopped by a signal instead; a parent can see its child "
             "stop",
             remedy_for_groups(host_));
   }

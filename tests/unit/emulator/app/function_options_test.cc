@@ -1,0 +1,86 @@
+#include "emulator/app/function_options.h"
+
+#include <CLI/CLI.hpp>
+#include <catch2/catch_test_macros.hpp>
+
+#include <algorithm>
+
+using namespace emulator;
+using namespace emulator::app;
+
+namespace {
+
+FunctionOptions parsed(std::vector<std::string> words) {
+  FunctionOptions options;
+  CLI::App program;
+  add_function_flags(program, options);
+  std::reverse(words.begin(), words.end());
+  program.parse(words);
+  return options;
+}
+
+}  // namespace
+
+TEST_CASE("without flags the machine freezes, boosts Init and leaves the CPU's scale",
+          "[function-options]") {
+  CHECK(machine_options(parsed({})) ==
+        MachineOptions{MachineOptions::Freeze::on, MachineOptions::InitBoost::on, 1.0});
+}
+
+TEST_CASE("the machine's flags are taken over", "[function-options]") {
+  const auto options = parsed({"--freeze", "off", "--init-boost", "off", "--cpu-scale", "0.25"});
+  CHECK(machine_options(options) ==
+        MachineOptions{MachineOptions::Freeze::off, MachineOptions::InitBoost::off, 0.25});
+}
+
+TEST_CASE("values that the machine's flags do not have are refused", "[function-options]") {
+  const std::vector<std::vector<std::string>> wrong = {{"--freeze", "maybe"},
+                                                       {"--init-boost", "2"},
+                                                       {"--cpu-scale", "0"},
+                                                       {"--cpu-scale", "-1"},
+                                                       {"--cpu-scale", "101"},
+                                                       {"--cpu-scale", "nan"},
+                                                       {"--cpu-scale", "fast"},
+                                                       {"--sandbox", "half"},
+                                                       {"--network", "bridge"}};
+  for (const auto& words : wrong) {
+    CAPTURE(words[0], words[1]);
+    CHECK_THROWS_AS(parsed(words), CLI::ParseError);
+  }
+}
+
+TEST_CASE("the isolation flags become a wish", "[function-options]") {
+  using sandbox::Network;
+  using sandbox::Strictness;
+  const auto wish = isolation_wish(parsed({}));
+  CHECK(wish.strictness == Strictness::degraded);
+  CHECK(wish.network == Network::host);
+  CHECK_FALSE(wish.root_image);
+  CHECK(isolation_wish(parsed({"--sandbox", "full"})).strictness == Strictness::full);
+  CHECK(isolation_wish(parsed({"--sandbox", "none"})).strictness == Strictness::none);
+  CHECK(isolation_wish(parsed({"--network", "none"})).network == Network::none);
+  CHECK(isolation_wish(parsed({"--network", "private"})).network == Network::own_outward);
+  CHECK(isolation_wish(parsed({"--rootfs", "/image"})).root_image);
+}
+
+TEST_CASE("flags that contradict each other are wrong usage", "[function-options]") {
+  for (const auto* network : {"none", "private"}) {
+    const auto plan = isolation_for(parsed({"--sandbox", "none", "--network", network}));
+    REQUIRE_FALSE(plan);
+    CHECK(plan.error().exit_status == kWrongUsage);
+  }
+}
+
+TEST_CASE("a root image that is no folder is wrong usage", "[function-options]") {
+  const auto plan = isolation_for(parsed({"--rootfs", "/no/such/folder"}));
+  REQUIRE_FALSE(plan);
+  CHECK(plan.error().exit_status == kWrongUsage);
+  CHECK(plan.error().message.find("/no/such/folder") != std::string::npos);
+}
+
+TEST_CASE("no sandbox is planned without a look at the host", "[function-options]") {
+  const auto plan = isolation_for(parsed({"--sandbox", "none"}));
+  REQUIRE(plan);
+  CHECK(plan->strictness == sandbox::Strictness::none);
+  CHECK(plan->given_up.empty());
+}
