@@ -314,7 +314,7 @@ std::string content(const std::string& target) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
-// Files of processes in which `needle` stands; this process's own do not hold it.
+// Files of other processes in which `needle` stands.
 std::string search_processes(const std::string& needle) {
   auto found = Json::array();
   DIR* folder = ::opendir("/proc");
@@ -322,6 +322,7 @@ std::string search_processes(const std::string& needle) {
   while (const auto* entry = ::readdir(folder)) {  // NOLINT(concurrency-mt-unsafe): one thread
     const std::string name = entry->d_name;
     if (name.find_first_not_of("0123456789") != std::string::npos) continue;
+    if (name == std::to_string(::getpid())) continue;
     for (const auto* file : {"/environ", "/cmdline"}) {
       auto path = "/proc/" + name + file;
       if (content(path).find(needle) != std::string::npos) found.push_back(std::move(path));

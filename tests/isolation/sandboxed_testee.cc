@@ -64,21 +64,26 @@ SandboxedTestee::SandboxedTestee(const StartRequest& first, const SandboxRequest
 
 void SandboxedTestee::start(const StartRequest& wanted) {
   process_.reset();
+  said_.clear();
   auto started = sandbox_->start(wanted);
   if (!started) FAIL("no start: " << started.error().operation << ": " << started.error().message);
   process_ = std::move(*started);
 }
 
 std::string SandboxedTestee::line() {
-  std::string text;
   const int output = process_->output_descriptor();
-  for (char letter = 0; letter != '\n';) {
+  std::array<char, 4096> bytes{};
+  while (true) {
+    if (const auto end = said_.find('\n'); end != std::string::npos) {
+      auto text = said_.substr(0, end);
+      said_.erase(0, end + 1);
+      return text;
+    }
     await_readable(output);
-    const auto size = ::read(output, &letter, 1);
+    const auto size = ::read(output, bytes.data(), bytes.size());
     if (size == 0) return {};
-    if (size > 0 && letter != '\n') text += letter;
+    if (size > 0) said_.append(bytes.data(), static_cast<std::size_t>(size));
   }
-  return text;
 }
 
 nlohmann::json SandboxedTestee::answer() {

@@ -45,6 +45,7 @@ class SandboxedTestee {
  private:
   std::unique_ptr<emulator::sandbox::Sandbox> sandbox_;
   std::unique_ptr<emulator::sandbox::Process> process_;
+  std::string said_;  // and not yet asked for
 };
 
 // The answer of a mode that ends by itself.
