@@ -32,6 +32,17 @@ std::map<std::string, std::chrono::nanoseconds> sums(const StartTimes& start) {
   return by_step;
 }
 
+std::string tenths(std::chrono::nanoseconds value) {
+  std::array<char, 32> number{};
+  std::snprintf(number.data(), number.size(), "%.1f", microseconds(value));
+  return number.data();
+}
+
+std::string right(const std::string& column) {
+  constexpr std::size_t kWidth = 12;
+  return std::string(kWidth - std::min(kWidth, column.size()), ' ') + column;
+}
+
 }  // namespace
 
 std::vector<StepStatistics> statistics(const std::vector<StartTimes>& starts) {
@@ -55,19 +66,15 @@ std::vector<StepStatistics> statistics(const std::vector<StartTimes>& starts) {
   return all;
 }
 
-std::string as_table(const std::vector<StepStatistics>& steps) {
+std::string as_text(const std::vector<StepStatistics>& steps) {
   std::size_t width = std::string("step").size();
   for (const auto& step : steps) width = std::max(width, step.step.size());
   std::string table;
-  const auto add = [&](const std::string& step, const char* format, auto p50, auto p90) {
-    std::array<char, 64> numbers{};
-    std::snprintf(numbers.data(), numbers.size(), format, p50, p90);
-    table += step + std::string(width - step.size(), ' ') + numbers.data() + "\n";
+  const auto add = [&](const std::string& step, const std::string& p50, const std::string& p90) {
+    table += step + std::string(width - step.size(), ' ') + right(p50) + right(p90) + "\n";
   };
-  add("step", "  %10s  %10s", "p50 us", "p90 us");
-  for (const auto& step : steps) {
-    add(step.step, "  %10.1f  %10.1f", microseconds(step.p50), microseconds(step.p90));
-  }
+  add("step", "p50 us", "p90 us");
+  for (const auto& step : steps) add(step.step, tenths(step.p50), tenths(step.p90));
   return table;
 }
 

@@ -29,7 +29,7 @@ struct StepStatistics {
 // its sum. The last is the whole start, "total". Empty of nothing.
 std::vector<StepStatistics> statistics(const std::vector<StartTimes>& starts);
 
-std::string as_table(const std::vector<StepStatistics>& steps);
+std::string as_text(const std::vector<StepStatistics>& steps);
 std::string as_json(const std::vector<StepStatistics>& steps);
 
 }  // namespace emulator::app

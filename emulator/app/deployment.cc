@@ -33,7 +33,7 @@ std::string inherited_or(const DeploymentWorld& world,
 }
 
 environment::VariableSources variable_sources(const functions::FunctionConfiguration& configuration,
-                                              const functions::CodePackage& package,
+                                              const runtimes::LaunchFolders& folders,
                                               const runtimes::LaunchCommand& launch,
                                               const DeploymentWorld& world) {
   environment::VariableSources sources;
@@ -41,8 +41,8 @@ environment::VariableSources variable_sources(const functions::FunctionConfigura
   sources.handler = configuration.handler;
   sources.region = world.region;
   sources.memory_size_mb = configuration.memory.mebibytes;
-  if (!package.task.empty()) sources.task_root = package.task;
-  if (!package.layers.empty()) sources.layers_root = package.layers;
+  if (!folders.seen_task_root.empty()) sources.task_root = folders.seen_task_root;
+  if (!folders.seen_layers_root.empty()) sources.layers_root = folders.seen_layers_root;
   // Credentials that no service accepts: a function reaches nothing that it was not given.
   sources.access_key_id = inherited_or(world, "AWS_ACCESS_KEY_ID", "hearth");
   sources.secret_access_key = inherited_or(world, "AWS_SECRET_ACCESS_KEY", "hearth");
@@ -71,16 +71,11 @@ tl::expected<Deployed, AppError> deploy(const functions::FunctionConfiguration& 
   auto package = functions::open_code_package(configuration, world.temporary_parent);
   if (!package) return tl::unexpected(from(package.error()));
   const runtimes::RuntimeClientCache cache(world.runtime_cache);
-  const auto launch =
-      runtimes::launch_command(configuration,
-                               {.task_root = package->task,
-                                .layers_root = package->layers,
-                                .seen_task_root = package->task,
-                                .seen_layers_root = package->layers},
-                               cache,
-                               [&world](const runtimes::Runtime& runtime) {
-                                 return runtimes::find_interpreter(runtime, world.places);
-                               });
+  const auto folders = launch_folders(*package, world.working_folder, world.machine);
+  const auto launch = runtimes::launch_command(
+      configuration, folders, cache, [&world](const runtimes::Runtime& runtime) {
+        return runtimes::find_interpreter(runtime, world.places);
+      });
   if (!launch) return tl::unexpected(from(launch.error()));
 
   auto spec = std::make_shared<environment::EnvironmentSpec>();
@@ -93,10 +88,16 @@ tl::expected<Deployed, AppError> deploy(const functions::FunctionConfiguration& 
       launch->working_folder.empty() ? world.working_folder : launch->working_folder;
   spec->limits.core_bytes = kCoreBytes;
   spec->variables =
-      environment::function_variables(variable_sources(configuration, *package, *launch, world));
+      environment::function_variables(variable_sources(configuration, folders, *launch, world));
 
-  return Deployed{
-      .spec = std::move(spec), .package = std::move(*package), .remark = launch->remark};
+  Deployed deployed;
+  if (launch->remark) deployed.remarks.push_back(*launch->remark);
+  if (auto remark = assign_machine(*spec, configuration, folders, *launch, world.machine)) {
+    deployed.remarks.push_back(std::move(*remark));
+  }
+  deployed.spec = std::move(spec);
+  deployed.package = std::move(*package);
+  return deployed;
 }
 
 tl::expected<std::vector<Deployed>, AppError> deploy_all(
@@ -106,7 +107,7 @@ tl::expected<std::vector<Deployed>, AppError> deploy_all(
   for (const auto& configuration : configurations) {
     auto one = deploy(configuration, world);
     if (!one) return tl::unexpected(one.error());
-    if (one->remark) spdlog::warn("{}: {}", configuration.name, *one->remark);
+    for (const auto& remark : one->remarks) spdlog::warn("{}: {}", configuration.name, remark);
     deployed.push_back(std::move(*one));
   }
   return deployed;

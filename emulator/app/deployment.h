@@ -3,6 +3,7 @@
 #pragma once
 
 #include "emulator/app/app_error.h"
+#include "emulator/app/machine.h"
 #include "emulator/environment/environment_spec.h"
 #include "emulator/functions/code_package.h"
 #include "emulator/functions/function.h"
@@ -29,6 +30,7 @@ struct DeploymentWorld {
   runtimes::InterpreterPlaces places;
   std::string region{functions::kDefaultRegion};
   std::map<std::string, std::string> inherited;  // Hearth's own variables
+  Machine machine;
   Credentials credentials = Credentials::placeholder;
   // Where the functions' SDKs find the Lambda API; empty while nothing serves it.
   std::string lambda_endpoint;
@@ -36,8 +38,8 @@ struct DeploymentWorld {
 
 struct Deployed {
   std::shared_ptr<const environment::EnvironmentSpec> spec;
-  functions::CodePackage package;     // owns what was unpacked
-  std::optional<std::string> remark;  // to be told once
+  functions::CodePackage package;    // owns what was unpacked
+  std::vector<std::string> remarks;  // to be told once
 };
 
 tl::expected<Deployed, AppError> deploy(const functions::FunctionConfiguration& configuration,

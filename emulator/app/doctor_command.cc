@@ -2,6 +2,7 @@
 
 #include "emulator/app/app_error.h"
 #include "emulator/app/calibration.h"
+#include "emulator/app/cold_start.h"
 #include "emulator/app/doctor_report.h"
 #include "emulator/app/function_options.h"
 #include "emulator/runtimes/interpreter.h"
@@ -13,6 +14,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <functional>
 #include <iostream>
 #include <time.h>
 
@@ -48,21 +50,50 @@ std::chrono::nanoseconds cpu_time_of_thread() {
   return std::chrono::seconds{used.tv_sec} + std::chrono::nanoseconds{used.tv_nsec};
 }
 
+// Tells how far a measurement is while someone looks.
+class ProgressLine {
+ public:
+  ProgressLine() = default;
+  ProgressLine(const ProgressLine&) = delete;
+  ProgressLine& operator=(const ProgressLine&) = delete;
+  ~ProgressLine() {
+    if (watched_) std::cerr << "\r\033[K";
+  }
+
+  std::function<void(double)> progress() const {
+    if (!watched_) return {};
+    return [](double done) {
+      std::cerr << "\rmeasuring … " << static_cast<int>(done * 100) << " %" << std::flush;
+    };
+  }
+
+ private:
+  const bool watched_ = ::isatty(STDERR_FILENO) == 1;
+};
+
 Calibration calibrate_host(const DoctorOptions& options) {
   CalibrationPlan plan{.cpu_time = cpu_time_of_thread};
   if (options.lambda_seconds > 0) {
     plan.on_lambda = std::chrono::duration_cast<std::chrono::nanoseconds>(
         std::chrono::duration<double>(options.lambda_seconds));
   }
-  const bool watched = ::isatty(STDERR_FILENO) == 1;
-  if (watched) {
-    plan.progress = [](double done) {
-      std::cerr << "\rmeasuring … " << static_cast<int>(done * 100) << " %" << std::flush;
-    };
-  }
-  const auto calibration = calibrate(plan);
-  if (watched) std::cerr << "\r\033[K";
-  return calibration;
+  const ProgressLine line;
+  plan.progress = line.progress();
+  return calibrate(plan);
+}
+
+tl::expected<std::vector<StepStatistics>, AppError> cold_starts(const DoctorOptions& options) {
+  FunctionOptions wish;
+  wish.sandbox = options.sandbox;
+  wish.network = options.network;
+  auto machine = machine_for(wish);
+  if (!machine) return tl::unexpected(machine.error());
+  const ProgressLine line;
+  const auto starts = measure_cold_starts({.plan = std::move(machine->plan),
+                                           .starts = options.starts,
+                                           .progress = line.progress()});
+  if (!starts) return tl::unexpected(starts.error());
+  return statistics(*starts);
 }
 
 template <typename Told>
@@ -87,10 +118,32 @@ void add_doctor_command(CLI::App& program, DoctorOptions& options) {
       ->check(CLI::Range(0.001, 1000.0).description(""))
       ->type_name("SECONDS")
       ->needs(calibrate);
+  auto* cold_start = command->add_flag("--cold-start",
+                                       options.cold_start,
+                                       "start a program that does nothing in the sandbox, and "
+                                       "tell what each step takes");
+  cold_start->excludes(calibrate);
+  command->add_option("--starts", options.starts, "how many cold starts")
+      ->check(CLI::Range(1, 100'000).description(""))
+      ->type_name("N")
+      ->needs(cold_start)
+      ->capture_default_str();
+  command->add_option("--sandbox", options.sandbox, "of the cold starts")
+      ->check(CLI::IsMember({"full", "degraded", "none"}))
+      ->needs(cold_start)
+      ->capture_default_str();
+  command->add_option("--network", options.network, "of the cold starts")
+      ->check(CLI::IsMember({"host", "none", "private"}))
+      ->needs(cold_start)
+      ->capture_default_str();
 }
 
 int run_doctor(const DoctorOptions& options) {
   if (options.calibrate) return tell(calibrate_host(options), options);
+  if (options.cold_start) {
+    const auto steps = cold_starts(options);
+    return steps ? tell(*steps, options) : fail(steps.error());
+  }
   return tell(report_of(deployment_world({})), options);
 }
 

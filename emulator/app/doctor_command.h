@@ -14,6 +14,10 @@ struct DoctorOptions {
   bool as_json = false;
   bool calibrate = false;
   double lambda_seconds = 0;  // of the primes on Lambda; 0: AWS's published figure
+  bool cold_start = false;
+  int starts = 50;
+  std::string sandbox = "degraded";  // of the cold starts
+  std::string network = "host";
 };
 
 void add_doctor_command(CLI::App& program, DoctorOptions& options);

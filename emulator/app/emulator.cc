@@ -33,10 +33,13 @@ Emulator::Emulator(const EmulatorOptions& options, std::vector<Deployed> functio
       functions_(std::move(functions)),
       history_(options.profile),
       log_(options.log_descriptor),
+      launcher_(options.plan),
       timers_(clock_, time::TimerDrive::own_thread),
+      housekeeping_(clock_, time::TimerDrive::own_thread),
       world_{
           .clock = clock_,
           .timers = timers_,
+          .housekeeping = housekeeping_,
           .launcher = launcher_,
           .pump = pump_,
           .log = [this](std::string_view lines) { log_.write(lines); },
@@ -46,6 +49,7 @@ Emulator::Emulator(const EmulatorOptions& options, std::vector<Deployed> functio
   for (const auto& function : functions_) {
     for (const auto& folder : function.package.unpacked) launcher_.remove_at_end(folder->path());
   }
+  for (const auto& folder : options.temporary_folders) launcher_.remove_at_end(folder);
   pool_ = std::make_unique<environment::Pool>(options.limits, world_, [] { return new_hex(16); });
   std::function<std::string()> trace_id;
   if (options.profile == environment::Profile::aws) {

@@ -29,7 +29,10 @@ struct EmulatorOptions {
   std::string region{functions::kDefaultRegion};
   std::string account{functions::kDefaultAccount};
   std::map<std::string, std::string> aliases;  // further name → function name
-  int log_descriptor = 2;                      // where the functions' lines and the platform's go
+  sandbox::IsolationPlan plan = sandbox::bare_plan();
+  // Removed even if Hearth is killed. What was unpacked for the functions is, anyhow.
+  std::vector<std::filesystem::path> temporary_folders;
+  int log_descriptor = 2;  // where the functions' lines and the platform's go
 };
 
 // Any thread, but for construction and destruction.
@@ -45,9 +48,6 @@ class Emulator {
   const report::History& history() const { return history_; }
   const time::Clock& clock() const { return clock_; }
 
-  // Removes the folder even if Hearth is killed. What was unpacked for the functions is, anyhow.
-  void remove_at_end(const std::filesystem::path& folder) { launcher_.remove_at_end(folder); }
-
   // Ends what runs and leaves no process. May be called again.
   void stop();
 
@@ -60,6 +60,7 @@ class Emulator {
   sandbox::LinuxLauncher launcher_;
   environment::OutputPump pump_;
   time::TimerQueue timers_;
+  time::TimerQueue housekeeping_;
   environment::World world_;
   std::unique_ptr<environment::Pool> pool_;
   std::unique_ptr<invoke::Invoker> invoker_;

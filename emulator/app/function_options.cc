@@ -5,6 +5,7 @@
 #include "emulator/template/sam_template.h"
 
 #include <CLI/CLI.hpp>
+#include <spdlog/spdlog.h>
 
 #include <unistd.h>
 
@@ -338,18 +339,24 @@ sandbox::IsolationWish isolation_wish(const FunctionOptions& options) {
   return wish;
 }
 
-tl::expected<sandbox::IsolationPlan, AppError> isolation_for(const FunctionOptions& options) {
+tl::expected<Machine, AppError> machine_for(const FunctionOptions& options) {
   const auto wish = isolation_wish(options);
   const bool bare = wish.strictness == sandbox::Strictness::none;
   std::error_code gone;
   if (wish.root_image && !fs::is_directory(options.rootfs, gone)) {
     return usage("--rootfs " + options.rootfs + " is no folder; give that of an unpacked image");
   }
-  auto plan =
-      sandbox::plan_isolation(wish, bare ? sandbox::HostCapabilities{} : sandbox::probe_host());
-  if (plan) return *std::move(plan);
+  const auto host = bare ? sandbox::HostCapabilities{} : sandbox::probe_host();
+  auto plan = sandbox::plan_isolation(wish, host);
   // Flags that contradict each other are no fault of the host.
-  return tl::unexpected(AppError{bare ? kWrongUsage : kHostCannot, plan.error().message});
+  if (!plan) {
+    return tl::unexpected(AppError{bare ? kWrongUsage : kHostCannot, plan.error().message});
+  }
+  if (!plan->given_up.empty()) spdlog::warn("{}", sandbox::summary(plan->given_up));
+  return Machine{.plan = std::move(*plan),
+                 .options = machine_options(options),
+                 .root_image = options.rootfs,
+                 .host_cpus = host.cpus};
 }
 
 MachineOptions machine_options(const FunctionOptions& options) {
@@ -360,9 +367,17 @@ MachineOptions machine_options(const FunctionOptions& options) {
           .cpu_scale = options.cpu_scale};
 }
 
-environment::PoolLimits pool_limits(const FunctionOptions& options) {
-  return {.max_concurrency = options.max_concurrency,
-          .idle_timeout = std::chrono::seconds{options.idle_timeout_seconds}};
+EmulatorOptions emulator_options(const FunctionOptions& options,
+                                 const DescribedFunctions& described,
+                                 const Machine& machine) {
+  EmulatorOptions result;
+  result.limits = {.max_concurrency = options.max_concurrency,
+                   .idle_timeout = std::chrono::seconds{options.idle_timeout_seconds}};
+  result.plan = machine.plan;
+  result.region = options.region;
+  result.aliases = described.aliases;
+  for (const auto& code : described.inline_code) result.temporary_folders.push_back(code->path());
+  return result;
 }
 
 DeploymentWorld deployment_world(const FunctionOptions& options) {

@@ -3,7 +3,8 @@
 
 #include "emulator/app/app_error.h"
 #include "emulator/app/deployment.h"
-#include "emulator/environment/pool.h"
+#include "emulator/app/emulator.h"
+#include "emulator/app/machine.h"
 #include "emulator/sandbox/isolation_plan.h"
 
 #include <tl/expected.hpp>
@@ -20,16 +21,6 @@ class App;
 }
 
 namespace emulator::app {
-
-// How closely the machine keeps to Lambda's where that costs time or has to be told about the host.
-struct MachineOptions {
-  enum class Freeze { off, on };     // processes between invocations
-  enum class InitBoost { off, on };  // the Init phase has more CPU than the memory size gives
-  Freeze freeze = Freeze::on;
-  InitBoost init_boost = InitBoost::on;
-  double cpu_scale = 1;  // multiplies every CPU quota; below 1 on a host that is faster than Lambda
-  bool operator==(const MachineOptions&) const = default;
-};
 
 struct FunctionOptions {
   std::string template_file;
@@ -79,13 +70,15 @@ tl::expected<DescribedFunctions, AppError> describe_functions(
 sandbox::IsolationWish isolation_wish(const FunctionOptions& options);
 
 // Probes the host, unless nothing is wished for, and plans. Fails where the host cannot do what was
-// told to be done; what it cannot do of the rest is in the plan, to be told once with
-// sandbox::summary().
-tl::expected<sandbox::IsolationPlan, AppError> isolation_for(const FunctionOptions& options);
+// told to be done; what it cannot do of the rest is told once, in one line of Hearth's own log.
+tl::expected<Machine, AppError> machine_for(const FunctionOptions& options);
 
 MachineOptions machine_options(const FunctionOptions& options);
 
-environment::PoolLimits pool_limits(const FunctionOptions& options);
+// What the machine that runs these functions is built with.
+EmulatorOptions emulator_options(const FunctionOptions& options,
+                                 const DescribedFunctions& described,
+                                 const Machine& machine);
 
 // From Hearth's own surroundings.
 DeploymentWorld deployment_world(const FunctionOptions& options);

@@ -62,7 +62,8 @@ Json as_json(const environment::Snapshot& snapshot) {
           {"invocations", snapshot.invocations},
           {"age_ms", snapshot.age.count()},
           {"since_last_use_ms", snapshot.since_last_use.count()},
-          {"memory_bytes", snapshot.memory_bytes}};
+          {"memory_bytes", snapshot.memory_bytes},
+          {"frozen", snapshot.frozen}};
 }
 
 Json as_json(const environment::InvocationReport& report) {
@@ -81,7 +82,8 @@ Json as_json(const environment::InvocationReport& report) {
           {"billed_ms", environment::billed_duration_ms(report, environment::Profile::aws)},
           {"memory_size_mb", report.memory_size_mb},
           {"peak_memory_mb", report.max_memory_used_mb},
-          {"throttled_cpu_ms", nullptr},
+          {"throttled_cpu_ms",
+           report.throttled_cpu ? Json(milliseconds(*report.throttled_cpu)) : Json()},
           {"outcome", report.error_type.empty() ? "success" : report.error_type}};
 }
 

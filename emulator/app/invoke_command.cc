@@ -204,15 +204,16 @@ void add_invoke_command(CLI::App& program, InvokeOptions& options) {
 }
 
 int run_invoke(const InvokeOptions& options) {
-  const auto plan = isolation_for(options.function);
-  if (!plan) return fail(plan.error());
   const int sources = static_cast<int>(!options.event_file.empty()) +
                       static_cast<int>(options.payload.has_value()) +
                       static_cast<int>(!options.fixture.empty());
   if (sources > 1) {
     return fail({kWrongUsage, "give one of --event, --payload and --fixture, not several"});
   }
-  const auto world = deployment_world(options.function);
+  auto machine = machine_for(options.function);
+  if (!machine) return fail(machine.error());
+  auto world = deployment_world(options.function);
+  world.machine = *machine;
   std::vector<std::string> names;
   if (!options.name.empty()) names.push_back(options.name);
   auto described = describe_functions(options.function, names, world.temporary_parent);
@@ -228,13 +229,9 @@ int run_invoke(const InvokeOptions& options) {
   auto deployed = deploy_all(described->functions, world);
   if (!deployed) return fail(deployed.error());
 
-  EmulatorOptions machine;
-  machine.limits = pool_limits(options.function);
-  machine.region = options.function.region;
-  machine.aliases = described->aliases;
   const auto function_name = described->functions.front().name;
-  Emulator emulator(machine, std::move(*deployed));
-  for (const auto& code : described->inline_code) emulator.remove_at_end(code->path());
+  Emulator emulator(emulator_options(options.function, *described, world.machine),
+                    std::move(*deployed));
   std::atomic<bool> stopping = false;
   const StopSignals signals([&] {
     stopping = true;

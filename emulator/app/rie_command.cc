@@ -87,7 +87,7 @@ int run_rie(const std::vector<std::string>& arguments) {
   machine.account = "012345678912";
   machine.log_descriptor = STDOUT_FILENO;
   std::vector<Deployed> functions;
-  functions.push_back({.spec = spec_of(*options, inherited), .package = {}, .remark = {}});
+  functions.push_back({.spec = spec_of(*options, inherited), .package = {}, .remarks = {}});
   Emulator emulator(machine, std::move(functions));
 
   front_doors::RieFrontDoor door;

@@ -23,7 +23,6 @@ namespace {
 constexpr std::chrono::milliseconds kShutdownBudget{2000};
 
 tl::expected<void, AppError> check(const ServeOptions& options) {
-  if (auto plan = isolation_for(options.function); !plan) return tl::unexpected(plan.error());
   if (!options.state_dir.empty()) {
     return tl::unexpected(
         AppError{kHostCannot,
@@ -97,7 +96,10 @@ void add_serve_command(CLI::App& program, ServeOptions& options) {
 
 int run_serve(const ServeOptions& options) {
   if (const auto possible = check(options); !possible) return fail(possible.error());
+  auto machine = machine_for(options.function);
+  if (!machine) return fail(machine.error());
   auto world = deployment_world(options.function);
+  world.machine = *machine;
   auto described = describe_functions(options.function, options.names, world.temporary_parent);
   if (!described) return fail(described.error());
   for (const auto& warning : described->warnings) spdlog::warn("{}", warning);
@@ -113,13 +115,9 @@ int run_serve(const ServeOptions& options) {
   auto deployed = deploy_all(described->functions, world);
   if (!deployed) return fail(deployed.error());
 
-  EmulatorOptions machine;
-  machine.limits = pool_limits(options.function);
-  machine.region = options.function.region;
-  machine.aliases = described->aliases;
-  machine.log_descriptor = STDOUT_FILENO;
-  Emulator emulator(machine, std::move(*deployed));
-  for (const auto& code : described->inline_code) emulator.remove_at_end(code->path());
+  auto built_with = emulator_options(options.function, *described, world.machine);
+  built_with.log_descriptor = STDOUT_FILENO;
+  Emulator emulator(built_with, std::move(*deployed));
   late.set(emulator);
 
   StopSignals signals;

@@ -12,8 +12,8 @@ namespace emulator::app {
 void block_stop_signals();
 
 // Its owner's thread. Calls `stop`, if there is one, once and on a thread of its own when a signal
-// comes; a second signal ends the process with 128 + its number. Children are given the signals back
-// unblocked.
+// comes; a second signal ends the process with 128 + its number. Children are given the signals
+// back unblocked.
 class StopSignals {
  public:
   explicit StopSignals(std::function<void()> stop = {});

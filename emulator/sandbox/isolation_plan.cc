@@ -330,6 +330,7 @@ tl::expected<IsolationPlan, IsolationRefused> plan_isolation(const IsolationWish
     return bare_plan();
   }
   auto plan = Planner(wish, host).build();
+  plan.cgroups = host.cgroups;
   if (const auto why = impossible(wish, host, plan); !why.empty()) {
     return tl::unexpected(IsolationRefused{why});
   }

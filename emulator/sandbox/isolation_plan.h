@@ -59,6 +59,7 @@ struct IsolationPlan {
   CpuMeans cpu = CpuMeans::none;
   FreezeMeans freeze = FreezeMeans::none;
   ProcessCountMeans process_count = ProcessCountMeans::none;
+  CgroupPlaces cgroups;            // where the groups that it names are made
   std::vector<PlannedStep> steps;  // in the order in which they are done
   std::vector<Downgrade> given_up;
 };

@@ -179,8 +179,8 @@ tl::expected<Streams, SandboxError> open_streams() {
 // What all sandboxes of a launcher share. Fixed after construction, but for what a mutex guards.
 class LinuxLauncher::State {
  public:
-  State(IsolationPlan wanted, const CgroupPlaces& places)
-      : plan(std::move(wanted)), resources(plan, places, "hearth-" + std::to_string(::getpid())) {
+  explicit State(IsolationPlan wanted)
+      : plan(std::move(wanted)), resources(plan, plan.cgroups, "hearth-" + std::to_string(::getpid())) {
     for (const auto& folder : resources.parent_folders()) guardian.remove_groups_at_end(folder);
   }
 
@@ -621,8 +621,8 @@ ProcessLimits inherited_limits() {
           .stack_bytes = soft(RLIMIT_STACK)};
 }
 
-LinuxLauncher::LinuxLauncher(IsolationPlan plan, const CgroupPlaces& places)
-    : state_(std::make_unique<State>(std::move(plan), places)) {}
+LinuxLauncher::LinuxLauncher(IsolationPlan plan)
+    : state_(std::make_unique<State>(std::move(plan))) {}
 
 LinuxLauncher::~LinuxLauncher() = default;
 

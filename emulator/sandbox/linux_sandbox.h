@@ -3,7 +3,6 @@
 #pragma once
 
 #include "emulator/sandbox/guardian.h"
-#include "emulator/sandbox/host_capabilities.h"
 #include "emulator/sandbox/isolation_plan.h"
 #include "emulator/sandbox/launch_step.h"
 #include "emulator/sandbox/sandbox.h"
@@ -25,8 +24,7 @@ struct StepTiming {
 // it ends, so all children are made by one thread that lives as long as this object.
 class LinuxLauncher final : public Launcher {
  public:
-  // `places` are the host's, for the control groups that the plan names.
-  explicit LinuxLauncher(IsolationPlan plan = bare_plan(), const CgroupPlaces& places = {});
+  explicit LinuxLauncher(IsolationPlan plan = bare_plan());
   LinuxLauncher(const LinuxLauncher&) = delete;
   LinuxLauncher& operator=(const LinuxLauncher&) = delete;
   ~LinuxLauncher() override;

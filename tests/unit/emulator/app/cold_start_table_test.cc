@@ -37,7 +37,7 @@ TEST_CASE("a step that occurs twice in a start counts with its sum", "[cold-star
 TEST_CASE("of no starts nothing is told", "[cold-start]") { CHECK(statistics({}).empty()); }
 
 TEST_CASE("a table of steps has a line for each, and columns", "[cold-start]") {
-  const auto table = as_table(statistics({{{"namespaces", 1500ns}, {"exec", 2ms}}}));
+  const auto table = as_text(statistics({{{"namespaces", 1500ns}, {"exec", 2ms}}}));
   CHECK(table ==
         "step            p50 us      p90 us\n"
         "namespaces         1.5         1.5\n"

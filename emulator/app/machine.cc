@@ -1,0 +1,167 @@
+#include "emulator/app/machine.h"
+
+#include "emulator/functions/compute_share.h"
+#include "emulator/sandbox/root_filesystem.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <string_view>
+#include <system_error>
+
+namespace emulator::app {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kTaskRoot = "/var/task";
+constexpr const char* kLayersRoot = "/opt";
+
+// Source: AWS Lambda quotas, "Execution processes/threads".
+constexpr std::uint64_t kMaxProcesses = 1'024;
+
+bool below(const fs::path& path, const fs::path& folder) {
+  const auto relative = path.lexically_relative(folder);
+  return !relative.empty() && *relative.begin() != "..";
+}
+
+// The folder that holds a program with its libraries, as PREFIX/bin/python3 has; empty for one that
+// stands alone.
+fs::path installation_of(const fs::path& program) {
+  const auto folder = program.parent_path();
+  if (folder.filename() != "bin" && folder.filename() != "sbin") return {};
+  const auto prefix = folder.parent_path();
+  const char* home = std::getenv("HOME");
+  const bool too_much = prefix == prefix.root_path() || (home != nullptr && prefix == home);
+  return too_much ? fs::path{} : prefix;
+}
+
+class ViewBuilder {
+ public:
+  ViewBuilder(const runtimes::LaunchFolders& folders, const Machine& machine)
+      : folders_(folders), has_image_(!machine.root_image.empty()) {
+    view_.image = machine.root_image;
+    add(folders.task_root, folders.seen_task_root);
+    add(folders.layers_root, folders.seen_layers_root);
+  }
+
+  void add(const fs::path& host, const fs::path& seen) {
+    if (host.empty() || (!has_image_ && host == seen && sandbox::is_system_path(host.string()))) {
+      return;
+    }
+    const sandbox::RootView::Folder folder{.host = host.string(), .seen = seen.string()};
+    if (std::find(view_.folders.begin(), view_.folders.end(), folder) == view_.folders.end()) {
+      view_.folders.push_back(folder);
+    }
+  }
+
+  // The program as processes find it.
+  std::string add_program(const std::string& program) {
+    if (has_image_ || program.empty() || program.front() != '/') return program;
+    const fs::path path(program);
+    for (const auto& [host, seen] : {std::pair{folders_.task_root, folders_.seen_task_root},
+                                     std::pair{folders_.layers_root, folders_.seen_layers_root}}) {
+      if (!host.empty() && below(path, host))
+        return (seen / path.lexically_relative(host)).string();
+      if (below(path, seen)) return program;
+    }
+    std::error_code error;
+    const auto real = fs::canonical(path, error);
+    if (error) return program;
+    if (!sandbox::is_system_path(program)) add_with_installation(path);
+    if (real != path && !sandbox::is_system_path(real.string())) add_with_installation(real);
+    return program;
+  }
+
+  sandbox::RootView take() && { return std::move(view_); }
+
+ private:
+  void add_with_installation(const fs::path& program) {
+    const auto seen = [&](const sandbox::RootView::Folder& folder) {
+      return below(program, folder.seen);
+    };
+    if (std::any_of(view_.folders.begin(), view_.folders.end(), seen)) return;
+    const auto prefix = installation_of(program);
+    add(prefix.empty() ? program : prefix, prefix.empty() ? program : prefix);
+  }
+
+  const runtimes::LaunchFolders& folders_;
+  const bool has_image_;
+  sandbox::RootView view_;
+};
+
+// As a shell would find it; the name itself where there is no such program.
+std::string on_path(const std::string& name) {
+  const char* variable = std::getenv("PATH");
+  std::string_view rest = variable == nullptr ? "/usr/local/bin:/usr/bin:/bin" : variable;
+  while (name.find('/') == std::string::npos && !rest.empty()) {
+    const auto colon = rest.find(':');
+    const auto candidate = fs::path(rest.substr(0, colon)) / name;
+    std::error_code error;
+    if (fs::is_regular_file(candidate, error) && ::access(candidate.c_str(), X_OK) == 0) {
+      return candidate.string();
+    }
+    rest = colon == std::string_view::npos ? std::string_view{} : rest.substr(colon + 1);
+  }
+  return name;
+}
+
+void assign_share(environment::EnvironmentSpec& spec,
+                  const functions::FunctionConfiguration& configuration,
+                  const Machine& machine) {
+  const auto memory_mb = configuration.memory.mebibytes;
+  auto& share = spec.machine;
+  share.memory_bytes = static_cast<std::uint64_t>(configuration.memory.bytes());
+  share.max_processes = kMaxProcesses;
+  share.cpu.quota = functions::cpu_quota(memory_mb, machine.options.cpu_scale);
+  share.cpu.visible_cpus = functions::visible_cpus(memory_mb);
+  if (machine.options.init_boost == MachineOptions::InitBoost::on) {
+    spec.init_cpu_quota = std::max(functions::kInitCpuQuota, *share.cpu.quota);
+  }
+  spec.freezing = machine.options.freeze == MachineOptions::Freeze::on ? environment::Freezing::on
+                                                                       : environment::Freezing::off;
+}
+
+}  // namespace
+
+runtimes::LaunchFolders launch_folders(const functions::CodePackage& package,
+                                       const fs::path& working_folder,
+                                       const Machine& machine) {
+  if (!machine.plan.namespaces) {
+    return {.task_root = package.task,
+            .layers_root = package.layers,
+            .seen_task_root = package.task,
+            .seen_layers_root = package.layers};
+  }
+  std::error_code error;
+  const auto task = package.task.empty() ? working_folder : fs::absolute(package.task, error);
+  return {.task_root = task,
+          .layers_root = package.layers,
+          .seen_task_root = kTaskRoot,
+          .seen_layers_root = kLayersRoot};
+}
+
+std::optional<std::string> assign_machine(environment::EnvironmentSpec& spec,
+                                          const functions::FunctionConfiguration& configuration,
+                                          const runtimes::LaunchFolders& folders,
+                                          const runtimes::LaunchCommand& launch,
+                                          const Machine& machine) {
+  if (machine.plan.strictness == sandbox::Strictness::none) return std::nullopt;
+  assign_share(spec, configuration, machine);
+  if (machine.plan.namespaces) {
+    ViewBuilder view(folders, machine);
+    for (const auto& folder : launch.host_folders) view.add(folder, folder);
+    if (machine.root_image.empty()) spec.argv.front() = on_path(spec.argv.front());
+    spec.argv.front() = view.add_program(spec.argv.front());
+    spec.machine.view = std::move(view).take();
+    spec.machine.view.temporary_bytes =
+        static_cast<std::uint64_t>(configuration.ephemeral_storage.bytes());
+  }
+  const int visible = spec.machine.cpu.visible_cpus;
+  if (machine.host_cpus == 0 || visible <= machine.host_cpus) return std::nullopt;
+  return "on AWS " + std::to_string(configuration.memory.mebibytes) + " MB have " +
+         std::to_string(visible) + " CPUs; this host has " + std::to_string(machine.host_cpus);
+}
+
+}  // namespace emulator::app
