@@ -576,7 +576,7 @@ TEST_CASE("a function without a network reaches no server of the host", "[contai
   auto wish = IsolationWish{.strictness = Strictness::degraded, .network = Network::none};
   const auto plan = plan_isolation(wish, tests::host());
   REQUIRE(plan);
-  LinuxLauncher networkless(*plan, tests::host().cgroups);
+  LinuxLauncher networkless(*plan);
   const Listener listener;
   auto made = networkless.make(testee_request());
   REQUIRE(made);

@@ -32,7 +32,7 @@ void await_readable(int descriptor) {
 }  // namespace
 
 LinuxLauncher& launcher() {
-  static LinuxLauncher made(tests::host_plan(), tests::host().cgroups);
+  static LinuxLauncher made(tests::host_plan());
   return made;
 }
 
