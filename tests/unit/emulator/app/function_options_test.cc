@@ -65,22 +65,22 @@ TEST_CASE("the isolation flags become a wish", "[function-options]") {
 
 TEST_CASE("flags that contradict each other are wrong usage", "[function-options]") {
   for (const auto* network : {"none", "private"}) {
-    const auto plan = isolation_for(parsed({"--sandbox", "none", "--network", network}));
-    REQUIRE_FALSE(plan);
-    CHECK(plan.error().exit_status == kWrongUsage);
+    const auto machine = machine_for(parsed({"--sandbox", "none", "--network", network}));
+    REQUIRE_FALSE(machine);
+    CHECK(machine.error().exit_status == kWrongUsage);
   }
 }
 
 TEST_CASE("a root image that is no folder is wrong usage", "[function-options]") {
-  const auto plan = isolation_for(parsed({"--rootfs", "/no/such/folder"}));
-  REQUIRE_FALSE(plan);
-  CHECK(plan.error().exit_status == kWrongUsage);
-  CHECK(plan.error().message.find("/no/such/folder") != std::string::npos);
+  const auto machine = machine_for(parsed({"--rootfs", "/no/such/folder"}));
+  REQUIRE_FALSE(machine);
+  CHECK(machine.error().exit_status == kWrongUsage);
+  CHECK(machine.error().message.find("/no/such/folder") != std::string::npos);
 }
 
 TEST_CASE("no sandbox is planned without a look at the host", "[function-options]") {
-  const auto plan = isolation_for(parsed({"--sandbox", "none"}));
-  REQUIRE(plan);
-  CHECK(plan->strictness == sandbox::Strictness::none);
-  CHECK(plan->given_up.empty());
+  const auto machine = machine_for(parsed({"--sandbox", "none"}));
+  REQUIRE(machine);
+  CHECK(machine->plan.strictness == sandbox::Strictness::none);
+  CHECK(machine->plan.given_up.empty());
 }
