@@ -60,6 +60,9 @@ struct EntrancePlan {
   int namespaces;         // CLONE_NEW… flags of those to enter
   bool listening_socket;  // make one inside and send it with the report
   int report;
+  // In memory shared with Hearth: the kernel writes the child's id here as it makes the child, so
+  // that it is known even if the one who enters is killed before it can report. May be null.
+  pid_t* cloned;
   StepTimes* times;
 };
 
