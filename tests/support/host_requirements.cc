@@ -81,7 +81,8 @@ void requires_cgroup_pids() {
 }
 
 void requires_cgroup_freezer() {
-  require_had(by_kernel(host_plan().freeze), "control groups that freeze", host().cgroups.no_freezer);
+  require_had(
+      by_kernel(host_plan().freeze), "control groups that freeze", host().cgroups.no_freezer);
 }
 
 }  // namespace tests
