@@ -8,6 +8,7 @@
 
 #include <array>
 #include <atomic>
+#include <barrier>
 #include <cstdio>
 #include <map>
 #include <numeric>
@@ -50,25 +51,36 @@ std::string template_of(const std::vector<std::string>& resources) {
 
 std::string name_of(int number) { return "echo-" + std::to_string(number); }
 
-// Every function is invoked once. Returns how many did not echo.
-int invoke_each(int port, int functions) {
-  std::atomic<int> next = 0;
-  std::atomic<int> failed = 0;
-  std::vector<std::thread> clients;
-  for (int client = 0; client < kClients; ++client) {
-    clients.emplace_back([&] {
-      Caller caller(port);
-      for (int number = next++; number < functions; number = next++) {
-        const auto event = nlohmann::json{{"n", number}}.dump();
-        const auto call = caller.invoke(name_of(number), event);
-        if (call.status == 200 && call.function_error.empty() && call.body == event) continue;
-        if (failed++ == 0) {
-          std::printf("  the first that failed: %d %s\n", call.status, call.body.c_str());
-        }
+// Two clients that send to the same function at the same time, so that one environment is not
+// enough. Adds what did not echo to `failed`.
+void invoke_twice(int port, int first, int step, int functions, std::atomic<int>& failed) {
+  std::barrier together(2);
+  const auto one = [&](int which) {
+    Caller caller(port);
+    for (int number = first; number < functions; number += step) {
+      const auto event = nlohmann::json{{"n", number}, {"which", which}}.dump();
+      together.arrive_and_wait();
+      const auto call = caller.invoke(name_of(number), event);
+      if (call.status == 200 && call.function_error.empty() && call.body == event) continue;
+      if (failed++ == 0) {
+        std::printf("  the first that failed: %d %s\n", call.status, call.body.c_str());
       }
-    });
+    }
+  };
+  std::thread other(one, 1);
+  one(0);
+  other.join();
+}
+
+// Every function is invoked twice at once. Returns how many of these calls did not echo.
+int invoke_each_twice(int port, int functions) {
+  constexpr int kPairs = kClients / 2;
+  std::atomic<int> failed = 0;
+  std::vector<std::thread> pairs;
+  for (int pair = 0; pair < kPairs; ++pair) {
+    pairs.emplace_back([&, pair] { invoke_twice(port, pair, kPairs, functions, failed); });
   }
-  for (auto& client : clients) client.join();
+  for (auto& pair : pairs) pair.join();
   return failed;
 }
 
@@ -80,7 +92,9 @@ void scale(int environments) {
   title(std::to_string(environments) + " environments at once (wanted: all answer)");
   const tests::ScratchFolder folder;
   std::vector<std::string> resources;
-  for (int i = 0; i < environments; ++i) {
+  // A template holds 500 functions, so each of them gets two environments.
+  const int functions = environments / 2;
+  for (int i = 0; i < functions; ++i) {
     resources.push_back(function_resource(name_of(i), ECHO_PROJECT));
   }
   folder.write("template.yaml", template_of(resources));
@@ -89,12 +103,15 @@ void scale(int environments) {
   const auto available_before = available_kb();
 
   auto began = Clock::now();
-  const int cold_failures = invoke_each(serving->port(), environments);
+  const int cold_failures = invoke_each_twice(serving->port(), functions);
   const double cold = seconds_since(began);
   const auto available_after = available_kb();
-  const auto alive = Caller(serving->port()).environments().size();
+  const auto alive = Caller(serving->port()).environments();
+  const auto answered = std::count_if(alive.begin(), alive.end(), [](const auto& environment) {
+    return environment["invocations"] > 0;
+  });
   began = Clock::now();
-  const int warm_failures = invoke_each(serving->port(), environments);
+  const int warm_failures = invoke_each_twice(serving->port(), functions);
   const double warm = seconds_since(began);
 
   const auto processes = descendants_of(pid);
@@ -102,11 +119,13 @@ void scale(int environments) {
       processes.begin(), processes.end(), std::uint64_t{0}, [](std::uint64_t sum, pid_t one) {
         return sum + proportional_kb(one);
       });
-  std::printf("  cold: %d answered in %.2f s, %.2f ms each; %zu alive\n",
-              environments - cold_failures,
-              cold,
-              cold * 1000 / environments,
-              alive);
+  std::printf(
+      "  cold: %d answered in %.2f s, %.2f ms each; %zu alive, %td of which have answered\n",
+      environments - cold_failures,
+      cold,
+      cold * 1000 / environments,
+      alive.size(),
+      answered);
   std::printf("  warm: %d answered in %.2f s\n", environments - warm_failures, warm);
   std::printf(
       "  memory: %.1f MiB in %zu processes (PSS), %.1f MiB in hearth, %.1f MiB of the host\n",

@@ -38,6 +38,7 @@ Call Caller::invoke(const std::string& function, const std::string& event) {
   call.answered = true;
   call.status = response->status;
   call.function_error = response->get_header_value("X-Amz-Function-Error");
+  call.request_id = response->get_header_value("x-amzn-RequestId");
   call.body = response->body;
   return call;
 }
@@ -58,10 +59,13 @@ nlohmann::json Caller::get(const std::string& path) {
 
 nlohmann::json Caller::environments() { return get("/_hearth/environments")["environments"]; }
 
-nlohmann::json Caller::newest_invocation() {
-  const auto listed = get("/_hearth/invocations?limit=1")["invocations"];
-  if (listed.empty()) give_up("no invocation is recorded");
-  return listed[0];
+nlohmann::json Caller::record_of(const Call& call) {
+  // It is written once the environment waits for its next event, after the response.
+  while (true) {
+    const auto listed = get("/_hearth/invocations?limit=1")["invocations"];
+    if (!listed.empty() && listed[0]["request_id"] == call.request_id) return listed[0];
+    std::this_thread::sleep_for(kPollPause);
+  }
 }
 
 void Caller::retire_all() {

@@ -20,6 +20,7 @@ struct Call {
   bool answered = false;       // an HTTP response came
   int status = 0;              // of HTTP
   std::string function_error;  // empty: none
+  std::string request_id;
   std::string body;
   Nanoseconds took{};  // from request to response, as the client sees it
 };
@@ -40,8 +41,8 @@ class Caller {
   // Every environment's object of GET /_hearth/environments.
   nlohmann::json environments();
 
-  // The object of the latest attempt, of GET /_hearth/invocations.
-  nlohmann::json newest_invocation();
+  // The object of the latest attempt in GET /_hearth/invocations, once it is that of `call`.
+  nlohmann::json record_of(const Call& call);
 
   // Retires every environment, and returns when none is left.
   void retire_all();
