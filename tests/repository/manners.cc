@@ -136,7 +136,8 @@ Findings layout_findings(const SourceTree& tree) {
   Findings findings;
   for (const auto& [path, text] : tree) {
     if (!is_text(text) || text.empty()) continue;
-    const bool tabs_are_syntax = path.ends_with("Makefile") || path.ends_with(".mk");
+    const bool tabs_are_syntax =
+        path.ends_with("Makefile") || path.ends_with(".mk") || path.ends_with(".go");
     size_t number = 0;
     for (const std::string_view line : lines_of(text)) {
       ++number;

@@ -109,7 +109,8 @@ std::set<pid_t> children() {
 
 }  // namespace
 
-RunningProgram::RunningProgram(const ProgramStart& start) : unsent_(start.input) {
+RunningProgram::RunningProgram(const ProgramStart& start)
+    : kept_bytes_(start.kept_bytes), unsent_(start.input) {
   ::prctl(PR_SET_CHILD_SUBREAPER, 1);
   ::signal(SIGPIPE, SIG_IGN);
   const auto input = make_pipe();
@@ -179,6 +180,9 @@ void RunningProgram::read_streams() {
       const std::lock_guard lock(mutex_);
       if (size > 0) stream->text.append(bytes.data(), static_cast<std::size_t>(size));
       if (size <= 0) stream->ended = true;
+      if (stream->text.size() / 2 > kept_bytes_) {
+        stream->text.erase(0, stream->text.size() - kept_bytes_);
+      }
       said_.notify_all();
     }
   }
