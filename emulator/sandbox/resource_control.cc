@@ -119,7 +119,7 @@ class ComposedControl final : public ResourceControl {
   Outcome freeze() override {
     const std::lock_guard lock(freezing_);
     if (!parts_.freezer) return tl::unexpected(no_place("freezing"));
-    const auto frozen = parts_.freezer->freeze([this] {
+    auto frozen = parts_.freezer->freeze([this] {
       if (parts_.cpu) parts_.cpu->lift();
     });
     if (parts_.cpu) parts_.cpu->restore();
