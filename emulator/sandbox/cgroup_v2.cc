@@ -89,8 +89,10 @@ class Cpu final : public CpuGroup {
   GroupFile stat_;
 };
 
-// Before it waits to be told, since the kernel tells at most every 10 ms.
-constexpr int kReadsBeforeWait = 50;
+// Reads come first, some microseconds apart, since the kernel tells at most every 10 ms. Sleeping
+// processes stand still within a few of them.
+constexpr int kReadsBeforeDelay = 50;
+constexpr int kReadsBeforeWait = 200;
 constexpr int kWaitPerReadMs = 1;
 
 class Freezer final : public FreezerGroup {
@@ -103,10 +105,11 @@ class Freezer final : public FreezerGroup {
     return events_.valid() ? nullptr : &events_;
   }
 
-  tl::expected<void, SandboxError> freeze() override {
+  tl::expected<void, SandboxError> freeze(const std::function<void()>& delayed) override {
     if (auto written = freeze_.write("1"); !written) return written;
     const auto deadline = kernel_now() + kFreezePatience;
     for (int reads = 0; !frozen(); ++reads) {
+      if (reads == kReadsBeforeDelay) delayed();
       if (reads < kReadsBeforeWait) {
         ::sched_yield();
         continue;

@@ -2,6 +2,7 @@
 
 #include "emulator/sandbox/kernel_clock.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace emulator::sandbox {
@@ -67,6 +68,26 @@ std::optional<std::chrono::nanoseconds> GroupMemory::look(std::chrono::nanosecon
 void GroupMemory::event() {
   group_->settle_event();
   limit_.expect_kill();
+}
+
+tl::expected<void, SandboxError> GroupCpu::set_quota(
+    std::optional<std::chrono::microseconds> quota) {
+  const std::lock_guard lock(mutex_);
+  if (!lifted_) {
+    if (auto set = group_->set_quota(quota); !set) return set;
+  }
+  quota_ = quota;
+  return {};
+}
+
+void GroupCpu::lift() {
+  const std::lock_guard lock(mutex_);
+  lifted_ = quota_ && group_->set_quota(std::nullopt);
+}
+
+void GroupCpu::restore() {
+  const std::lock_guard lock(mutex_);
+  if (std::exchange(lifted_, false)) static_cast<void>(group_->set_quota(quota_));
 }
 
 WatchedMemory::WatchedMemory(const ResourceRequest& request, WatchThread& thread)

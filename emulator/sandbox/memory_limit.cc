@@ -59,8 +59,13 @@ MemoryReading MemoryLimit::read() const {
   // Before /tmp: what is written in between then makes the set's own part smaller, not larger.
   reading.usage_bytes = group_.usage();
   if (temporary_used_) reading.temporary_bytes = temporary_used_();
-  reading.parts = group_.parts();
   reading.limit_bytes = limit_bytes_;
+  return reading;
+}
+
+MemoryReading MemoryLimit::read_all() const {
+  auto reading = read();
+  reading.parts = group_.parts();
   return reading;
 }
 
@@ -73,8 +78,12 @@ void MemoryLimit::note(const MemoryReading& reading) {
 
 std::optional<std::chrono::microseconds> MemoryLimit::look_at_group() {
   if (!temporary_used_) return std::nullopt;
-  const auto reading = read();
-  note(reading);
+  auto reading = read();
+  // They cost most of a look, and make no difference while little is used.
+  if (reading.temporary_bytes > 0 || reading.usage_bytes > *memory_bytes_ / 2) {
+    reading.parts = group_.parts();
+    note(reading);
+  }
   const auto verdict = judge(*memory_bytes_, reading);
   if (verdict.limit_bytes != limit_bytes_ && group_.set_limit(verdict.limit_bytes)) {
     limit_bytes_ = verdict.limit_bytes;
@@ -106,7 +115,7 @@ void MemoryLimit::expect_kill() {
 
 MemoryState MemoryLimit::state() {
   const std::lock_guard lock(mutex_);
-  const auto reading = read();
+  const auto reading = read_all();
   note(reading);
   exceeded_ = exceeded_ || (memory_bytes_ && group_.killed());
   MemoryState state;

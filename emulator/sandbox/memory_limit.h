@@ -91,7 +91,8 @@ class MemoryLimit {
   MemoryState state();
 
  private:
-  MemoryReading read() const;
+  MemoryReading read() const;  // without parts
+  MemoryReading read_all() const;
   void note(const MemoryReading& reading);
   std::optional<std::chrono::microseconds> look_at_group();
 

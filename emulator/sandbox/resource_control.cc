@@ -119,7 +119,14 @@ class ComposedControl final : public ResourceControl {
   Outcome freeze() override {
     const std::lock_guard lock(freezing_);
     if (!parts_.freezer) return tl::unexpected(no_place("freezing"));
-    if (auto frozen = parts_.freezer->freeze(); !frozen) return frozen;
+    auto frozen = parts_.freezer->freeze([this] {
+      if (parts_.cpu) parts_.cpu->lift();
+    });
+    if (parts_.cpu) parts_.cpu->restore();
+    if (!frozen) {
+      if (parts_.cpu) parts_.cpu->resume();
+      return frozen;
+    }
     if (parts_.cpu) parts_.cpu->pause();
     if (parts_.memory) parts_.memory->pause();
     return {};

@@ -10,7 +10,9 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <thread>
+#include <utility>
 
 namespace emulator::sandbox {
 
@@ -50,12 +52,15 @@ class WatchThread {
   void handle_event(Watched* watched);
   void call(std::unique_lock<std::mutex>& lock, Watched* watched, bool event);
   void arm();
+  void set_due(Watched* watched, Due at);  // if it is watched
 
   UniqueFd timer_;
   UniqueFd events_;
   std::mutex mutex_;
   std::condition_variable called_;
   std::map<Watched*, Due> due_;
+  std::set<std::pair<std::chrono::nanoseconds, Watched*>>
+      queue_;  // of those that are due some time
   Due armed_;
   Watched* under_call_ = nullptr;
   bool woken_under_call_ = false;

@@ -377,6 +377,37 @@ TEST_CASE("frozen processes stand still until they are thawed", "[isolation][fre
   members.end();
 }
 
+TEST_CASE("a process that waits for its next CPU period is frozen too, and keeps its quota",
+          "[isolation][freeze]") {
+  const auto version = GENERATE(Version::v1, Version::v2);
+  auto setting = cpu_setting(version == Version::v1 ? CpuMeans::cgroup_v1 : CpuMeans::cgroup_v2);
+  for (const auto means : {FreezeMeans::cgroup_v1, FreezeMeans::cgroup_v2}) {
+    const auto place =
+        place_of("freezer", means == FreezeMeans::cgroup_v1 ? Version::v1 : Version::v2);
+    if (place) {
+      setting.plan.freeze = means;
+      setting.places.freezer = place;
+    }
+  }
+  if (!setting.places.freezer) SKIP("this user may not make groups that freeze");
+  auto controller = setting.controller();
+  MemberProcesses members;
+  MemberProcesses free_processes;
+  const auto control =
+      made(controller, {.cpu_quota = std::chrono::microseconds(1'447), .members = &members});
+  const pid_t spinner = members.start(control->membership(), spin);
+  for (int time = 0; time < 5; ++time) {
+    const auto throttled = control->throttled();
+    while (control->throttled() == throttled) members.await_progress(spinner);
+    REQUIRE(control->freeze());
+    const auto rounds = members.counter(spinner);
+    await_work(free_processes);
+    CHECK(members.counter(spinner) == rounds);
+    REQUIRE(control->thaw());
+  }
+  members.end();
+}
+
 TEST_CASE("frozen processes that were killed are gone once they are thawed",
           "[isolation][freeze]") {
   const auto means =
