@@ -1,5 +1,5 @@
 # A door to the presets and scripts; it holds no logic of its own.
-.PHONY: demo test test-vm check bench tidy format fuzz clean help
+.PHONY: demo test test-vm check soak bench tidy format fuzz clean help
 .DEFAULT_GOAL := help
 
 ifneq ($(shell command -v ccache),)
@@ -24,6 +24,13 @@ test-vm:  ## the isolation ring in a virtual machine whose control groups are of
 check:  ## the suite, then clang-tidy, the fuzzers and the optimised build's tests
 	@cmake/install-dependencies
 	@tests/run format dev asan tsan release tidy fuzz
+
+soak:  ## 10,000 sandboxes ended in every way, then ten minutes under load and faults
+	@cmake/install-dependencies
+	@cmake --preset release
+	@cmake --build --preset release --target hearth handlers isolation_tests end_to_end_tests
+	HEARTH_LEAK_ROUNDS=10000 build/release/bin/isolation_tests "[leaks]"
+	HEARTH_SOAK_SECONDS=600 build/release/bin/end_to_end_tests "[soak]"
 
 bench:  ## the benchmarks, optimised
 	@cmake/install-dependencies bench

@@ -125,7 +125,7 @@ class Cpu final : public CpuGroup {
 
 // The state is found by reading it; nothing tells of its change.
 constexpr int kReadsBeforeWait = 50;
-constexpr int kWaitPerRead_ms = 1;
+constexpr int kWaitPerReadMs = 1;
 
 class Freezer final : public FreezerGroup {
  public:
@@ -147,7 +147,7 @@ class Freezer final : public FreezerGroup {
         errno = ETIMEDOUT;
         return tl::unexpected(group_failure("freeze the processes", state_.path()));
       }
-      ::poll(nullptr, 0, kWaitPerRead_ms);
+      ::poll(nullptr, 0, kWaitPerReadMs);
     }
     return {};
   }

@@ -5,6 +5,17 @@
 #include <utility>
 
 namespace emulator::sandbox {
+namespace {
+
+// The call may destroy the control, and with it the part that holds the function: nothing of them
+// is touched afterwards. There is nothing more to look for either.
+std::optional<std::chrono::nanoseconds> tell(std::function<void()>& exceeded) {
+  const auto call = std::exchange(exceeded, nullptr);
+  if (call) call();
+  return std::nullopt;
+}
+
+}  // namespace
 
 KernelQuota kernel_quota(std::chrono::microseconds quota, std::chrono::microseconds period) {
   if (quota >= kMinKernelQuota) return {.quota = quota, .period = period};
@@ -47,7 +58,7 @@ void GroupMemory::resume() {
 
 std::optional<std::chrono::nanoseconds> GroupMemory::look(std::chrono::nanoseconds now) {
   const auto look = limit_.look();
-  if (look.exceeded && exceeded_) exceeded_();
+  if (look.exceeded) return tell(exceeded_);
   if (look.next) interval_ = *look.next;
   if (!look.next || paused_) return std::nullopt;
   return now + *look.next;
@@ -79,7 +90,7 @@ void WatchedMemory::resume() {
 }
 
 std::optional<std::chrono::nanoseconds> WatchedMemory::look(std::chrono::nanoseconds now) {
-  if (watch_.look() && exceeded_) exceeded_();
+  if (watch_.look()) return tell(exceeded_);
   if (paused_) return std::nullopt;
   return now + kMemoryWatchInterval;
 }

@@ -64,7 +64,7 @@ class GroupMemory final : public MemoryPart, private Watched {
 
   const std::unique_ptr<MemoryGroup> group_;
   MemoryLimit limit_;
-  const std::function<void()> exceeded_;
+  std::function<void()> exceeded_;  // its thread's
   WatchThread& thread_;
   std::atomic<bool> paused_ = false;
   // Frozen processes change nothing: what was time enough before is so afterwards.
@@ -87,7 +87,7 @@ class WatchedMemory final : public MemoryPart, private Watched {
   std::optional<std::chrono::nanoseconds> look(std::chrono::nanoseconds now) override;
 
   MemoryWatch watch_;
-  const std::function<void()> exceeded_;
+  std::function<void()> exceeded_;  // its thread's
   WatchThread& thread_;
   std::atomic<bool> paused_ = false;
 };

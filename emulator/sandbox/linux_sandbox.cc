@@ -49,23 +49,24 @@ class GuardedGroup {
   const pid_t group_;
 };
 
-// Step times in memory that children share.
-class SharedStepTimes {
+// In memory that children share. Null where the host has none to give.
+template <typename Value>
+class SharedWithChildren {
  public:
-  SharedStepTimes() {
-    void* memory = ::mmap(
-        nullptr, sizeof(StepTimes), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (memory != MAP_FAILED) times_ = new (memory) StepTimes;
+  SharedWithChildren() {
+    void* memory =
+        ::mmap(nullptr, sizeof(Value), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (memory != MAP_FAILED) value_ = new (memory) Value{};
   }
-  SharedStepTimes(const SharedStepTimes&) = delete;
-  SharedStepTimes& operator=(const SharedStepTimes&) = delete;
-  ~SharedStepTimes() {
-    if (times_ != nullptr) ::munmap(times_, sizeof(StepTimes));
+  SharedWithChildren(const SharedWithChildren&) = delete;
+  SharedWithChildren& operator=(const SharedWithChildren&) = delete;
+  ~SharedWithChildren() {
+    if (value_ != nullptr) ::munmap(value_, sizeof(Value));
   }
-  StepTimes* get() const { return times_; }
+  Value* get() const { return value_; }
 
  private:
-  StepTimes* times_ = nullptr;
+  Value* value_ = nullptr;
 };
 
 // As a shell would find it. A name that is not found is returned as it is, and exec says so.
@@ -148,6 +149,15 @@ pid_t clone_with_pidfd(int& pidfd) {
   return static_cast<pid_t>(::syscall(SYS_clone, kFlags, nullptr, &pidfd, nullptr, nullptr));
 }
 
+// The child of an entrance that was killed before it could report it. It is ours, and until it is
+// reaped its process namespace does not end.
+void reap_unreported(pid_t pid) {
+  if (pid <= 0) return;
+  ::kill(pid, SIGKILL);
+  while (::waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
+  }
+}
+
 bool controls_anything(const IsolationPlan& plan) {
   return plan.memory != MemoryMeans::none || plan.cpu != CpuMeans::none ||
          plan.freeze != FreezeMeans::none || plan.process_count != ProcessCountMeans::none;
@@ -180,7 +190,8 @@ tl::expected<Streams, SandboxError> open_streams() {
 class LinuxLauncher::State {
  public:
   explicit State(IsolationPlan wanted)
-      : plan(std::move(wanted)), resources(plan, plan.cgroups, "hearth-" + std::to_string(::getpid())) {
+      : plan(std::move(wanted)),
+        resources(plan, plan.cgroups, "hearth-" + std::to_string(::getpid())) {
     for (const auto& folder : resources.parent_folders()) guardian.remove_groups_at_end(folder);
   }
 
@@ -227,7 +238,8 @@ class LinuxLauncher::State {
   const IsolationPlan plan;
   const Guardian guardian;
   ResourceController resources;
-  std::unique_ptr<SharedStepTimes> step_times;
+  std::unique_ptr<SharedWithChildren<StepTimes>> step_times;
+  const SharedWithChildren<pid_t> cloned;  // the launching thread's
   std::int64_t measured_from = 0;
   std::atomic<unsigned> turn = 0;
   LaunchingThread thread;  // last: what it runs uses the rest
@@ -477,7 +489,9 @@ Result LinuxSandbox::enter(const StartRequest& request,
                               .namespaces = first_->namespaces(),
                               .listening_socket = has_own_network(),
                               .report = report.theirs.get(),
+                              .cloned = launcher_.cloned.get(),
                               .times = launcher_.times()};
+  if (entrance.cloned != nullptr) *entrance.cloned = 0;
   int entrance_pidfd = -1;
   const auto entering = clone_with_pidfd(entrance_pidfd);
   if (entering == 0) enter_and_start(entrance, child);
@@ -506,6 +520,7 @@ Result LinuxSandbox::enter(const StartRequest& request,
                                                std::move(streams.output_reading),
                                                std::move(received->descriptor));
   }
+  if (!process && entrance.cloned != nullptr) reap_unreported(*entrance.cloned);
   if (failure) return tl::unexpected(start_failure(*failure, request.program));
   if (!process) {
     errno = ECHILD;
@@ -641,7 +656,9 @@ void LinuxLauncher::remove_at_end(const std::filesystem::path& folder) const {
   state_->guardian.remove_at_end(std::filesystem::absolute(folder));
 }
 
-void LinuxLauncher::measure_steps() { state_->step_times = std::make_unique<SharedStepTimes>(); }
+void LinuxLauncher::measure_steps() {
+  state_->step_times = std::make_unique<SharedWithChildren<StepTimes>>();
+}
 
 std::vector<StepTiming> LinuxLauncher::last_timings() const {
   std::vector<std::pair<std::int64_t, LaunchStep>> done;

@@ -18,7 +18,7 @@ std::uint64_t difference(std::uint64_t from, std::uint64_t taken) {
 }
 
 std::chrono::microseconds interval_for(std::uint64_t room_bytes) {
-  const auto filled_after = std::chrono::microseconds(room_bytes * 1'000 / kFillRate_bytes);
+  const auto filled_after = std::chrono::microseconds(room_bytes * 1'000 / kFillRateBytes);
   return std::clamp(filled_after, kMinLookInterval, kMaxLookInterval);
 }
 
@@ -32,10 +32,14 @@ MemoryVerdict judge(std::uint64_t memory_bytes, const MemoryReading& reading) {
   verdict.own_bytes = difference(needed, verdict.temporary_bytes);
   // Whole mebibytes, so that little files do not cost a change each.
   const auto raised = (verdict.temporary_bytes + kMebibyte - 1) / kMebibyte * kMebibyte;
-  verdict.limit_bytes = memory_bytes + raised + std::min(raised, kTemporarySlack_bytes);
-  verdict.over = raised > 0 && verdict.own_bytes >= memory_bytes;
+  verdict.limit_bytes = memory_bytes + raised + std::min(raised, kTemporarySlackBytes);
+  // To lower the limit below what is charged is to have processes ended.
+  const bool fits = needed + kFillRateBytes <= verdict.limit_bytes;
+  if (!fits) verdict.limit_bytes = std::max(verdict.limit_bytes, reading.limit_bytes);
+  const bool exact = verdict.limit_bytes <= memory_bytes;
+  verdict.over = !exact && verdict.own_bytes >= memory_bytes;
   auto room = difference(verdict.limit_bytes, needed);
-  if (raised > 0) room = std::min(room, difference(memory_bytes, verdict.own_bytes));
+  if (!exact) room = std::min(room, difference(memory_bytes, verdict.own_bytes));
   verdict.next_look = interval_for(room);
   return verdict;
 }
@@ -56,6 +60,7 @@ MemoryReading MemoryLimit::read() const {
   reading.usage_bytes = group_.usage();
   if (temporary_used_) reading.temporary_bytes = temporary_used_();
   reading.parts = group_.parts();
+  reading.limit_bytes = limit_bytes_;
   return reading;
 }
 

@@ -238,9 +238,10 @@ void enter_and_start(const EntrancePlan& plan, const ChildPlan& child) noexcept 
     if (listener < 0) fail(plan.report, LaunchStep::listening_socket);
     note(plan.times, LaunchStep::listening_socket);
   }
-  constexpr auto kFlags = static_cast<unsigned long>(CLONE_PARENT) | SIGCHLD;
+  auto flags = static_cast<unsigned long>(CLONE_PARENT) | SIGCHLD;
+  if (plan.cloned != nullptr) flags |= CLONE_PARENT_SETTID;
   const auto pid =
-      static_cast<pid_t>(::syscall(SYS_clone, kFlags, nullptr, nullptr, nullptr, nullptr));
+      static_cast<pid_t>(::syscall(SYS_clone, flags, nullptr, plan.cloned, nullptr, nullptr));
   if (pid == 0) become(child);
   if (pid < 0) fail(plan.report, LaunchStep::clone_process);
   const LaunchReport cloned{

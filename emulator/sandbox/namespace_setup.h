@@ -19,10 +19,10 @@ namespace emulator::sandbox {
 
 // As paths while the root is built.
 inline constexpr const char* kHostRoot = "/host";
-inline constexpr const char* kNewRoot = "/root";
+inline constexpr const char* kNewRoot = "/new-root";
 // For what is written over an image.
-inline constexpr const char* kUpper = "/upper";
-inline constexpr const char* kWork = "/work";
+inline constexpr const char* kUpper = "/over-upper";
+inline constexpr const char* kWork = "/over-work";
 
 // One step of the root, its paths complete as they are while it is built.
 struct RootStep {
@@ -60,6 +60,9 @@ struct EntrancePlan {
   int namespaces;         // CLONE_NEW… flags of those to enter
   bool listening_socket;  // make one inside and send it with the report
   int report;
+  // In memory shared with Hearth: the kernel writes the child's id here as it makes the child, so
+  // that it is known even if the one who enters is killed before it can report. May be null.
+  pid_t* cloned;
   StepTimes* times;
 };
 

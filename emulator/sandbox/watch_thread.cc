@@ -75,6 +75,7 @@ void WatchThread::remove(Watched& watched) {
   if (watched.event_descriptor() >= 0) {
     ::epoll_ctl(events_.get(), EPOLL_CTL_DEL, watched.event_descriptor(), nullptr);
   }
+  if (std::this_thread::get_id() == thread_.get_id()) return;
   called_.wait(lock, [this, &watched] { return under_call_ != &watched; });
 }
 

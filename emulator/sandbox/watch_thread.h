@@ -26,7 +26,8 @@ class Watched {
   virtual void event() {}
 };
 
-// Threads: any, but for construction and destruction. look() does not remove what it is called on.
+// Threads: any, but for construction and destruction. look() may remove what it is called on, if it
+// touches it no more.
 class WatchThread {
  public:
   WatchThread();
@@ -38,7 +39,7 @@ class WatchThread {
   void add(Watched& watched);
   // The next look is at this time, by kernel_now(); or, with nothing, not before it is woken.
   void wake(Watched& watched, std::optional<std::chrono::nanoseconds> at);
-  // No call is under way, nor comes, once this returns.
+  // No call is under way, unless it is this one that removes, nor comes, once this returns.
   void remove(Watched& watched);
 
  private:

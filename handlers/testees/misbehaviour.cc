@@ -2,7 +2,12 @@
 
 #include "handlers/runtime_client/http_connection.h"
 #include "handlers/runtime_client/runtime_client.h"
+#include "handlers/testees/answering.h"
+#include "handlers/testees/attempts.h"
+#include "handlers/testees/endurance.h"
+#include "handlers/testees/greed.h"
 #include "handlers/testees/surroundings.h"
+#include "handlers/testees/variables.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -10,12 +15,10 @@
 #include <unistd.h>
 
 #include <array>
-#include <charconv>
 #include <csignal>
 #include <cstdlib>
 #include <ctime>
 #include <string>
-#include <utility>
 
 namespace testees {
 namespace {
@@ -29,18 +32,6 @@ constexpr int kUnknownMode = 64;  // EX_USAGE
 constexpr long kForever = -1;
 constexpr std::string_view kNext = "/2018-06-01/runtime/invocation/next";
 constexpr std::string_view kJson = "Content-Type: application/json\r\n";
-
-std::string variable(const char* name, std::string otherwise) {
-  const char* value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe): one thread
-  return value != nullptr ? value : std::move(otherwise);
-}
-
-long number(const char* name, long otherwise) {
-  const auto text = variable(name, "");
-  long value = otherwise;
-  std::from_chars(text.data(), text.data() + text.size(), value);
-  return value;
-}
 
 int exit_code() { return static_cast<int>(number("TESTEE_EXIT_CODE", 1)); }
 
@@ -56,7 +47,7 @@ void wait(long milliseconds) {
 }
 
 runtime_client::Address runtime_api() {
-  return runtime_client::parse_address(variable("AWS_LAMBDA_RUNTIME_API", "")).value();
+  return runtime_client::parse_address(variable("AWS_LAMBDA_RUNTIME_API")).value();
 }
 
 void write_all(int descriptor, std::string_view bytes) {
@@ -200,7 +191,8 @@ int truncated_response() {
     request.append("\r\n\r\n").append(std::string(size / 2, 'x'));
     const int descriptor = connect_raw();
     write_all(descriptor, request);
-    ::close(descriptor);
+    // Not closed: of a connection that nobody holds any more, nobody can say whose it was.
+    ::shutdown(descriptor, SHUT_WR);
     wait_forever();
   });
 }
@@ -220,8 +212,7 @@ int chatty_logger() {
 }
 
 int env_printer() {
-  return runtime_client::run(
-      [](const Invocation&) { return Result::response(describe_surroundings()); });
+  return answer_events([](std::string_view) { return describe_surroundings(); });
 }
 
 int slow_after_response() {
@@ -268,11 +259,30 @@ constexpr std::array kModes = {
     Mode{"slow_after_response", slow_after_response},
     Mode{"forks_child", forks_child},
     Mode{"ignores_sigterm", ignores_sigterm},
+    Mode{"hogs_memory", hogs_memory},
+    Mode{"hogs_memory_in_init", hogs_memory_in_init},
+    Mode{"child_hogs_memory", child_hogs_memory},
+    Mode{"children_hog_memory", children_hog_memory},
+    Mode{"hogs_memory_behind_a_descriptor", hogs_memory_behind_a_descriptor},
+    Mode{"fills_disk", fills_disk},
+    Mode{"fills_disk_with_files", fills_disk_with_files},
+    Mode{"hogs_descriptors", hogs_descriptors},
+    Mode{"bombs_processes", bombs_processes},
+    Mode{"breeds_processes", breeds_processes},
+    Mode{"bombs_threads", bombs_threads},
+    Mode{"spins_in_threads", spins_in_threads},
+    Mode{"attempts", attempts},
+    Mode{"outlives", outlives},
+    Mode{"ignores_signals", ignores_signals},
+    Mode{"counts_in_background", counts_in_background},
+    Mode{"arms_timer", arms_timer},
+    Mode{"keeps_connection", keeps_connection},
 };
 
 }  // namespace
 
 int misbehave(std::string_view mode) {
+  if (!variable("TESTEE_LEAVES_DAEMON").empty()) leave_daemon();
   for (const auto& known : kModes) {
     if (known.name == mode) return known.run();
   }

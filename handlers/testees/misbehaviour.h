@@ -23,6 +23,30 @@
 //   slow_after_response   waits TESTEE_DELAY_MS (100) between its answer and the following next
 //   forks_child           leaves a child behind that holds the output open; answers with its pid
 //   ignores_sigterm       behaves, but does not heed SIGTERM
+//
+// These answer each event but "rest", which they hand back; without AWS_LAMBDA_RUNTIME_API they do
+// it once, for TESTEE_EVENT, and print the answer (handlers/testees/answering.h). env_printer too.
+//
+//   hogs_memory           touches TESTEE_BYTES (1 GiB)
+//   hogs_memory_in_init   the same, before its first next
+//   child_hogs_memory     a child does, and its end is the answer
+//   children_hog_memory   TESTEE_COUNT (8) children do, a share each
+//   hogs_memory_behind_a_descriptor   writes TESTEE_BYTES (1 GiB) to a file that has no name
+//   fills_disk            writes TESTEE_BYTES (1 GiB) to TESTEE_FILE (/tmp/filler)
+//   fills_disk_with_files   makes TESTEE_COUNT (1000000) empty files in /tmp
+//   hogs_descriptors      opens up to TESTEE_COUNT (100000)
+//   bombs_processes       its processes fork, all of them, up to TESTEE_COUNT (5000), and stay
+//   breeds_processes      processes that each fork a successor and end, TESTEE_COUNT (1000000)
+//   times bombs_threads         starts up to TESTEE_COUNT (5000), which stay spins_in_threads four
+//   use their CPUs for TESTEE_DELAY_MS (1000) attempts              tries what should be forbidden
+//   (handlers/testees/attempts.h) outlives              leaves a daemon behind; echoes
+//   ignores_signals       behaves, but ignores and blocks every signal that can be
+//   counts_in_background  a thread counts milliseconds of sleep; answers with the count
+//   arms_timer            a thread says so TESTEE_DELAY_MS (100) after the invocation; echoes
+//   keeps_connection      opens a connection to the address it is given first, and uses it again
+//                         for each event
+//
+// With TESTEE_LEAVES_DAEMON set, every mode leaves a daemon behind first.
 #pragma once
 
 #include <string_view>

@@ -1,5 +1,7 @@
 #include "tests/end_to_end/hearth_program.h"
 
+#include "tests/support/host_requirements.h"
+
 #include <catch2/catch_test_macros.hpp>
 #include <httplib.h>
 
@@ -19,7 +21,8 @@ ProgramStart start_of(Words arguments, HearthStart start, const ScratchFolder& t
   return {.argv = std::move(arguments),
           .variables = std::move(variables),
           .folder = std::move(start.folder),
-          .input = std::move(start.input)};
+          .input = std::move(start.input),
+          .kept_bytes = start.kept_bytes};
 }
 
 void check_nothing_left(const ScratchFolder& temporary) {
@@ -28,6 +31,10 @@ void check_nothing_left(const ScratchFolder& temporary) {
 }
 
 }  // namespace
+
+std::string seen_folder(const std::string& folder) {
+  return host_plan().namespaces ? "/var/task" : folder;
+}
 
 std::string handler_folder(const std::string& name) {
   const auto built = std::string(HEARTH_BINARY_DIR "/handlers/") + name;

@@ -1,6 +1,8 @@
 // The testees are what other tests hold against Hearth, so that each misbehaves as it says is
 // tested here, against a Runtime API that does nothing of its own.
 #include "tests/protocol/scripted_runtime_api.h"
+#include "tests/support/scratch_folder.h"
+#include "tests/support/traces.h"
 
 #include <catch2/catch_test_macros.hpp>
 #include <nlohmann/json.hpp>
@@ -172,4 +174,96 @@ TEST_CASE("a testee that forks leaves a living child behind", "[testees]") {
   REQUIRE(api.posts.size() == 1);
   const auto child = json::parse(api.posts[0].body)["child"].get<pid_t>();
   CHECK(::kill(child, SIGKILL) == 0);
+}
+
+namespace {
+
+// The only answer of a testee that is given one event; what it left behind is ended.
+json answer(const std::string& mode, const std::string& event, Variables variables = {}) {
+  const Log log;
+  const auto tag = tests::new_tag();
+  variables["TESTEE_TAG"] = tag.substr(tag.find('=') + 1);
+  ScriptedRuntimeApi api;
+  api.events = {event};
+  run(api, log, mode, variables);
+  for (const auto pid : tests::processes_with(tag)) ::kill(pid, SIGKILL);
+  REQUIRE(api.posts.size() == 1);
+  INFO(api.posts[0].body);
+  return json::parse(api.posts[0].body);
+}
+
+}  // namespace
+
+TEST_CASE("a greedy testee takes what it was asked to, and says when it got all", "[testees]") {
+  const tests::ScratchFolder folder;
+  const auto file = (folder.path() / "filler").string();
+  CHECK(answer("hogs_memory", "1", {{"TESTEE_BYTES", "3145728"}}) ==
+        json{{"bytes", 3'145'728}, {"error", ""}});
+  CHECK(answer("hogs_memory_in_init", "1", {{"TESTEE_BYTES", "1048576"}})["bytes"] == 1'048'576);
+  CHECK(answer("hogs_memory_behind_a_descriptor", "1", {{"TESTEE_BYTES", "70000"}}) ==
+        json{{"bytes", 70'000}, {"error", ""}});
+  CHECK(answer("fills_disk", "1", {{"TESTEE_FILE", file}, {"TESTEE_BYTES", "70000"}}) ==
+        json{{"bytes", 70'000}, {"error", ""}});
+  CHECK(std::filesystem::file_size(file) == 70'000);
+  CHECK(answer("hogs_descriptors", "1", {{"TESTEE_COUNT", "20"}})["descriptors"] == 20);
+  CHECK(answer("bombs_threads", "1", {{"TESTEE_COUNT", "20"}}) ==
+        json{{"threads", 20}, {"error", ""}});
+  CHECK(answer("bombs_processes", "1", {{"TESTEE_COUNT", "20"}})["processes"] >= 20);
+  CHECK(answer("breeds_processes", "1", {{"TESTEE_COUNT", "20"}})["error"] == "");
+  CHECK(answer("spins_in_threads", "1", {{"TESTEE_DELAY_MS", "5"}})["cpu_ms"] > 0);
+}
+
+TEST_CASE("a greedy testee rests when it is told to", "[testees]") {
+  for (const auto* mode : {"hogs_memory", "fills_disk", "bombs_processes", "attempts"}) {
+    INFO(mode);
+    CHECK(answer(mode, "\"rest\"") == "rest");
+  }
+}
+
+TEST_CASE("a testee tells of each attempt whether it was let, or the error", "[testees]") {
+  const tests::ScratchFolder folder;
+  const auto file = folder.write("secret", "text");
+  const auto missing = (folder.path() / "missing").string();
+  const json attempts = {{{"act", "read"}, {"target", file}},
+                         {{"act", "read"}, {"target", missing}},
+                         {{"act", "list"}, {"target", file}},
+                         {{"act", "create"}, {"target", missing}},
+                         {{"act", "create"}, {"target", missing}},
+                         {{"act", "remove"}, {"target", missing}},
+                         {{"act", "content"}, {"target", file}},
+                         {{"act", "no such act"}}};
+  CHECK(answer("attempts", attempts.dump()) ==
+        json{"done", "ENOENT", "ENOTDIR", "done", "EEXIST", "done", "text", "unknown act"});
+}
+
+TEST_CASE("a testee asks a Runtime API that is not its own", "[testees]") {
+  // Port 1 of this host has no server.
+  const json attempts = {{{"act", "ask_runtime_api"}, {"target", "127.0.0.1:1"}},
+                         {{"act", "reach"}, {"target", "127.0.0.1:1"}}};
+  CHECK(answer("attempts", attempts.dump()) == json{"ECONNREFUSED", "ECONNREFUSED"});
+}
+
+TEST_CASE("a testee leaves a daemon that heeds no signal", "[testees]") {
+  const Log log;
+  const auto tag = tests::new_tag();
+  ScriptedRuntimeApi api;
+  api.events = {"1"};
+  run(api, log, "outlives", {{"TESTEE_TAG", tag.substr(tag.find('=') + 1)}});
+  const auto left = tests::processes_with(tag);
+  REQUIRE(left.size() == 1);
+  CHECK(::getsid(left[0]) != ::getsid(0));
+  ::kill(left[0], SIGTERM);
+  ::kill(left[0], SIGHUP);
+  CHECK(tests::processes_with(tag) == left);
+  ::kill(left[0], SIGKILL);
+  CHECK(tests::soon([&] { return tests::processes_with(tag).empty(); }));
+}
+
+TEST_CASE("a testee does its act once and prints it where there is no Runtime API", "[testees]") {
+  const Log log;
+  const auto child = start("hogs_descriptors", "", {{"TESTEE_COUNT", "5"}}, log.descriptor());
+  int status = 0;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  CHECK(status == 0);
+  CHECK(json::parse(log.text())["descriptors"] == 5);
 }

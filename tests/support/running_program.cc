@@ -107,9 +107,32 @@ std::set<pid_t> children() {
   return pids;
 }
 
+// Reaps what was handed to us until there is nobody left, and returns who does not end. All at the
+// same time: the first process of a namespace ends only once those that were in it are reaped.
+std::vector<pid_t> await_orphans() {
+  const auto end = std::chrono::steady_clock::now() + kTimeToDie;
+  while (true) {
+    std::vector<pid_t> alive;
+    std::vector<pollfd> waited;
+    for (const auto pid : children()) {
+      if (running().contains(pid) || ::waitpid(pid, nullptr, WNOHANG) == pid) continue;
+      alive.push_back(pid);
+      waited.push_back({.fd = open_process(pid), .events = POLLIN, .revents = 0});
+    }
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+        end - std::chrono::steady_clock::now());
+    // Who ends may hand us its own children, so look until there is nobody new.
+    const bool again = left > 0ms && !alive.empty();
+    if (again) ::poll(waited.data(), waited.size(), static_cast<int>(left.count()));
+    for (const auto& process : waited) ::close(process.fd);
+    if (!again) return alive;
+  }
+}
+
 }  // namespace
 
-RunningProgram::RunningProgram(const ProgramStart& start) : unsent_(start.input) {
+RunningProgram::RunningProgram(const ProgramStart& start)
+    : kept_bytes_(start.kept_bytes), unsent_(start.input) {
   ::prctl(PR_SET_CHILD_SUBREAPER, 1);
   ::signal(SIGPIPE, SIG_IGN);
   const auto input = make_pipe();
@@ -179,6 +202,9 @@ void RunningProgram::read_streams() {
       const std::lock_guard lock(mutex_);
       if (size > 0) stream->text.append(bytes.data(), static_cast<std::size_t>(size));
       if (size <= 0) stream->ended = true;
+      if (stream->text.size() / 2 > kept_bytes_) {
+        stream->text.erase(0, stream->text.size() - kept_bytes_);
+      }
       said_.notify_all();
     }
   }
@@ -224,22 +250,9 @@ Ended RunningProgram::wait() {
 Ended run_program(const ProgramStart& start) { return RunningProgram(start).wait(); }
 
 std::vector<pid_t> survivors() {
-  std::vector<pid_t> alive;
-  // A process that goes may hand us its own children, so look until there is nobody new.
-  for (bool new_ones = true; new_ones && alive.empty();) {
-    new_ones = false;
-    for (const auto pid : children()) {
-      if (running().contains(pid)) continue;
-      const int process = open_process(pid);
-      if (!has_ended(process, kTimeToDie)) {
-        alive.push_back(pid);
-        ::kill(pid, SIGKILL);
-      }
-      ::close(process);
-      ::waitpid(pid, nullptr, 0);
-      new_ones = true;
-    }
-  }
+  auto alive = await_orphans();
+  for (const auto pid : alive) ::kill(pid, SIGKILL);
+  if (!alive.empty()) await_orphans();
   return alive;
 }
 

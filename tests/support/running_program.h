@@ -4,6 +4,8 @@
 #include <sys/types.h>
 
 #include <condition_variable>
+#include <cstddef>
+#include <cstdint>
 #include <map>
 #include <mutex>
 #include <string>
@@ -18,6 +20,7 @@ struct ProgramStart {
   std::map<std::string, std::string> variables{};  // over those of the test
   std::string folder{};                            // empty: the test's own
   std::string input{};                             // standard input, then its end
+  std::size_t kept_bytes = SIZE_MAX;               // of each stream; what was said first goes
 };
 
 struct Ended {
@@ -57,6 +60,7 @@ class RunningProgram {
   std::string await(const Stream& stream, std::string_view text);
   void read_streams();
 
+  const std::size_t kept_bytes_;
   pid_t pid_ = -1;
   bool reaped_ = false;
   std::mutex mutex_;
