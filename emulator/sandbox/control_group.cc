@@ -56,9 +56,9 @@ std::optional<pid_t> owner_of(std::string_view name) {
   name.remove_prefix(kPrefix.size());
   pid_t owner = 0;
   const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), owner);
-  // Hearth's own place beside its groups is called "hearth-PID.own".
+  // "hearth-PID.N" is a further launcher's, and "….own" Hearth's own place beside its groups.
   const std::string_view rest(end, static_cast<std::size_t>(name.data() + name.size() - end));
-  if (error != std::errc{} || owner <= 0 || (!rest.empty() && rest != ".own")) return std::nullopt;
+  if (error != std::errc{} || owner <= 0 || (!rest.empty() && rest.front() != '.')) return std::nullopt;
   return owner;
 }
 
