@@ -404,12 +404,13 @@ Result LinuxSandbox::start(const StartRequest& request) {
                                        .error_number = ENOENT,
                                        .message = "there is no program to execute"});
   }
-  auto held = take_control();
-  if (!held) {
+  auto taken = take_control();
+  if (!taken) {
     let_go();
-    return tl::unexpected(held.error());
+    return tl::unexpected(taken.error());
   }
   auto started = launcher_.thread.run([&] { return start_here(request); });
+  if (const auto held = control()) held->close_membership();
   if (!started) let_go();
   return started;
 }
