@@ -1,5 +1,5 @@
 # A door to the presets and scripts; it holds no logic of its own.
-.PHONY: demo test check soak bench tidy format fuzz clean help
+.PHONY: demo test test-vm check soak bench tidy format fuzz clean help
 .DEFAULT_GOAL := help
 
 ifneq ($(shell command -v ccache),)
@@ -17,6 +17,10 @@ test:  ## the whole suite: format, all rings, address and thread sanitizers
 	@cmake/install-dependencies || { echo "0 passed, 1 failed"; exit 1; }
 	@tests/run
 
+test-vm:  ## the isolation ring in a virtual machine whose control groups are of version 2 alone
+	@cmake/install-dependencies vm
+	@tests/run vm
+
 check:  ## the suite, then clang-tidy, the fuzzers and the optimised build's tests
 	@cmake/install-dependencies
 	@tests/run format dev asan tsan release tidy fuzz
@@ -29,7 +33,7 @@ soak:  ## 10,000 sandboxes ended in every way, then ten minutes under load and f
 	HEARTH_SOAK_SECONDS=600 build/release/bin/end_to_end_tests "[soak]"
 
 bench:  ## the benchmarks, optimised
-	@cmake/install-dependencies
+	@cmake/install-dependencies bench
 	@cmake --preset release
 	@cmake --build --preset release
 	@for program in build/release/bin/*_bench; do "$$program" || exit 1; done
@@ -45,4 +49,4 @@ clean:  ## remove what was built; .deps and .venv stay
 	rm -rf build
 
 help:  ## this list
-	@sed -n 's/^\([a-z ]*\):  ## \(.*\)/make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
+	@sed -n 's/^\([a-z -]*\):  ## \(.*\)/make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18

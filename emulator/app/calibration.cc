@@ -64,19 +64,24 @@ double cpu_scale(const Calibration& calibration) {
 }
 
 std::string as_text(const Calibration& calibration) {
-  const double speed = seconds(calibration.on_lambda) / seconds(calibration.here);
   std::array<char, 512> text{};
   std::snprintf(text.data(),
                 text.size(),
                 "All primes up to 1,000,000 take %.3f s of CPU here (median of %d runs), and "
-                "%.3f s on Lambda with 1769 MB.\nThis host has %.2f times the speed; to slow "
-                "functions down or speed them up to Lambda's:\n  --cpu-scale %g\n",
+                "%.3f s on Lambda with 1769 MB%s.\nSo that functions take the same time here:\n"
+                "  --cpu-scale %g\n",
                 seconds(calibration.here),
                 calibration.runs,
                 seconds(calibration.on_lambda),
-                speed,
+                calibration.on_lambda == kPrimesOnLambda ? " by AWS's averages" : "",
                 cpu_scale(calibration));
-  return text.data();
+  std::string all = text.data();
+  if (calibration.on_lambda == kPrimesOnLambda) {
+    all +=
+        "Those averages are of machines from before 2021 and of a program that was not published. "
+        "For\nLambda as it is, run handlers/primes there with 1769 MB and tell --lambda-seconds.\n";
+  }
+  return all;
 }
 
 std::string as_json(const Calibration& calibration) {

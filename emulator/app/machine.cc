@@ -117,7 +117,7 @@ void assign_share(environment::EnvironmentSpec& spec,
   share.cpu.quota = functions::cpu_quota(memory_mb, machine.options.cpu_scale);
   share.cpu.visible_cpus = functions::visible_cpus(memory_mb);
   if (machine.options.init_boost == MachineOptions::InitBoost::on) {
-    spec.init_cpu_quota = std::max(functions::kInitCpuQuota, *share.cpu.quota);
+    spec.init_cpu_quota = functions::init_cpu_quota(memory_mb, machine.options.cpu_scale);
   }
   spec.freezing = machine.options.freeze == MachineOptions::Freeze::on ? environment::Freezing::on
                                                                        : environment::Freezing::off;

@@ -1,6 +1,7 @@
 #include "emulator/sandbox/host_capabilities.h"
 
 #include <fcntl.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -129,13 +130,24 @@ Names words_in(const std::string& file) {
   return words;
 }
 
+// Whether a manager of groups has handed this one over, processes and all. Source: systemd, which
+// marks so what was started with Delegate=yes.
+bool is_delegated(const std::string& folder) {
+  for (const char* mark : {"user.delegate", "trusted.delegate"}) {
+    char value = '0';
+    if (::getxattr(folder.c_str(), mark, &value, 1) == 1 && value == '1') return true;
+  }
+  return false;
+}
+
 // In v2 only a group without processes passes controllers on; the very root is excused from that.
+// Strangers are moved out of the way only where whoever manages them would not mind.
 bool can_be_emptied(const std::string& folder) {
   std::error_code gone;
   if (!fs::exists(folder + "/cgroup.type", gone)) return true;  // the root has no such file
   auto processes = words_in(folder + "/cgroup.procs");
   processes.erase(std::to_string(::getpid()));
-  return processes.empty();
+  return processes.empty() || is_delegated(folder);
 }
 
 constexpr std::string_view kControllers[] = {"memory", "cpu", "pids"};
@@ -211,11 +223,6 @@ const Mount* mount_of_v1(const std::vector<Mount>& mounts, std::string_view cont
   return found == mounts.end() ? nullptr : &*found;
 }
 
-void add_clause(std::string& all, const std::string& clause) {
-  if (clause.empty() || all.find(clause) != std::string::npos) return;
-  all += (all.empty() ? "" : "; ") + clause;
-}
-
 std::string why_not_given(const CgroupPlace& place,
                           std::string_view name,
                           const std::string& root) {
@@ -223,39 +230,46 @@ std::string why_not_given(const CgroupPlace& place,
          (can_be_emptied(root + place.folder) ? "" : ", because other processes are in it");
 }
 
-struct Search {
-  const std::vector<Mount>& mounts;
-  const std::string& self_cgroup;
-  const std::string& root;
-  Finding v2;
-  std::string refused;
+constexpr const char* kNoGroups = "no control groups are mounted";
 
-  std::optional<CgroupPlace> controller(std::string_view name) {
-    if (v2.place && v2.controllers.contains(name)) return v2.place;
-    if (const auto* mount = mount_of_v1(mounts, name)) {
-      auto found = look_v1(*mount, name, self_cgroup, root);
-      add_clause(refused, found.refused);
-      return found.place;
-    }
-    if (v2.place) {
-      add_clause(refused, why_not_given(*v2.place, name, root));
-    } else {
-      add_clause(refused, v2.refused.empty() ? "no control groups are mounted" : v2.refused);
-    }
+class Search {
+ public:
+  Search(const std::vector<Mount>& mounts,
+         const std::string& self_cgroup,
+         const std::string& root,
+         Finding v2)
+      : mounts_(mounts), self_cgroup_(self_cgroup), root_(root), v2_(std::move(v2)) {}
+
+  std::optional<CgroupPlace> controller(std::string_view name, std::string& refused) const {
+    if (v2_.place && v2_.controllers.contains(name)) return v2_.place;
+    if (const auto* mount = mount_of_v1(mounts_, name)) return in_v1(*mount, name, refused);
+    refused = v2_.place             ? why_not_given(*v2_.place, name, root_)
+              : mounts_.empty()     ? kNoGroups
+              : v2_.refused.empty() ? "the controller " + std::string(name) + " is not mounted"
+                                    : v2_.refused;
     return {};
   }
 
-  // v2 before v1, also where v2 has no controllers: it freezes ten times faster.
-  std::optional<CgroupPlace> freezer() {
-    if (v2.place) return v2.place;
-    if (const auto* mount = mount_of_v1(mounts, "freezer")) {
-      auto found = look_v1(*mount, "freezer", self_cgroup, root);
-      add_clause(refused, found.refused);
-      return found.place;
-    }
-    add_clause(refused, v2.refused.empty() ? "no control groups are mounted" : v2.refused);
-    return {};
+  // v2 before v1, also where v2 has no controllers: it freezes ten times faster. It does so since
+  // Linux 5.2, before which no process could be held by descriptor either.
+  std::optional<CgroupPlace> freezer(std::string& refused) const {
+    if (v2_.place) return v2_.place;
+    return controller("freezer", refused);
   }
+
+ private:
+  std::optional<CgroupPlace> in_v1(const Mount& mount,
+                                   std::string_view name,
+                                   std::string& refused) const {
+    auto found = look_v1(mount, name, self_cgroup_, root_);
+    refused = std::move(found.refused);
+    return found.place;
+  }
+
+  const std::vector<Mount>& mounts_;
+  const std::string& self_cgroup_;
+  const std::string& root_;
+  const Finding v2_;
 };
 
 std::optional<CgroupPlace::Version> where_controllers_are(const std::vector<Mount>& mounts,
@@ -277,16 +291,15 @@ CgroupPlaces find_cgroups(const std::string& self_cgroup,
     return mount.version == CgroupPlace::Version::v2;
   });
   const bool has_v2 = unified != mounts.end();
-  Search search{mounts, self_cgroup, root, {}, ""};
-  if (has_v2) search.v2 = look_v2(*unified, self_cgroup, root);
+  const Search search(
+      mounts, self_cgroup, root, has_v2 ? look_v2(*unified, self_cgroup, root) : Finding{});
 
   CgroupPlaces places;
   places.controllers = where_controllers_are(mounts, has_v2);
-  places.memory = search.controller("memory");
-  places.cpu = search.controller("cpu");
-  places.freezer = search.freezer();
-  places.pids = search.controller("pids");
-  places.refused = search.refused;
+  places.memory = search.controller("memory", places.no_memory);
+  places.cpu = search.controller("cpu", places.no_cpu);
+  places.freezer = search.freezer(places.no_freezer);
+  places.pids = search.controller("pids", places.no_pids);
   return places;
 }
 

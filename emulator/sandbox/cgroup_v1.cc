@@ -124,8 +124,9 @@ class Cpu final : public CpuGroup {
 };
 
 // The state is found by reading it; nothing tells of its change.
-constexpr int kReadsBeforeWait = 50;
-constexpr int kWaitPerRead_ms = 1;
+constexpr int kReadsBeforeDelay = 50;
+constexpr int kReadsBeforeWait = 200;
+constexpr int kWaitPerReadMs = 1;
 
 class Freezer final : public FreezerGroup {
  public:
@@ -133,11 +134,12 @@ class Freezer final : public FreezerGroup {
 
   const GroupFile* missing() const { return state_.valid() ? nullptr : &state_; }
 
-  tl::expected<void, SandboxError> freeze() override {
+  tl::expected<void, SandboxError> freeze(const std::function<void()>& delayed) override {
     if (auto written = state_.write("FROZEN"); !written) return written;
     const auto deadline = kernel_now() + kFreezePatience;
     GroupFile::Buffer buffer;
     for (int reads = 0; !state_.read(buffer).starts_with("FROZEN"); ++reads) {
+      if (reads == kReadsBeforeDelay) delayed();
       if (reads < kReadsBeforeWait) {
         ::sched_yield();
         continue;
@@ -147,7 +149,7 @@ class Freezer final : public FreezerGroup {
         errno = ETIMEDOUT;
         return tl::unexpected(group_failure("freeze the processes", state_.path()));
       }
-      ::poll(nullptr, 0, kWaitPerRead_ms);
+      ::poll(nullptr, 0, kWaitPerReadMs);
     }
     return {};
   }

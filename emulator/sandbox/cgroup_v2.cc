@@ -89,9 +89,11 @@ class Cpu final : public CpuGroup {
   GroupFile stat_;
 };
 
-// Before it waits to be told, since the kernel tells at most every 10 ms.
-constexpr int kReadsBeforeWait = 50;
-constexpr int kWaitPerRead_ms = 1;
+// Reads come first, some microseconds apart, since the kernel tells at most every 10 ms. Sleeping
+// processes stand still within a few of them.
+constexpr int kReadsBeforeDelay = 50;
+constexpr int kReadsBeforeWait = 200;
+constexpr int kWaitPerReadMs = 1;
 
 class Freezer final : public FreezerGroup {
  public:
@@ -103,10 +105,11 @@ class Freezer final : public FreezerGroup {
     return events_.valid() ? nullptr : &events_;
   }
 
-  tl::expected<void, SandboxError> freeze() override {
+  tl::expected<void, SandboxError> freeze(const std::function<void()>& delayed) override {
     if (auto written = freeze_.write("1"); !written) return written;
     const auto deadline = kernel_now() + kFreezePatience;
     for (int reads = 0; !frozen(); ++reads) {
+      if (reads == kReadsBeforeDelay) delayed();
       if (reads < kReadsBeforeWait) {
         ::sched_yield();
         continue;
@@ -117,7 +120,7 @@ class Freezer final : public FreezerGroup {
         return tl::unexpected(group_failure("freeze the processes", events_.path()));
       }
       pollfd wait{.fd = events_.descriptor(), .events = POLLPRI, .revents = 0};
-      ::poll(&wait, 1, kWaitPerRead_ms);
+      ::poll(&wait, 1, kWaitPerReadMs);
     }
     return {};
   }
@@ -148,6 +151,12 @@ bool lists(const std::string& folder, const char* file, std::string_view name) {
   auto text = std::string(listing.read(buffer));
   std::replace(text.begin(), text.end(), '\n', ' ');
   return (" " + text + " ").find(" " + std::string(name) + " ") != std::string::npos;
+}
+
+// The root may hold processes and give controllers; it alone has no type. The kernel lets other
+// groups do so too with some controllers, but then no group below takes processes.
+bool must_be_empty(const std::string& folder) {
+  return ::access((folder + "/cgroup.type").c_str(), F_OK) == 0;
 }
 
 // A process that has ended meanwhile is no failure.
@@ -196,13 +205,11 @@ tl::expected<Controllers, SandboxError> Controllers::enable(const std::string& f
   Controllers controllers(folder);
   for (const auto& name : names) {
     if (lists(folder, "cgroup.subtree_control", name)) continue;
-    auto set = write_group_file(folder, "cgroup.subtree_control", "+" + name);
-    if (!set && set.error().error_number == EBUSY && controllers.own_group_.empty()) {
-      if (auto moved = controllers.move_members_to(folder + "/" + own_group); !moved) {
-        return tl::unexpected(moved.error());
-      }
-      set = write_group_file(folder, "cgroup.subtree_control", "+" + name);
+    if (must_be_empty(folder) && !group_members(folder).empty()) {
+      auto moved = controllers.move_members_to(folder + "/" + own_group);
+      if (!moved) return tl::unexpected(moved.error());
     }
+    auto set = write_group_file(folder, "cgroup.subtree_control", "+" + name);
     if (!set) return tl::unexpected(set.error());
     controllers.enabled_.push_back(name);
   }
@@ -217,13 +224,13 @@ tl::expected<void, SandboxError> Controllers::move_members_to(const std::string&
   return move_all(folder_, own_group_);
 }
 
-// In vain where another Hearth has groups in the folder by now; then the last one tidies up.
+// In vain where another Hearth uses them in the folder by now, which is well.
 Controllers::~Controllers() {
-  if (own_group_.empty()) return;
   for (const auto& name : enabled_) {
     [[maybe_unused]] const auto set =
         write_group_file(folder_, "cgroup.subtree_control", "-" + name);
   }
+  if (own_group_.empty()) return;
   [[maybe_unused]] const auto moved = move_all(own_group_, folder_);
   ::rmdir(own_group_.c_str());
 }

@@ -21,7 +21,7 @@ namespace {
 
 // A member that is beyond its last instruction is no longer listed, nor has it left: nothing tells
 // when it does.
-constexpr int kEndingPause_ms = 1;
+constexpr int kEndingPauseMs = 1;
 constexpr std::size_t kAwaitedMembers = 64;
 
 // Waits until one of the listed members has ended.
@@ -36,10 +36,10 @@ void await_members(const std::string& folder) {
     ends.push_back(std::move(end));
   }
   const bool listed = !waits.empty();
-  constexpr int kMembersPause_ms = 50;
-  ::poll(waits.data(), waits.size(), listed ? kMembersPause_ms : kEndingPause_ms);
+  constexpr int kMembersPauseMs = 50;
+  ::poll(waits.data(), waits.size(), listed ? kMembersPauseMs : kEndingPauseMs);
   // Those whose end is announced may still be on their way out of the group.
-  if (listed) ::poll(nullptr, 0, kEndingPause_ms);
+  if (listed) ::poll(nullptr, 0, kEndingPauseMs);
 }
 
 void remove_group(const std::string& folder) {

@@ -2,9 +2,21 @@
 
 #include "emulator/sandbox/kernel_clock.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace emulator::sandbox {
+namespace {
+
+// The call may destroy the control, and with it the part that holds the function: nothing of them
+// is touched afterwards. There is nothing more to look for either.
+std::optional<std::chrono::nanoseconds> tell(std::function<void()>& exceeded) {
+  const auto call = std::exchange(exceeded, nullptr);
+  if (call) call();
+  return std::nullopt;
+}
+
+}  // namespace
 
 KernelQuota kernel_quota(std::chrono::microseconds quota, std::chrono::microseconds period) {
   if (quota >= kMinKernelQuota) return {.quota = quota, .period = period};
@@ -47,7 +59,7 @@ void GroupMemory::resume() {
 
 std::optional<std::chrono::nanoseconds> GroupMemory::look(std::chrono::nanoseconds now) {
   const auto look = limit_.look();
-  if (look.exceeded && exceeded_) exceeded_();
+  if (look.exceeded) return tell(exceeded_);
   if (look.next) interval_ = *look.next;
   if (!look.next || paused_) return std::nullopt;
   return now + *look.next;
@@ -56,6 +68,26 @@ std::optional<std::chrono::nanoseconds> GroupMemory::look(std::chrono::nanosecon
 void GroupMemory::event() {
   group_->settle_event();
   limit_.expect_kill();
+}
+
+tl::expected<void, SandboxError> GroupCpu::set_quota(
+    std::optional<std::chrono::microseconds> quota) {
+  const std::lock_guard lock(mutex_);
+  if (!lifted_) {
+    if (auto set = group_->set_quota(quota); !set) return set;
+  }
+  quota_ = quota;
+  return {};
+}
+
+void GroupCpu::lift() {
+  const std::lock_guard lock(mutex_);
+  lifted_ = quota_ && group_->set_quota(std::nullopt);
+}
+
+void GroupCpu::restore() {
+  const std::lock_guard lock(mutex_);
+  if (std::exchange(lifted_, false)) static_cast<void>(group_->set_quota(quota_));
 }
 
 WatchedMemory::WatchedMemory(const ResourceRequest& request, WatchThread& thread)
@@ -79,7 +111,7 @@ void WatchedMemory::resume() {
 }
 
 std::optional<std::chrono::nanoseconds> WatchedMemory::look(std::chrono::nanoseconds now) {
-  if (watch_.look() && exceeded_) exceeded_();
+  if (watch_.look()) return tell(exceeded_);
   if (paused_) return std::nullopt;
   return now + kMemoryWatchInterval;
 }

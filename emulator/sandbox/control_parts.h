@@ -16,6 +16,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 
 namespace emulator::sandbox {
@@ -37,6 +38,9 @@ class CpuPart {
   virtual std::chrono::nanoseconds throttled() = 0;
   virtual void pause() = 0;
   virtual void resume() = 0;
+  // Suspends the quota for a moment, in which processes are about to be frozen.
+  virtual void lift() = 0;
+  virtual void restore() = 0;
 };
 
 // By a memory control group, and looks at what lies in /tmp.
@@ -64,7 +68,7 @@ class GroupMemory final : public MemoryPart, private Watched {
 
   const std::unique_ptr<MemoryGroup> group_;
   MemoryLimit limit_;
-  const std::function<void()> exceeded_;
+  std::function<void()> exceeded_;  // its thread's
   WatchThread& thread_;
   std::atomic<bool> paused_ = false;
   // Frozen processes change nothing: what was time enough before is so afterwards.
@@ -87,7 +91,7 @@ class WatchedMemory final : public MemoryPart, private Watched {
   std::optional<std::chrono::nanoseconds> look(std::chrono::nanoseconds now) override;
 
   MemoryWatch watch_;
-  const std::function<void()> exceeded_;
+  std::function<void()> exceeded_;  // its thread's
   WatchThread& thread_;
   std::atomic<bool> paused_ = false;
 };
@@ -96,15 +100,18 @@ class GroupCpu final : public CpuPart {
  public:
   explicit GroupCpu(std::unique_ptr<CpuGroup> group) : group_(std::move(group)) {}
   tl::expected<void, SandboxError> set_quota(
-      std::optional<std::chrono::microseconds> quota) override {
-    return group_->set_quota(quota);
-  }
+      std::optional<std::chrono::microseconds> quota) override;
   std::chrono::nanoseconds throttled() override { return group_->throttled(); }
   void pause() override {}
   void resume() override {}
+  void lift() override;
+  void restore() override;
 
  private:
   const std::unique_ptr<CpuGroup> group_;
+  std::mutex mutex_;
+  std::optional<std::chrono::microseconds> quota_;
+  bool lifted_ = false;
 };
 
 class ScheduledCpu final : public CpuPart {
@@ -119,6 +126,8 @@ class ScheduledCpu final : public CpuPart {
   std::chrono::nanoseconds throttled() override { return schedule_.throttled(); }
   void pause() override { schedule_.pause(); }
   void resume() override { schedule_.resume(); }
+  void lift() override { schedule_.pause(); }
+  void restore() override {}  // frozen processes stay paused; resume() follows in any other case
 
  private:
   CpuSchedule schedule_;
@@ -127,7 +136,7 @@ class ScheduledCpu final : public CpuPart {
 class StoppingFreezer final : public FreezerGroup {
  public:
   explicit StoppingFreezer(StopSwitch& stop) : stop_(stop) {}
-  tl::expected<void, SandboxError> freeze() override {
+  tl::expected<void, SandboxError> freeze(const std::function<void()>&) override {
     stop_.stop(StopSwitch::Reason::frozen);
     return {};
   }

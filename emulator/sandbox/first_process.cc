@@ -35,6 +35,9 @@ constexpr const char* kHostName = "sandbox";
 // Our choice: on the service the number of files in /tmp is a disk's.
 constexpr const char* kTemporaryFiles = "262144";
 
+// Of a process, in /proc.
+constexpr const char* kItsRoot = "root";
+
 // In mount options these separate.
 std::string escaped(const std::string& path) {
   std::string result;
@@ -208,7 +211,7 @@ tl::expected<std::unique_ptr<FirstProcess>, SandboxError> FirstProcess::start(
   if (received->report.kind == LaunchReport::Kind::failed) {
     return tl::unexpected(start_failure(received->report, root));
   }
-  const auto temporary = "/proc/" + std::to_string(pid) + "/root/tmp";
+  const auto temporary = "/proc/" + std::to_string(pid) + "/" + kItsRoot + "/tmp";
   process->temporary_.reset(::open(temporary.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   return process;
 }

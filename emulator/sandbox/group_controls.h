@@ -8,6 +8,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -41,7 +42,9 @@ class CpuGroup {
 class FreezerGroup {
  public:
   virtual ~FreezerGroup() = default;
-  virtual tl::expected<void, SandboxError> freeze() = 0;
+  // Calls `delayed` once if processes do not stand still at once: they may be waiting for their
+  // next CPU period, and a process stands still only when it runs.
+  virtual tl::expected<void, SandboxError> freeze(const std::function<void()>& delayed) = 0;
   virtual tl::expected<void, SandboxError> thaw() = 0;
 };
 

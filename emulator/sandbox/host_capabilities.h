@@ -11,8 +11,8 @@ namespace emulator::sandbox {
 // A folder of a control group hierarchy below which we may make groups, and how it works.
 //
 // In v2 a controller may have to be switched on in the folder's cgroup.subtree_control first. Where
-// that is refused because a group with processes cannot have it, the only process is this one: it
-// moves into a group below and tries again.
+// that is refused because a group with processes cannot have it, those in the folder may be moved
+// into a group below: they are this process and its children, or the group was delegated.
 struct CgroupPlace {
   enum class Version { v1, v2 };
   Version version = Version::v2;
@@ -30,7 +30,11 @@ struct CgroupPlaces {
   std::optional<CgroupPlace> cpu;
   std::optional<CgroupPlace> freezer;
   std::optional<CgroupPlace> pids;
-  std::string refused;  // why what is missing is missing, a clause; empty when nothing is
+  // Why each is missing, a clause; empty when it is not.
+  std::string no_memory;
+  std::string no_cpu;
+  std::string no_freezer;
+  std::string no_pids;
   bool operator==(const CgroupPlaces&) const = default;
 };
 

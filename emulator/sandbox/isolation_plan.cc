@@ -104,7 +104,7 @@ class Planner {
       plan_.memory = MemoryMeans::watcher;
       step("memory limit", "resident sizes are watched: over it, all processes are ended");
       give_up("memory limit by control group",
-              groups.refused,
+              groups.no_memory,
               "resident sizes are watched instead; a short peak may pass unseen",
               remedy_for_groups(host_));
     }
@@ -115,7 +115,7 @@ class Planner {
       plan_.cpu = CpuMeans::stop_and_continue;
       step("CPU share", "processes are stopped and continued within each period of 20 ms");
       give_up("CPU share by control group",
-              groups.refused,
+              groups.no_cpu,
               "processes are stopped and continued by signals instead; shares are less exact and "
               "a parent can see its child stop",
               remedy_for_groups(host_));
@@ -134,13 +134,13 @@ class Planner {
       plan_.process_count = ProcessCountMeans::rlimit;
       step("process limit", "RLIMIT_NPROC, counted for this sandbox alone");
       give_up("process limit by control group",
-              groups.refused,
+              groups.no_pids,
               "a resource limit counts the processes and threads instead",
               remedy_for_groups(host_));
     } else {
       plan_.process_count = ProcessCountMeans::none;
       give_up("process limit",
-              groups.refused,
+              groups.no_pids,
               "processes that start others without end are held only by the limits of the "
               "user that Hearth runs as",
               remedy_for_groups(host_));
@@ -258,7 +258,7 @@ class Planner {
     plan_.freeze = FreezeMeans::stop_and_continue;
     step("freeze", "SIGSTOP, and SIGCONT to go on");
     give_up("freeze by control group",
-            groups.refused,
+            groups.no_freezer,
             "processes are stopped by a signal instead; a parent can see its child "
             "stop",
             remedy_for_groups(host_));

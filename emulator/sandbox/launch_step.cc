@@ -1,6 +1,6 @@
 #include "emulator/sandbox/launch_step.h"
 
-#include <ctime>
+#include "emulator/sandbox/kernel_clock.h"
 
 namespace emulator::sandbox {
 
@@ -66,9 +66,7 @@ const char* describe(LaunchStep step) {
 
 void note(StepTimes* times, LaunchStep step) noexcept {
   if (times == nullptr) return;
-  timespec now{};
-  ::clock_gettime(CLOCK_MONOTONIC, &now);
-  times->done[static_cast<std::size_t>(step)] = now.tv_sec * 1'000'000'000LL + now.tv_nsec;
+  times->done[static_cast<std::size_t>(step)] = kernel_now().count();
 }
 
 }  // namespace emulator::sandbox

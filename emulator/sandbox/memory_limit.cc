@@ -18,7 +18,7 @@ std::uint64_t difference(std::uint64_t from, std::uint64_t taken) {
 }
 
 std::chrono::microseconds interval_for(std::uint64_t room_bytes) {
-  const auto filled_after = std::chrono::microseconds(room_bytes * 1'000 / kFillRate_bytes);
+  const auto filled_after = std::chrono::microseconds(room_bytes * 1'000 / kFillRateBytes);
   return std::clamp(filled_after, kMinLookInterval, kMaxLookInterval);
 }
 
@@ -32,10 +32,14 @@ MemoryVerdict judge(std::uint64_t memory_bytes, const MemoryReading& reading) {
   verdict.own_bytes = difference(needed, verdict.temporary_bytes);
   // Whole mebibytes, so that little files do not cost a change each.
   const auto raised = (verdict.temporary_bytes + kMebibyte - 1) / kMebibyte * kMebibyte;
-  verdict.limit_bytes = memory_bytes + raised + std::min(raised, kTemporarySlack_bytes);
-  verdict.over = raised > 0 && verdict.own_bytes >= memory_bytes;
+  verdict.limit_bytes = memory_bytes + raised + std::min(raised, kTemporarySlackBytes);
+  // To lower the limit below what is charged is to have processes ended.
+  const bool fits = needed + kFillRateBytes <= verdict.limit_bytes;
+  if (!fits) verdict.limit_bytes = std::max(verdict.limit_bytes, reading.limit_bytes);
+  const bool exact = verdict.limit_bytes <= memory_bytes;
+  verdict.over = !exact && verdict.own_bytes >= memory_bytes;
   auto room = difference(verdict.limit_bytes, needed);
-  if (raised > 0) room = std::min(room, difference(memory_bytes, verdict.own_bytes));
+  if (!exact) room = std::min(room, difference(memory_bytes, verdict.own_bytes));
   verdict.next_look = interval_for(room);
   return verdict;
 }
@@ -55,6 +59,12 @@ MemoryReading MemoryLimit::read() const {
   // Before /tmp: what is written in between then makes the set's own part smaller, not larger.
   reading.usage_bytes = group_.usage();
   if (temporary_used_) reading.temporary_bytes = temporary_used_();
+  reading.limit_bytes = limit_bytes_;
+  return reading;
+}
+
+MemoryReading MemoryLimit::read_all() const {
+  auto reading = read();
   reading.parts = group_.parts();
   return reading;
 }
@@ -68,8 +78,12 @@ void MemoryLimit::note(const MemoryReading& reading) {
 
 std::optional<std::chrono::microseconds> MemoryLimit::look_at_group() {
   if (!temporary_used_) return std::nullopt;
-  const auto reading = read();
-  note(reading);
+  auto reading = read();
+  // They cost most of a look, and make no difference while little is used.
+  if (reading.temporary_bytes > 0 || reading.usage_bytes > *memory_bytes_ / 2) {
+    reading.parts = group_.parts();
+    note(reading);
+  }
   const auto verdict = judge(*memory_bytes_, reading);
   if (verdict.limit_bytes != limit_bytes_ && group_.set_limit(verdict.limit_bytes)) {
     limit_bytes_ = verdict.limit_bytes;
@@ -101,7 +115,7 @@ void MemoryLimit::expect_kill() {
 
 MemoryState MemoryLimit::state() {
   const std::lock_guard lock(mutex_);
-  const auto reading = read();
+  const auto reading = read_all();
   note(reading);
   exceeded_ = exceeded_ || (memory_bytes_ && group_.killed());
   MemoryState state;

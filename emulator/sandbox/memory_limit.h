@@ -44,9 +44,9 @@ class MemoryGroup {
 
 // How far /tmp may grow beyond what the last look found, at most. Our choice: a CPU writes 3 MB/ms
 // to a tmpfs, so that eight of them need kMaxLookInterval for it at the least.
-inline constexpr std::uint64_t kTemporarySlack_bytes = 64ULL * 1024 * 1024;
+inline constexpr std::uint64_t kTemporarySlackBytes = 64ULL * 1024 * 1024;
 // What is charged in one millisecond, at most. Our choice: twice what one CPU writes to a tmpfs.
-inline constexpr std::uint64_t kFillRate_bytes = 8ULL * 1024 * 1024;
+inline constexpr std::uint64_t kFillRateBytes = 8ULL * 1024 * 1024;
 inline constexpr std::chrono::microseconds kMinLookInterval{500};
 inline constexpr std::chrono::microseconds kMaxLookInterval{10'000};
 
@@ -54,12 +54,13 @@ struct MemoryReading {
   std::uint64_t usage_bytes = 0;
   MemoryGroup::Parts parts;
   std::uint64_t temporary_bytes = 0;  // in /tmp
+  std::uint64_t limit_bytes = 0;      // the kernel's, as it stands
 };
 
 struct MemoryVerdict {
   std::uint64_t own_bytes = 0;        // without /tmp and what can be dropped
   std::uint64_t temporary_bytes = 0;  // of /tmp, what this group is charged for
-  std::uint64_t limit_bytes = 0;      // the kernel's
+  std::uint64_t limit_bytes = 0;      // the kernel's, as it should be
   bool over = false;
   std::chrono::microseconds next_look{};
 };
@@ -90,7 +91,8 @@ class MemoryLimit {
   MemoryState state();
 
  private:
-  MemoryReading read() const;
+  MemoryReading read() const;  // without parts
+  MemoryReading read_all() const;
   void note(const MemoryReading& reading);
   std::optional<std::chrono::microseconds> look_at_group();
 

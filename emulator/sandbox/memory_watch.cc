@@ -36,11 +36,11 @@ std::uint64_t take_number(std::string_view& text) {
 
 // From /proc/PID/statm, in pages: all, resident, of these shared.
 std::uint64_t anonymous_bytes(std::string_view statm) {
-  static const auto page_bytes = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+  static const auto kPageBytes = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
   take_number(statm);
   const auto resident = take_number(statm);
   const auto shared = take_number(statm);
-  return resident > shared ? (resident - shared) * page_bytes : 0;
+  return resident > shared ? (resident - shared) * kPageBytes : 0;
 }
 
 // "Pss_Anon:      132 kB"; nothing on kernels before 5.4.

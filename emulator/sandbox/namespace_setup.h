@@ -19,10 +19,10 @@ namespace emulator::sandbox {
 
 // As paths while the root is built.
 inline constexpr const char* kHostRoot = "/host";
-inline constexpr const char* kNewRoot = "/root";
+inline constexpr const char* kNewRoot = "/new-root";
 // For what is written over an image.
-inline constexpr const char* kUpper = "/upper";
-inline constexpr const char* kWork = "/work";
+inline constexpr const char* kUpper = "/over-upper";
+inline constexpr const char* kWork = "/over-work";
 
 // One step of the root, its paths complete as they are while it is built.
 struct RootStep {

@@ -32,7 +32,7 @@ class Hierarchy {
     if (place.version == Version::v1) {
       auto parent = ControlGroup::make(place.folder + "/" + label);
       if (!parent) return tl::unexpected(parent.error());
-      return Hierarchy(place, std::nullopt, std::move(*parent));
+      return Hierarchy(place, std::nullopt, std::move(*parent), std::nullopt);
     }
     auto enabled = cgroup_v2::Controllers::enable(place.folder, controllers, label + ".own");
     if (!enabled) return tl::unexpected(enabled.error());
@@ -40,19 +40,27 @@ class Hierarchy {
     if (!parent) return tl::unexpected(parent.error());
     auto below = cgroup_v2::Controllers::enable(parent->folder(), controllers, label + ".own");
     if (!below) return tl::unexpected(below.error());
-    return Hierarchy(place, std::move(*enabled), std::move(*parent));
+    return Hierarchy(place, std::move(*enabled), std::move(*parent), std::move(*below));
   }
 
   const CgroupPlace& place() const { return place_; }
   const std::string& parent_folder() const { return parent_.folder(); }
 
  private:
-  Hierarchy(CgroupPlace place, std::optional<cgroup_v2::Controllers> enabled, ControlGroup parent)
-      : place_(std::move(place)), enabled_(std::move(enabled)), parent_(std::move(parent)) {}
+  Hierarchy(CgroupPlace place,
+            std::optional<cgroup_v2::Controllers> enabled,
+            ControlGroup parent,
+            std::optional<cgroup_v2::Controllers> enabled_below)
+      : place_(std::move(place)),
+        enabled_(std::move(enabled)),
+        parent_(std::move(parent)),
+        enabled_below_(std::move(enabled_below)) {}
 
   CgroupPlace place_;
-  std::optional<cgroup_v2::Controllers> enabled_;  // outlives the groups
+  // Each goes after what it made possible.
+  std::optional<cgroup_v2::Controllers> enabled_;
   ControlGroup parent_;
+  std::optional<cgroup_v2::Controllers> enabled_below_;
 };
 
 SandboxError no_place(const std::string& control) {
@@ -111,7 +119,14 @@ class ComposedControl final : public ResourceControl {
   Outcome freeze() override {
     const std::lock_guard lock(freezing_);
     if (!parts_.freezer) return tl::unexpected(no_place("freezing"));
-    if (auto frozen = parts_.freezer->freeze(); !frozen) return frozen;
+    auto frozen = parts_.freezer->freeze([this] {
+      if (parts_.cpu) parts_.cpu->lift();
+    });
+    if (parts_.cpu) parts_.cpu->restore();
+    if (!frozen) {
+      if (parts_.cpu) parts_.cpu->resume();
+      return frozen;
+    }
     if (parts_.cpu) parts_.cpu->pause();
     if (parts_.memory) parts_.memory->pause();
     return {};
@@ -267,6 +282,7 @@ class ResourceController::State {
   Outcome add_cpu(const ResourceRequest& request, Composition& parts) {
     if (request.members != nullptr) parts.meter = std::make_unique<CpuMeter>(*request.members);
     if (plan_.cpu == CpuMeans::stop_and_continue) {
+      if (request.members == nullptr) return tl::unexpected(no_members());
       parts.cpu = std::make_unique<ScheduledCpu>(*cpu_thread_, *request.members, *parts.stop);
     } else if (const auto version = version_of(plan_.cpu)) {
       const auto& folder = folder_of(*places_.cpu, parts);

@@ -62,7 +62,9 @@ class ResourceControl {
   virtual tl::expected<void, SandboxError> thaw() = 0;
 
   virtual MemoryState memory() = 0;
-  virtual std::chrono::nanoseconds throttled() = 0;  // time the processes were kept waiting
+  // Time that the quota kept processes waiting; control groups add it up over CPUs. Frozen time is
+  // none.
+  virtual std::chrono::nanoseconds throttled() = 0;
   virtual std::chrono::nanoseconds cpu_time() = 0;
 };
 
@@ -71,15 +73,15 @@ class ResourceControl {
 using TemporaryBytes = std::function<std::uint64_t()>;
 
 struct ResourceRequest {
-  std::optional<std::uint64_t> memory_bytes;
+  std::optional<std::uint64_t> memory_bytes{};
   std::uint64_t temporary_bytes = 0;  // the size of /tmp
-  TemporaryBytes temporary_used;      // empty: there is no own /tmp
-  std::optional<std::chrono::microseconds> cpu_quota;
-  std::optional<std::uint64_t> processes;
+  TemporaryBytes temporary_used{};    // empty: there is no own /tmp
+  std::optional<std::chrono::microseconds> cpu_quota{};
+  std::optional<std::uint64_t> processes{};
   ProcessSet* members = nullptr;
   // Called once, on a thread of the control, when the memory limit is passed; it ends the
-  // processes.
-  std::function<void()> memory_exceeded;
+  // processes. Destruction of the control waits for it, unless it comes from within.
+  std::function<void()> memory_exceeded{};
 };
 
 // What makes controls: one for a Hearth, with one parent group in each hierarchy that is used, and
@@ -95,7 +97,8 @@ class ResourceController {
 
   tl::expected<std::unique_ptr<ResourceControl>, SandboxError> make(const ResourceRequest& request);
 
-  // The parent groups, for a guardian to remove should Hearth be killed.
+  // The parent groups, for a guardian to remove should Hearth be killed: first the folders in them,
+  // which nobody holds any more then, by rmdir alone, since files in them cannot be removed.
   std::vector<std::string> parent_folders() const;
 
  private:

@@ -48,7 +48,7 @@ constexpr std::array<std::string_view, 5> kDevices = {"null", "zero", "full", "r
 
 // Source of the user: recorded from the service.
 constexpr std::string_view kPasswd =
-    "root:x:0:0:root:/root:/sbin/nologin\n"
+    "root:x:0:0:root:/:/sbin/nologin\n"
     "sbx_user1051:x:993:990::/home/sbx_user1051:/sbin/nologin\n";
 constexpr std::string_view kGroup = "root:x:0:\nsbx_user1051:x:990:\n";
 constexpr std::string_view kOwnHosts = "127.0.0.1 localhost sandbox.localdomain\n::1 localhost\n";

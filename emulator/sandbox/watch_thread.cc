@@ -8,7 +8,6 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 
 namespace emulator::sandbox {
@@ -62,27 +61,33 @@ void WatchThread::add(Watched& watched) {
 
 void WatchThread::wake(Watched& watched, Due at) {
   const std::lock_guard lock(mutex_);
-  const auto found = due_.find(&watched);
-  if (found == due_.end()) return;
-  found->second = at;
+  if (!due_.contains(&watched)) return;
+  set_due(&watched, at);
   if (under_call_ == &watched) woken_under_call_ = true;
   if (at && (!armed_ || *at < *armed_)) arm();
 }
 
 void WatchThread::remove(Watched& watched) {
   std::unique_lock lock(mutex_);
+  set_due(&watched, std::nullopt);
   due_.erase(&watched);
   if (watched.event_descriptor() >= 0) {
     ::epoll_ctl(events_.get(), EPOLL_CTL_DEL, watched.event_descriptor(), nullptr);
   }
+  if (std::this_thread::get_id() == thread_.get_id()) return;
   called_.wait(lock, [this, &watched] { return under_call_ != &watched; });
 }
 
+void WatchThread::set_due(Watched* watched, Due at) {
+  const auto found = due_.find(watched);
+  if (found == due_.end()) return;
+  if (found->second) queue_.erase({*found->second, watched});
+  if (at) queue_.emplace(*at, watched);
+  found->second = at;
+}
+
 void WatchThread::arm() {
-  armed_.reset();
-  for (const auto& [watched, due] : due_) {
-    if (due && (!armed_ || *due < *armed_)) armed_ = due;
-  }
+  armed_ = queue_.empty() ? std::nullopt : Due(queue_.begin()->first);
   if (!stopping_) set_timer(timer_, armed_);
 }
 
@@ -95,8 +100,7 @@ void WatchThread::call(std::unique_lock<std::mutex>& lock, Watched* watched, boo
   lock.lock();
   under_call_ = nullptr;
   // Who was woken meanwhile is looked at when the waker said.
-  const auto found = due_.find(watched);
-  if (found != due_.end() && !woken_under_call_) found->second = next;
+  if (!woken_under_call_) set_due(watched, next);
   called_.notify_all();
 }
 
@@ -105,14 +109,10 @@ void WatchThread::look_at_due() {
   std::uint64_t expirations = 0;
   // Nothing to read when the timer was set again meanwhile, and then little is due.
   [[maybe_unused]] const auto length = ::read(timer_.get(), &expirations, sizeof expirations);
-  while (!stopping_) {
-    const auto now = kernel_now();
-    const auto found = std::find_if(due_.begin(), due_.end(), [now](const auto& entry) {
-      return entry.second && *entry.second <= now;
-    });
-    if (found == due_.end()) break;
-    found->second.reset();
-    call(lock, found->first, false);
+  while (!stopping_ && !queue_.empty() && queue_.begin()->first <= kernel_now()) {
+    auto* const watched = queue_.begin()->second;
+    set_due(watched, std::nullopt);
+    call(lock, watched, false);
   }
   arm();
 }

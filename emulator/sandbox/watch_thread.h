@@ -10,7 +10,9 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <thread>
+#include <utility>
 
 namespace emulator::sandbox {
 
@@ -26,7 +28,8 @@ class Watched {
   virtual void event() {}
 };
 
-// Threads: any, but for construction and destruction. look() does not remove what it is called on.
+// Threads: any, but for construction and destruction. look() may remove what it is called on, if it
+// touches it no more.
 class WatchThread {
  public:
   WatchThread();
@@ -38,7 +41,7 @@ class WatchThread {
   void add(Watched& watched);
   // The next look is at this time, by kernel_now(); or, with nothing, not before it is woken.
   void wake(Watched& watched, std::optional<std::chrono::nanoseconds> at);
-  // No call is under way, nor comes, once this returns.
+  // No call is under way, unless it is this one that removes, nor comes, once this returns.
   void remove(Watched& watched);
 
  private:
@@ -49,12 +52,15 @@ class WatchThread {
   void handle_event(Watched* watched);
   void call(std::unique_lock<std::mutex>& lock, Watched* watched, bool event);
   void arm();
+  void set_due(Watched* watched, Due at);  // if it is watched
 
   UniqueFd timer_;
   UniqueFd events_;
   std::mutex mutex_;
   std::condition_variable called_;
   std::map<Watched*, Due> due_;
+  std::set<std::pair<std::chrono::nanoseconds, Watched*>>
+      queue_;  // of those that are due some time
   Due armed_;
   Watched* under_call_ = nullptr;
   bool woken_under_call_ = false;

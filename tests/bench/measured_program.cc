@@ -16,11 +16,6 @@
 namespace bench {
 namespace {
 
-[[noreturn]] void give_up(const std::string& what) {
-  std::cerr << "bench: " << what << "\n";
-  std::exit(1);
-}
-
 std::vector<char*> pointers(const std::vector<std::string>& texts) {
   std::vector<char*> result;
   for (const auto& text : texts) result.push_back(const_cast<char*>(text.c_str()));
@@ -29,6 +24,11 @@ std::vector<char*> pointers(const std::vector<std::string>& texts) {
 }
 
 }  // namespace
+
+void give_up(const std::string& what) {
+  std::cerr << "bench: " << what << "\n";
+  std::exit(1);
+}
 
 MeasuredProgram::MeasuredProgram(const std::vector<std::string>& argv,
                                  const std::string& working_folder) {
@@ -97,6 +97,31 @@ Nanoseconds spawn_and_wait(const std::string& program) {
   ::waitpid(child, nullptr, 0);
   const auto took = std::chrono::steady_clock::now() - started;
   ::posix_spawn_file_actions_destroy(&quiet);
+  return took;
+}
+
+Nanoseconds spawn_to_first_byte(const std::vector<std::string>& argv) {
+  const auto words = pointers(argv);
+  std::array<int, 2> ends{};
+  if (::pipe2(ends.data(), O_CLOEXEC) != 0) give_up("no pipe");
+  posix_spawn_file_actions_t actions;
+  ::posix_spawn_file_actions_init(&actions);
+  ::posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
+  std::array<char*, 1> no_environment{nullptr};
+  const auto started = std::chrono::steady_clock::now();
+  pid_t child = 0;
+  if (::posix_spawn(&child, words[0], &actions, nullptr, words.data(), no_environment.data()) !=
+      0) {
+    give_up("cannot start " + argv[0]);
+  }
+  ::close(ends[1]);
+  char byte = 0;
+  const auto length = ::read(ends[0], &byte, 1);
+  const auto took = std::chrono::steady_clock::now() - started;
+  ::close(ends[0]);
+  ::waitpid(child, nullptr, 0);
+  ::posix_spawn_file_actions_destroy(&actions);
+  if (length != 1) give_up(argv[0] + " wrote nothing");
   return took;
 }
 

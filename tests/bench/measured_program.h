@@ -20,6 +20,7 @@ class MeasuredProgram {
   MeasuredProgram& operator=(const MeasuredProgram&) = delete;
   ~MeasuredProgram();  // SIGTERM and wait
 
+  pid_t pid() const { return pid_; }
   const std::string& first_line() const { return first_line_; }
   Nanoseconds ready_after() const { return ready_after_; }
 
@@ -35,5 +36,12 @@ class MeasuredProgram {
 
 // Time to start a program without arguments and wait for its end.
 Nanoseconds spawn_and_wait(const std::string& program);
+
+// Time to start a program, argv[0] being its path, until it has written its first byte. Waits for
+// its end too.
+Nanoseconds spawn_to_first_byte(const std::vector<std::string>& argv);
+
+// Says why on standard error, and ends the benchmark.
+[[noreturn]] void give_up(const std::string& what);
 
 }  // namespace bench

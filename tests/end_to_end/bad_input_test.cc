@@ -196,9 +196,20 @@ TEST_CASE("a runtime that nobody knows is refused with those that are known", "[
 }
 
 TEST_CASE("isolation that cannot be kept is refused, not left out", "[bad-input]") {
+  // Which a host has that lacks it: without the program that carries its traffic, a network of
+  // one's own with traffic outwards is none.
+  const ScratchFolder empty;
   auto words = tests::testee("echo");
-  words.insert(words.end(), {"--sandbox", "full"});
-  refused(tests::invoke(words), 3, "--sandbox full");
+  words.insert(words.end(), {"--network", "private"});
+  refused(tests::invoke(words, {.variables = {{"PATH", empty.path().string()}}}),
+          3,
+          "--network private");
+}
+
+TEST_CASE("isolation flags that contradict each other are wrong usage", "[bad-input]") {
+  auto words = tests::testee("echo");
+  words.insert(words.end(), {"--sandbox", "none", "--network", "none"});
+  refused(tests::invoke(words), 2, "--network");
 }
 
 TEST_CASE("words that hearth does not know are named", "[bad-input]") {

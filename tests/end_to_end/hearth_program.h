@@ -20,6 +20,10 @@ using Words = std::vector<std::string>;
 
 // The folder of a handler: of the built one, if it is built.
 std::string handler_folder(const std::string& name);
+
+// Where a function finds its code, which lies in `folder`: /var/task where this host allows a root
+// of its own.
+std::string seen_folder(const std::string& folder);
 std::string handler_template(const std::string& name);
 
 // Flags that make the testee, in one of its modes, the function `testee`.

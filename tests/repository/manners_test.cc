@@ -57,6 +57,7 @@ TEST_CASE("blanks at line ends, tabs, long lines and a missing last line break a
   CHECK(findings("docs/a.md", "one\r\n") == 1);
   CHECK(findings("emulator/app/a.cc", "\tint x;\n") == 1);
   CHECK(findings("Makefile", "all:\n\ttrue\n") == 0);
+  CHECK(findings("handlers/a/main.go", "func main() {\n\treturn\n}\n") == 0);
   CHECK(findings("emulator/app/a.cc", std::string(101, 'x') + "\n") == 1);
   CHECK(findings("emulator/app/a.cc", std::string(100, 'x') + "\n") == 0);
   CHECK(findings("emulator/app/a.cc", "// https://" + std::string(101, 'x') + "\n") == 0);

@@ -67,21 +67,22 @@ void requires_peer_check() {
 }
 
 void requires_cgroup_memory() {
-  require_had(by_kernel(host_plan().memory), "control groups for memory", host().cgroups.refused);
+  require_had(by_kernel(host_plan().memory), "control groups for memory", host().cgroups.no_memory);
 }
 
 void requires_cgroup_cpu() {
-  require_had(by_kernel(host_plan().cpu), "control groups for CPU time", host().cgroups.refused);
+  require_had(by_kernel(host_plan().cpu), "control groups for CPU time", host().cgroups.no_cpu);
 }
 
 void requires_cgroup_pids() {
   require_had(by_kernel(host_plan().process_count),
               "control groups for numbers of processes",
-              host().cgroups.refused);
+              host().cgroups.no_pids);
 }
 
 void requires_cgroup_freezer() {
-  require_had(by_kernel(host_plan().freeze), "control groups that freeze", host().cgroups.refused);
+  require_had(
+      by_kernel(host_plan().freeze), "control groups that freeze", host().cgroups.no_freezer);
 }
 
 }  // namespace tests

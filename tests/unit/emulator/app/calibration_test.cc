@@ -103,3 +103,12 @@ TEST_CASE("a calibration is told with the flag to use", "[calibration]") {
   CHECK(json["runs"] == 3);
   CHECK(json["cpu_scale"] == 0.5);
 }
+
+TEST_CASE("AWS's figure is told with what is wrong with it, a measured one without",
+          "[calibration]") {
+  auto calibration = taking(425ms);
+  CHECK(as_text(calibration).find("--lambda-seconds") != std::string::npos);
+  calibration.on_lambda = 800ms;
+  CHECK(as_text(calibration).find("--lambda-seconds") == std::string::npos);
+  CHECK(as_text(calibration).find("0.800 s on Lambda with 1769 MB.") != std::string::npos);
+}

@@ -15,12 +15,11 @@ sandbox::HostCapabilities host() {
   host.memory_bytes = 8ULL << 30U;
   host.superuser = true;
   const sandbox::CgroupPlace place{sandbox::CgroupPlace::Version::v2, "/sys/fs/cgroup"};
-  host.cgroups = {.controllers = place.version,
-                  .memory = place,
-                  .cpu = place,
-                  .freezer = place,
-                  .pids = place,
-                  .refused = ""};
+  host.cgroups.controllers = place.version;
+  host.cgroups.memory = place;
+  host.cgroups.cpu = place;
+  host.cgroups.freezer = place;
+  host.cgroups.pids = place;
   return host;
 }
 
@@ -50,7 +49,7 @@ TEST_CASE("the doctor tells of what is given up why, to what effect and how to g
           "[doctor]") {
   auto poor = host();
   poor.cgroups.cpu.reset();
-  poor.cgroups.refused = "the controller cpu is not given to groups in /sys/fs/cgroup";
+  poor.cgroups.no_cpu = "the controller cpu is not given to groups in /sys/fs/cgroup";
   const auto report = examine(poor);
   REQUIRE(report.plan.given_up.size() == 1);
   const auto& lost = report.plan.given_up.front();

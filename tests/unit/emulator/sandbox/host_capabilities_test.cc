@@ -4,6 +4,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <string>
@@ -44,6 +45,11 @@ class FakeGroups {
     return *this;
   }
 
+  bool mark(const std::string& folder, const char* name) const {
+    const auto path = tree_.path().string() + folder;
+    return ::setxattr(path.c_str(), name, "1", 1, 0) == 0;
+  }
+
   CgroupPlaces find(const std::string& self_cgroup, const std::string& mountinfo) const {
     return find_cgroups(self_cgroup, mountinfo, tree_.path().string());
   }
@@ -57,6 +63,10 @@ Place v2(const std::string& folder) { return CgroupPlace{Version::v2, folder}; }
 
 bool contains(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
+}
+
+std::string refusals(const CgroupPlaces& places) {
+  return places.no_memory + places.no_cpu + places.no_freezer + places.no_pids;
 }
 
 const std::string kSelf = std::to_string(::getpid()) + "\n";
@@ -89,7 +99,7 @@ TEST_CASE("in v1 each controller is found at its own mount and its own group", "
   CHECK(places.memory == v1("/sys/fs/cgroup/memory/session/one"));
   CHECK(places.freezer == v1("/sys/fs/cgroup/freezer"));
   CHECK(places.pids == v1("/sys/fs/cgroup/pids"));
-  CHECK(places.refused.empty());
+  CHECK(refusals(places).empty());
 }
 
 TEST_CASE("a controller of v1 that is not mounted is missing alone", "[cgroups]") {
@@ -101,7 +111,9 @@ TEST_CASE("a controller of v1 that is not mounted is missing alone", "[cgroups]"
   CHECK_FALSE(places.cpu);
   CHECK_FALSE(places.freezer);
   CHECK_FALSE(places.pids);
-  CHECK_FALSE(places.refused.empty());
+  CHECK(places.no_memory.empty());
+  CHECK(places.no_cpu == "the controller cpu is not mounted");
+  CHECK(places.no_freezer == "the controller freezer is not mounted");
 }
 
 TEST_CASE("a group of v1 that may not be written gives way to one above it that may", "[cgroups]") {
@@ -131,7 +143,7 @@ TEST_CASE("the freezer of v2 is taken before that of v1, though v2 has no contro
   CHECK(places.freezer == v2("/sys/fs/cgroup/unified"));
   CHECK(places.memory == v1("/sys/fs/cgroup/memory/session/one"));
   CHECK(places.cpu == v1("/sys/fs/cgroup/cpu,cpuacct"));
-  CHECK(places.refused.empty());
+  CHECK(refusals(places).empty());
 }
 
 TEST_CASE("a delegated group of v2 in which we are alone gives everything", "[cgroups]") {
@@ -142,7 +154,7 @@ TEST_CASE("a delegated group of v2 in which we are alone gives everything", "[cg
   for (const auto& found : {places.memory, places.cpu, places.freezer, places.pids}) {
     CHECK(found == v2(kScope));
   }
-  CHECK(places.refused.empty());
+  CHECK(refusals(places).empty());
 }
 
 TEST_CASE("a group of v2 with other processes in it passes no controller on", "[cgroups]") {
@@ -153,7 +165,20 @@ TEST_CASE("a group of v2 with other processes in it passes no controller on", "[
   CHECK_FALSE(places.cpu);
   CHECK_FALSE(places.pids);
   CHECK(places.freezer == v2(kScope));  // which is no controller
-  CHECK(contains(places.refused, "other processes"));
+  CHECK(contains(places.no_memory, "other processes"));
+  CHECK(places.no_freezer.empty());
+}
+
+TEST_CASE("a delegated group of v2 is ours with all that is in it", "[cgroups]") {
+  FakeGroups groups;
+  groups.v2(kScope, {.controllers = "cpu memory pids\n", .processes = "1\n" + kSelf});
+  if (!groups.mark(kScope, "user.delegate")) {
+    SKIP("SKIPPED: the temporary folder's file system takes no attributes of users");
+  }
+  const auto places = groups.find("0::/user.slice/app.slice/run-1.scope\n", kMountOfV2);
+  CHECK(places.memory == v2(kScope));
+  CHECK(places.cpu == v2(kScope));
+  CHECK(refusals(places).empty());
 }
 
 TEST_CASE("a group above ours is used for what it gives already, and is not changed", "[cgroups]") {
@@ -167,7 +192,8 @@ TEST_CASE("a group above ours is used for what it gives already, and is not chan
   CHECK(places.pids == above);
   CHECK(places.freezer == above);  // a process is in one group of v2
   CHECK_FALSE(places.cpu);
-  CHECK(contains(places.refused, "cpu"));
+  CHECK(contains(places.no_cpu, "the controller cpu is not given to groups in /sys/fs"));
+  CHECK(places.no_memory.empty());
 }
 
 TEST_CASE("the root of v2 passes controllers on whoever is in it", "[cgroups]") {
@@ -186,7 +212,7 @@ TEST_CASE("without delegation v2 gives nothing and says which group refused", "[
   for (const auto& found : {places.memory, places.cpu, places.freezer, places.pids}) {
     CHECK_FALSE(found);
   }
-  CHECK(contains(places.refused, "may not make groups in /sys/fs/cgroup"));
+  CHECK(contains(places.no_freezer, "may not make groups in /sys/fs/cgroup"));
 }
 
 TEST_CASE("a hierarchy that is mounted read-only is of no use", "[cgroups]") {
@@ -196,7 +222,8 @@ TEST_CASE("a hierarchy that is mounted read-only is of no use", "[cgroups]") {
       "0::/\n", "30 24 0:26 / /sys/fs/cgroup ro,nosuid - cgroup2 cgroup rw,nsdelegate\n");
   CHECK_FALSE(places.memory);
   CHECK_FALSE(places.freezer);
-  CHECK(places.refused == "/sys/fs/cgroup is mounted read-only");
+  CHECK(places.no_memory == "/sys/fs/cgroup is mounted read-only");
+  CHECK(places.no_freezer == "/sys/fs/cgroup is mounted read-only");
 }
 
 TEST_CASE("in a container the mount itself is our group where the path is one of the host's",
@@ -235,13 +262,14 @@ TEST_CASE("a mount's folder may have a space in its name", "[cgroups]") {
   CHECK(places.memory == v1("/control groups/memory"));
 }
 
-TEST_CASE("a host without control groups says so once", "[cgroups]") {
+TEST_CASE("a host without control groups says so", "[cgroups]") {
   const FakeGroups groups;
   for (const auto* mounts : {"", "garbage\n - \n", "1 2 3 / / rw - ext4 /dev/vda rw\n"}) {
     const auto places = groups.find("", mounts);
     CHECK_FALSE(places.controllers);
     CHECK_FALSE(places.memory);
-    CHECK(places.refused == "no control groups are mounted");
+    CHECK(places.no_memory == "no control groups are mounted");
+    CHECK(places.no_freezer == "no control groups are mounted");
   }
 }
 

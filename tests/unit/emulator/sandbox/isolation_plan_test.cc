@@ -3,7 +3,9 @@
 #include <catch2/catch_test_macros.hpp>
 
 #include <algorithm>
+#include <fstream>
 #include <functional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -74,19 +76,31 @@ std::vector<Row> rows() {
   return {
       {"memory limit by control group",
        "systemd-run --user --scope -p Delegate=yes hearth",
-       [](auto& host) { host.cgroups.memory.reset(); },
+       [](auto& host) {
+         host.cgroups.memory.reset();
+         host.cgroups.no_memory = "taken away";
+       },
        [](const auto& plan) { return plan.memory == MemoryMeans::watcher; }},
       {"CPU share by control group",
        "systemd-run --user --scope -p Delegate=yes hearth",
-       [](auto& host) { host.cgroups.cpu.reset(); },
+       [](auto& host) {
+         host.cgroups.cpu.reset();
+         host.cgroups.no_cpu = "taken away";
+       },
        [](const auto& plan) { return plan.cpu == CpuMeans::stop_and_continue; }},
       {"freeze by control group",
        "systemd-run --user --scope -p Delegate=yes hearth",
-       [](auto& host) { host.cgroups.freezer.reset(); },
+       [](auto& host) {
+         host.cgroups.freezer.reset();
+         host.cgroups.no_freezer = "taken away";
+       },
        [](const auto& plan) { return plan.freeze == FreezeMeans::stop_and_continue; }},
       {"process limit by control group",
        "systemd-run --user --scope -p Delegate=yes hearth",
-       [](auto& host) { host.cgroups.pids.reset(); },
+       [](auto& host) {
+         host.cgroups.pids.reset();
+         host.cgroups.no_pids = "taken away";
+       },
        [](const auto& plan) { return plan.process_count == ProcessCountMeans::rlimit; }},
       {"namespaces and a root of their own",
        "run Hearth as root",
@@ -165,7 +179,6 @@ TEST_CASE("what is taken from a host is given up by name with its effect and its
   for (const auto& row : rows()) {
     CAPTURE(row.what, row.remedy_part);
     auto host = rich_host();
-    host.cgroups.refused = "taken away";
     row.take_away(host);
     const auto plan = planned(host);
     CHECK(row.holds(plan));
@@ -194,7 +207,7 @@ TEST_CASE("a full sandbox is refused for each thing that cannot be had", "[isola
 TEST_CASE("a full sandbox that is refused names everything that is missing", "[isolation_plan]") {
   HostCapabilities host = rich_host();
   host.cgroups = {};
-  host.cgroups.refused = "no control groups are mounted";
+  host.cgroups.no_memory = "no control groups are mounted";
   host.no_namespaces = "this user is not permitted to";
   const auto message = refused(host, {.strictness = Strictness::full});
   for (const auto* part : {"memory limit",
@@ -414,6 +427,32 @@ TEST_CASE("what was given up is told in one line", "[isolation_plan]") {
                              {"peer check", "why", "effect", ""}});
   CHECK(contains(line, "degraded: no memory limit by control group, no peer check"));
   CHECK(line.find('\n') == std::string::npos);
+}
+
+// The first cell of each row of the table below a heading of docs/sandbox.md.
+std::vector<std::string> documented(const std::string& heading) {
+  std::ifstream document(std::string(HEARTH_SOURCE_DIR) + "/docs/sandbox.md");
+  std::vector<std::string> cells;
+  bool inside = false;
+  for (std::string line; std::getline(document, line);) {
+    if (line.starts_with("## ")) inside = line == "## " + heading;
+    if (!inside || !line.starts_with("| ")) continue;
+    cells.push_back(line.substr(2, line.find(" |", 2) - 2));
+  }
+  if (!cells.empty()) cells.erase(cells.begin());  // the table's own heading
+  return cells;
+}
+
+TEST_CASE("the sandbox's document lists the steps of the plan in their order", "[isolation_plan]") {
+  CHECK(documented("Steps") == names(planned(rich_host(), {.network = Network::none})));
+}
+
+TEST_CASE("the sandbox's document tells of everything that may be given up", "[isolation_plan]") {
+  std::set<std::string> known = {"process limit"};
+  for (const auto& row : rows()) known.insert(row.what);
+  const auto told = documented("What is given up where");
+  CHECK(std::set<std::string>(told.begin(), told.end()) == known);
+  CHECK(told.size() == known.size());
 }
 
 }  // namespace
