@@ -24,6 +24,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <condition_variable>
 #include <cstdlib>
 #include <mutex>
 #include <new>
@@ -307,7 +308,9 @@ class LinuxSandbox final : public Sandbox, private ProcessSet {
 
   mutable std::mutex mutex_;  // guards what follows
   std::optional<std::chrono::microseconds> cpu_quota_;
-  pid_t main_ = -1;  // the program's process; -1: none
+  pid_t main_ = -1;        // the program's process; -1: none
+  bool starting_ = false;  // it may run already, but main_ is not known yet
+  std::condition_variable known_;
   // Shared with whoever uses it at the moment.
   std::shared_ptr<ResourceControl> control_;
   std::uint64_t peak_bytes_ = 0;  // where there is no control
@@ -388,6 +391,7 @@ tl::expected<void, SandboxError> LinuxSandbox::take_control() {
     const std::lock_guard lock(mutex_);
     control_ = control;
     peak_bytes_ = 0;
+    starting_ = true;
     quota = cpu_quota_;
   }
   // Before anybody joins: joining takes CPU time too.
@@ -496,7 +500,9 @@ Result LinuxSandbox::start_bare(const StartRequest& request,
   {
     const std::lock_guard lock(mutex_);
     main_ = pid;
+    starting_ = false;
   }
+  known_.notify_all();
   auto process =
       std::make_unique<RunningProcess>(*this,
                                        std::make_unique<GuardedGroup>(launcher_.guardian, pid),
@@ -544,7 +550,9 @@ Result LinuxSandbox::enter(const StartRequest& request,
     {
       const std::lock_guard lock(mutex_);
       main_ = pid;
+      starting_ = false;
     }
+    known_.notify_all();
     process = std::make_unique<RunningProcess>(*this,
                                                nullptr,
                                                pid,
@@ -571,6 +579,11 @@ std::shared_ptr<ResourceControl> LinuxSandbox::control() const {
 
 bool LinuxSandbox::owns_connection(std::uint16_t peer_port, std::uint16_t local_port) {
   if (!launcher_.plan.check_peers || has_own_network()) return true;
+  {
+    // A program can be faster to connect than the thread that started it to learn its number.
+    std::unique_lock lock(mutex_);
+    known_.wait(lock, [this] { return !starting_; });
+  }
   return holds_connection(processes(), peer_port, local_port);
 }
 
@@ -625,8 +638,10 @@ void LinuxSandbox::let_go() {
   {
     const std::lock_guard lock(mutex_);
     main_ = -1;
+    starting_ = false;
     control = std::exchange(control_, nullptr);
   }
+  known_.notify_all();
 }
 
 void LinuxSandbox::signal_all(int signal) noexcept {
