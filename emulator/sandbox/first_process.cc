@@ -114,7 +114,7 @@ class RootSteps {
       case Kind::image:
         mount_of(result,
                  "overlay",
-                 MS_NOSUID,
+                 MS_NOSUID | MS_NODEV,
                  "lowerdir=" + escaped(kHostRoot + step.source) + ",upperdir=" + kUpper +
                      ",workdir=" + kWork);
         break;
@@ -140,9 +140,30 @@ int namespace_flags(const IsolationPlan& plan) {
   return flags;
 }
 
+// What an image does not allow to be put over it.
+std::string image_refusal(const FilesystemStep& step, int error_number) {
+  const auto where = step.target.empty() ? std::string("/") : step.target;
+  if (error_number == ELOOP) {
+    return "the image of --rootfs has a symbolic link at or above " + where +
+           ", through which Hearth makes and mounts nothing; put a folder or a file there instead";
+  }
+  auto message = "the image of --rootfs cannot be given " + where + ": " +
+                 std::generic_category().message(error_number);
+  if (error_number == EOVERFLOW || error_number == EACCES || error_number == EPERM) {
+    message += "; unpack the image as the user that Hearth runs as, or run Hearth as root";
+  }
+  return message;
+}
+
 SandboxError start_failure(const LaunchReport& report, const std::vector<FilesystemStep>& root) {
   errno = report.number;
   auto error = system_error(describe(report.step));
+  const bool in_image = !root.empty() && root.front().kind == Kind::image;
+  if (in_image && report.step == LaunchStep::root_contents && report.item > 0 &&
+      static_cast<std::size_t>(report.item) < root.size()) {
+    error.message = image_refusal(root[static_cast<std::size_t>(report.item)], report.number);
+    return error;
+  }
   if (report.item >= 0 && static_cast<std::size_t>(report.item) < root.size()) {
     const auto& step = root[static_cast<std::size_t>(report.item)];
     error.message += " at " + (step.target.empty() ? "/" : step.target);
@@ -215,7 +236,7 @@ tl::expected<void, SandboxError> FirstProcess::await_ready(
   if (received->report.kind == LaunchReport::Kind::failed) {
     return tl::unexpected(start_failure(received->report, root));
   }
-  const auto temporary = "/proc/" + std::to_string(pid_) + "/" + kItsRoot + "/tmp";
+  const auto temporary = root_folder() + "/tmp";
   temporary_owned_.reset(::open(temporary.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   temporary_ = temporary_owned_.get();
   return {};
@@ -227,6 +248,10 @@ FirstProcess::~FirstProcess() {
   while (::waitid(kPidfdType, static_cast<id_t>(pidfd_.get()), &info, WEXITED) != 0 &&
          errno == EINTR) {
   }
+}
+
+std::string FirstProcess::root_folder() const {
+  return "/proc/" + std::to_string(pid_) + "/" + kItsRoot;
 }
 
 void FirstProcess::signal_all(int signal) noexcept {

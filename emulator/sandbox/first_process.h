@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <vector>
 
 namespace emulator::sandbox {
@@ -50,6 +51,9 @@ class FirstProcess {
 
   // Sends to every other process in the namespaces; returns once it is sent.
   void signal_all(int signal) noexcept;
+
+  // Of its root, as this process reaches it.
+  std::string root_folder() const;
 
   // Bytes in its /tmp; 0 where that is not known.
   std::uint64_t temporary_bytes() const;

@@ -6,7 +6,9 @@
 #include "emulator/sandbox/launching_thread.h"
 #include "emulator/sandbox/line.h"
 #include "emulator/sandbox/namespace_setup.h"
+#include "emulator/sandbox/outward_network.h"
 #include "emulator/sandbox/process_tree.h"
+#include "emulator/sandbox/program_search.h"
 #include "emulator/sandbox/resource_control.h"
 #include "emulator/sandbox/root_filesystem.h"
 #include "emulator/sandbox/seccomp_policy.h"
@@ -78,25 +80,6 @@ std::string new_label() {
   return number == 0 ? label : label + "." + std::to_string(number);
 }
 
-// As a shell would find it. A name that is not found is returned as it is, and exec says so.
-std::string find_program(const std::string& name) {
-  if (name.find('/') != std::string::npos) return name;
-  const char* path = ::secure_getenv("PATH");
-  std::string_view rest = path == nullptr ? "/usr/local/bin:/usr/bin:/bin" : path;
-  while (!rest.empty()) {
-    const auto colon = rest.find(':');
-    auto candidate = std::string(rest.substr(0, colon)) + "/" + name;
-    struct stat status {};
-    if (::stat(candidate.c_str(), &status) == 0 && S_ISREG(status.st_mode) &&
-        ::access(candidate.c_str(), X_OK) == 0) {
-      return candidate;
-    }
-    if (colon == std::string_view::npos) break;
-    rest.remove_prefix(colon + 1);
-  }
-  return name;
-}
-
 std::vector<char*> pointers_to(const std::vector<std::string>& texts) {
   std::vector<char*> pointers;
   pointers.reserve(texts.size() + 1);
@@ -129,6 +112,21 @@ SandboxError start_failure(const LaunchReport& report, const Program& program) {
     error.message = error.operation + " failed: " + reason;
   }
   return error;
+}
+
+// Empty where the host's own serve in a network of its own as well.
+std::string own_names() {
+  const auto host = content_of_file("/etc/resolv.conf");
+  return asks_loopback(host) ? forwarded(host) : "";
+}
+
+// The value of PATH among KEY=VALUE.
+std::string path_of(const std::vector<std::string>& environment) {
+  constexpr std::string_view kKey = "PATH=";
+  for (const auto& variable : environment) {
+    if (variable.starts_with(kKey)) return variable.substr(kKey.size());
+  }
+  return {};
 }
 
 // As many CPUs as asked for out of those that Hearth may run on; from a different one each time, so
@@ -212,7 +210,8 @@ class LinuxLauncher::State {
     auto steps = plan_root(
         view,
         {.proc = plan.new_proc ? RootOptions::Proc::own : RootOptions::Proc::none,
-         .reader = plan.user_namespace ? RootOptions::Reader::owner : RootOptions::Reader::other});
+         .reader = plan.user_namespace ? RootOptions::Reader::owner : RootOptions::Reader::other,
+         .names = plan.network == Network::own_outward ? own_names() : ""});
     return roots_.emplace_back(view, std::move(steps)).second;
   }
 
@@ -288,6 +287,7 @@ class LinuxSandbox final : public Sandbox, private ProcessSet {
   class RunningProcess;
 
   Result start_here(const StartRequest& request);
+  std::string program_path(const Program& program) const;
   tl::expected<std::shared_ptr<ResourceControl>, SandboxError> make_control();
   tl::expected<void, SandboxError> take_control();
   Result start_bare(const StartRequest& request,
@@ -305,6 +305,7 @@ class LinuxSandbox final : public Sandbox, private ProcessSet {
   const SandboxRequest request_;
   std::unique_ptr<FirstProcess> first_;
   std::shared_ptr<ResourceControl> prepared_;  // for the first start; the starting thread's
+  std::unique_ptr<OutwardNetwork> outward_;    // holds what the first process made
 
   mutable std::mutex mutex_;  // guards what follows
   std::optional<std::chrono::microseconds> cpu_quota_;
@@ -375,6 +376,12 @@ tl::expected<void, SandboxError> LinuxSandbox::open() {
   if (auto ready = first_->await_ready(root); !ready) return ready;
   if (!control) return tl::unexpected(control.error());
   prepared_ = std::move(*control);
+  if (launcher_.plan.network != Network::own_outward) return {};
+  using UserNamespace = OutwardNetwork::UserNamespace;
+  const auto user = launcher_.plan.user_namespace ? UserNamespace::own : UserNamespace::none;
+  auto outward = OutwardNetwork::start(first_->pid(), user, launcher_.guardian);
+  if (!outward) return tl::unexpected(outward.error());
+  outward_ = std::move(*outward);
   return {};
 }
 
@@ -439,6 +446,13 @@ tl::expected<std::shared_ptr<ResourceControl>, SandboxError> LinuxSandbox::make_
   return std::shared_ptr<ResourceControl>(std::move(*made));
 }
 
+std::string LinuxSandbox::program_path(const Program& program) const {
+  if (!first_ || request_.view.image.empty()) return find_program(program.argv.front());
+  // With what is mounted over the image, as the processes find it.
+  return find_program_in_root(
+      program.argv.front(), path_of(program.environment), first_->root_folder());
+}
+
 Result LinuxSandbox::start_here(const StartRequest& request) {
   const auto& plan = launcher_.plan;
   auto streams = open_streams();
@@ -448,7 +462,7 @@ Result LinuxSandbox::start_here(const StartRequest& request) {
   const auto filter = launcher_.filter();
   if (!filter) return tl::unexpected(filter.error());
 
-  const auto path = find_program(request.program.argv.front());
+  const auto path = program_path(request.program);
   const auto argv = pointers_to(request.program.argv);
   const auto environment = pointers_to(request.program.environment);
   const auto cpus = choose_cpus(request_.cpu.visible_cpus, launcher_.turn++);
