@@ -23,6 +23,10 @@ void keep_body_raw(const httplib::Request& request) {
   if (!announces_body) mutable_request.body_consumed_ = true;
 }
 
+void leave_body_unread(const httplib::Request& request) {
+  const_cast<httplib::Request&>(request).body_consumed_ = true;
+}
+
 std::string content_type_of(const httplib::Request& request) {
   return request.has_header(kSetAside) ? request.get_header_value(kSetAside)
                                        : request.get_header_value(kContentType);

@@ -15,6 +15,10 @@ namespace runtime_api {
 // Thread: the one that serves the request.
 void keep_body_raw(const httplib::Request& request);
 
+// For a request that is answered without looking at its body: nor does the library, so nothing more
+// can be read from the connection afterwards. In the pre-routing handler, on the same thread.
+void leave_body_unread(const httplib::Request& request);
+
 // The request's Content-Type as the client sent it, before or after keep_body_raw().
 std::string content_type_of(const httplib::Request& request);
 

@@ -90,12 +90,23 @@ bool carries_body(const Call& call) {
          std::holds_alternative<InitErrorCall>(call);
 }
 
-// The library keeps its listening socket to subclasses; ours adopts one that is ready.
 // Whether the connection that this thread serves has passed the check.
 thread_local bool connection_passed = false;
 
+// Answers 403, reads no body and ends the connection.
+void refuse(const httplib::Request& request, httplib::Response& response) {
+  response.status = httplib::StatusCode::Forbidden_403;
+  // The header alone is a wish to the peer. The library itself hangs up after a body that breaks
+  // off, and this one, whose end is the connection's, breaks off at its beginning.
+  response.set_header("Connection", "close");
+  response.set_content_provider("text/plain",
+                                [](std::size_t, httplib::DataSink&) { return false; });
+  leave_body_unread(request);
+}
+
 }  // namespace
 
+// The library keeps its listening socket to subclasses; ours adopts one that is ready.
 class Server::Listener final : public httplib::Server {
  public:
   Listener(int listening_socket, Session& session, ConnectionCheck check)
@@ -142,8 +153,7 @@ class Server::Listener final : public httplib::Server {
     set_pre_routing_handler([this](const httplib::Request& request, httplib::Response& response) {
       keep_body_raw(request);
       if (!passes(request)) {
-        response.status = httplib::StatusCode::Forbidden_403;
-        response.set_header("Connection", "close");
+        refuse(request, response);
         return HandlerResponse::Handled;
       }
       const auto call = parse_call(request.method, request.path);

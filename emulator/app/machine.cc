@@ -4,7 +4,11 @@
 #include "emulator/sandbox/program_search.h"
 #include "emulator/sandbox/root_filesystem.h"
 
+#include <pwd.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <system_error>
 
@@ -16,6 +20,9 @@ namespace fs = std::filesystem;
 constexpr const char* kTaskRoot = "/var/task";
 constexpr const char* kLayersRoot = "/opt";
 
+constexpr std::array<std::string_view, 8> kOwnFolders = {
+    "/dev", "/etc", "/opt", "/proc", "/tmp", "/var", "/var/runtime", "/var/task"};
+
 // Source: AWS Lambda quotas, "Execution processes/threads".
 constexpr std::uint64_t kMaxProcesses = 1'024;
 
@@ -24,15 +31,36 @@ bool below(const fs::path& path, const fs::path& folder) {
   return !relative.empty() && *relative.begin() != "..";
 }
 
+// Whose rights Hearth has, whatever the variable HOME says; empty where that is not known.
+fs::path home_of_this_user() {
+  std::array<char, 16 * 1024> texts{};
+  passwd entry{};
+  passwd* found = nullptr;
+  const int failure = ::getpwuid_r(::geteuid(), &entry, texts.data(), texts.size(), &found);
+  return failure == 0 && found != nullptr ? fs::path(entry.pw_dir) : fs::path{};
+}
+
+// Whether the folder is somebody's home, holds one, or is one of those that every sandbox has of
+// its own.
+bool is_too_much(const fs::path& folder) {
+  const char* variable = std::getenv("HOME");
+  for (const auto& home : {fs::path(variable == nullptr ? "" : variable), home_of_this_user()}) {
+    std::error_code error;
+    if (home.empty() || home == home.root_path()) continue;
+    if (below(home.lexically_normal(), folder) || below(fs::weakly_canonical(home, error), folder))
+      return true;
+  }
+  if (folder == folder.root_path() || folder == "/home") return true;
+  return std::find(kOwnFolders.begin(), kOwnFolders.end(), folder.string()) != kOwnFolders.end();
+}
+
 // The folder that holds a program with its libraries, as PREFIX/bin/python3 has; empty for one that
 // stands alone.
 fs::path installation_of(const fs::path& program) {
   const auto folder = program.parent_path();
   if (folder.filename() != "bin" && folder.filename() != "sbin") return {};
   const auto prefix = folder.parent_path();
-  const char* home = std::getenv("HOME");
-  const bool too_much = prefix == prefix.root_path() || (home != nullptr && prefix == home);
-  return too_much ? fs::path{} : prefix;
+  return is_too_much(prefix) ? fs::path{} : prefix;
 }
 
 class ViewBuilder {
@@ -56,14 +84,17 @@ class ViewBuilder {
   std::string add_program(const std::string& program) {
     if (program.empty() || program.front() != '/') return program;
     const fs::path path(program);
+    std::error_code error;
     for (const auto& [host, seen] : {std::pair{folders_.task_root, folders_.seen_task_root},
                                      std::pair{folders_.layers_root, folders_.seen_layers_root}}) {
-      if (!host.empty() && below(path, host))
-        return (seen / path.lexically_relative(host)).string();
-      if (below(path, seen)) return program;
+      if (host.empty()) continue;
+      if (below(path, host)) return (seen / path.lexically_relative(host)).string();
+      // The host may have a program of its own below /opt.
+      if (below(path, seen) && fs::exists(host / path.lexically_relative(seen), error)) {
+        return program;
+      }
     }
     if (has_image_) return program;
-    std::error_code error;
     const auto real = fs::canonical(path, error);
     if (error) return program;
     if (!sandbox::is_system_path(program)) add_with_installation(path);
@@ -76,7 +107,9 @@ class ViewBuilder {
  private:
   void add_with_installation(const fs::path& program) {
     const auto seen = [&](const sandbox::RootView::Folder& folder) {
-      return below(program, folder.seen);
+      std::error_code error;
+      return below(program, folder.seen) &&
+             fs::exists(folder.host / program.lexically_relative(folder.seen), error);
     };
     if (std::any_of(view_.folders.begin(), view_.folders.end(), seen)) return;
     const auto prefix = installation_of(program);

@@ -38,16 +38,6 @@ constexpr const char* kTemporaryFiles = "262144";
 // Of a process, in /proc.
 constexpr const char* kItsRoot = "root";
 
-// In mount options these separate.
-std::string escaped(const std::string& path) {
-  std::string result;
-  for (const char letter : path) {
-    if (letter == ':' || letter == ',' || letter == '\\') result += '\\';
-    result += letter;
-  }
-  return result;
-}
-
 // Steps with the strings that they point to.
 class RootSteps {
  public:
@@ -109,14 +99,15 @@ class RootSteps {
         mount_of(result,
                  "overlay",
                  MS_RDONLY | MS_NOSUID | MS_NODEV,
-                 "lowerdir=" + escaped(result.target) + ":" + escaped(kHostRoot + step.source));
+                 "lowerdir=" + escaped_in_mount_options(result.target) + ":" +
+                     escaped_in_mount_options(kHostRoot + step.source));
         break;
       case Kind::image:
         mount_of(result,
                  "overlay",
                  MS_NOSUID | MS_NODEV,
-                 "lowerdir=" + escaped(kHostRoot + step.source) + ",upperdir=" + kUpper +
-                     ",workdir=" + kWork);
+                 "lowerdir=" + escaped_in_mount_options(kHostRoot + step.source) +
+                     ",upperdir=" + kUpper + ",workdir=" + kWork);
         break;
     }
     return result;

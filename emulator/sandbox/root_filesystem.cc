@@ -203,26 +203,33 @@ class RootPlanner {
       if (view_.image.empty() && one.seen == canonical(one.host) && is_system_path(one.seen)) {
         continue;
       }
-      const bool holds_another =
-          std::any_of(folders.begin(), folders.end(), [&](const auto& other) {
-            return lies_below(other.seen, one.seen);
-          });
+      const bool holds_another = holds_any(one.seen, folders);
       if (holds_another) {
-        add_spread(one);
+        add_spread(one, folders);
       } else {
         bind(opened(one.host) ? Kind::bind_read_only : Kind::bind_opened, one.host, one.seen);
       }
     }
   }
 
+  static bool holds_any(const std::string& seen, const std::vector<RootView::Folder>& folders) {
+    return std::any_of(folders.begin(), folders.end(), [&](const auto& other) {
+      return lies_below(other.seen, seen);
+    });
+  }
+
   // A read-only folder cannot be given a further one inside, so its entries are bound one by one.
-  void add_spread(const RootView::Folder& one) {
+  void add_spread(const RootView::Folder& one, const std::vector<RootView::Folder>& folders) {
     folder(one.seen);
     std::error_code error;
     for (const auto& entry : fs::directory_iterator(one.host, error)) {
-      bind(Kind::bind_read_only,
-           entry.path().string(),
-           one.seen + "/" + entry.path().filename().string());
+      const RootView::Folder inner{.host = entry.path().string(),
+                                   .seen = one.seen + "/" + entry.path().filename().string()};
+      if (entry.is_directory(error) && holds_any(inner.seen, folders)) {
+        add_spread(inner, folders);
+      } else {
+        bind(Kind::bind_read_only, inner.host, inner.seen);
+      }
     }
   }
 
@@ -246,6 +253,15 @@ class RootPlanner {
 
 std::vector<FilesystemStep> plan_root(const RootView& view, const RootOptions& options) {
   return RootPlanner(view, options).plan();
+}
+
+std::string escaped_in_mount_options(const std::string& path) {
+  std::string result;
+  for (const char letter : path) {
+    if (letter == ':' || letter == ',' || letter == '\\') result += '\\';
+    result += letter;
+  }
+  return result;
 }
 
 bool is_system_path(const std::string& path) {

@@ -46,6 +46,9 @@ struct RootOptions {
 // symbolic links. The order of the result is the order in which steps are taken.
 std::vector<FilesystemStep> plan_root(const RootView& view, const RootOptions& options);
 
+// A path as one of the folders in an overlay's options, where ':' and ',' separate.
+std::string escaped_in_mount_options(const std::string& path);
+
 // Whether the path lies in a folder of the host that every sandbox sees.
 bool is_system_path(const std::string& path);
 

@@ -1,14 +1,19 @@
 #include "emulator/environment/environment.h"
 
 #include "tests/support/environment_world.h"
+#include "tests/support/manual_clock.h"
 
 #include <catch2/catch_test_macros.hpp>
 
+#include <signal.h>
 #include <sys/eventfd.h>
 
+#include <atomic>
+#include <functional>
 #include <future>
 #include <regex>
 #include <thread>
+#include <vector>
 
 using namespace emulator::environment;
 using namespace std::chrono_literals;
@@ -361,4 +366,228 @@ TEST_CASE("the published emulator's profile starts with START and counts init in
         "END RequestId: id-1\n"
         "REPORT RequestId: id-1\tInit Duration: <t> ms\tDuration: <t> ms\t"
         "Billed Duration: <n> ms\tMemory Size: 3008 MB\tMax Memory Used: 3008 MB\t\n");
+}
+
+// ---- The machine around the runtime.
+
+namespace {
+
+std::shared_ptr<EnvironmentSpec> freezing(const EnvironmentWorld& world) {
+  auto spec = world.spec();
+  spec->freezing = Freezing::on;
+  return spec;
+}
+
+void await(const std::function<bool()>& condition) {
+  while (!condition()) std::this_thread::yield();
+}
+
+}  // namespace
+
+TEST_CASE("an idle environment is frozen, and thawed before it is given the next event") {
+  EnvironmentWorld* seen_by_script = nullptr;
+  std::atomic<int> events_while_frozen = 0;
+  EnvironmentWorld world([&](ScriptedProcess& process) -> ScriptEnd {
+    process.serve([&](const tests::HttpAnswer& next) {
+      if (seen_by_script->launcher.machine().frozen) ++events_while_frozen;
+      return next.body;
+    });
+  });
+  seen_by_script = &world;
+  const auto environment = make(world, freezing(world));
+  for (int round = 1; round <= 3; ++round) {
+    CHECK(body_of(environment->serve(next_invocation("id"), kWithLog)) == "{}");
+    await([&] { return environment->snapshot().frozen; });
+    CHECK(environment->snapshot().phase == Phase::idle);
+    CHECK(world.launcher.machine().frozen);
+  }
+  CHECK(body_of(environment->serve(next_invocation("id-last"), kWithLog)) == "{}");
+  CHECK(events_while_frozen == 0);
+  CHECK(world.launcher.machine().thaws == 3);
+  CHECK(world.launcher.launches() == 1);
+}
+
+TEST_CASE("an environment is frozen only after the delay, and never where freezing is off") {
+  tests::ManualClock still;  // no time passes: whatever is invoked, is invoked back to back
+  EnvironmentWorld world(echo);
+  emulator::time::TimerQueue housekeeping(still, emulator::time::TimerDrive::by_hand);
+  World at_rest{.clock = still,
+                .timers = world.timers,
+                .housekeeping = housekeeping,
+                .launcher = world.launcher,
+                .pump = world.pump,
+                .log = world.world.log,
+                .new_log_stream_id = world.world.new_log_stream_id,
+                .reported = world.world.reported,
+                .advise = world.world.advise};
+  const auto start = [&](Freezing wanted) {
+    // Beyond the time that this host has run, by which threads wait.
+    constexpr auto kNever = 24h * 365 * 50;
+    auto spec = world.spec(kNever);
+    spec->freezing = wanted;
+    spec->init_limit = kNever;
+    return std::make_shared<Environment>("env-1", spec, at_rest, [](Environment&) {});
+  };
+  const auto environment = start(Freezing::on);
+  environment->serve(next_invocation("id-1"), kWithLog);
+  CHECK(housekeeping.run_due() == 0);
+  still.advance(kFreezeDelay - 1us);
+  environment->serve(next_invocation("id-2"), kWithLog);
+  still.advance(kFreezeDelay - 1us);
+  housekeeping.run_due();  // due for the first invocation, not for the second
+  CHECK(world.launcher.machine().freezes == 0);
+  still.advance(1us);
+  housekeeping.run_due();
+  CHECK(world.launcher.machine().freezes == 1);
+  CHECK(environment->snapshot().frozen);
+
+  const auto never = start(Freezing::off);
+  never->serve(next_invocation("id-3"), kWithLog);
+  still.advance(1h);
+  housekeeping.run_due();
+  CHECK(world.launcher.machine().freezes == 1);
+}
+
+TEST_CASE("a frozen environment that is retired or destroyed ends") {
+  EnvironmentWorld world(echo);
+  auto environment = make(world, freezing(world));
+  environment->serve(next_invocation("id-1"), kWithLog);
+  await([&] { return environment->snapshot().frozen; });
+  environment->kill();
+  CHECK(environment->snapshot().phase == Phase::gone);
+  environment.reset();
+  CHECK(world.launcher.living() == 0);
+
+  environment = make(world, freezing(world));
+  environment->serve(next_invocation("id-2"), kWithLog);
+  await([&] { return environment->snapshot().frozen; });
+  environment.reset();
+  await([&] { return world.launcher.living() == 0; });
+}
+
+TEST_CASE("a process that dies while it is frozen is replaced by one that runs") {
+  EnvironmentWorld world(echo);
+  const auto environment = make(world, freezing(world));
+  environment->serve(next_invocation("id-1"), kWithLog);
+  await([&] { return environment->snapshot().frozen; });
+  world.launcher.kill_newest();
+  await([&] { return environment->snapshot().phase == Phase::reset; });
+  CHECK_FALSE(environment->snapshot().frozen);
+  CHECK(body_of(environment->serve(next_invocation("id-2", "[2]"), kWithLog)) == "[2]");
+  CHECK(world.launcher.launches() == 2);
+}
+
+TEST_CASE("an init runs at its own quota and what follows at the function's") {
+  EnvironmentWorld* seen_by_script = nullptr;
+  std::vector<std::int64_t> quotas;
+  EnvironmentWorld world([&](ScriptedProcess& process) -> ScriptEnd {
+    auto& quota = seen_by_script->launcher.machine().cpu_quota_us;
+    quotas.push_back(quota);
+    const auto first = process.next();
+    quotas.push_back(quota);
+    if (process.launch_number() == 1) return {.code = 1, .signal = {}};
+    process.respond(process.id_of(first), "1");
+    return echo(process);
+  });
+  seen_by_script = &world;
+  auto spec = world.spec();
+  spec->machine.cpu.quota = 1'447us;
+  spec->init_cpu_quota = 40'000us;
+  const auto environment = make(world, spec);
+  CHECK(body_of(environment->serve(next_invocation("id-1"), kWithLog)) == "Runtime.ExitError");
+  CHECK(quotas == std::vector<std::int64_t>{40'000, 1'447});
+  // The reset makes the next one a suppressed init.
+  CHECK(body_of(environment->serve(next_invocation("id-2"), kWithLog)) == "1");
+  CHECK(quotas == std::vector<std::int64_t>{40'000, 1'447, 40'000, 1'447});
+}
+
+TEST_CASE("an init without a quota of its own has the function's") {
+  EnvironmentWorld* seen_by_script = nullptr;
+  std::int64_t during_init = 0;
+  EnvironmentWorld world([&](ScriptedProcess& process) -> ScriptEnd {
+    during_init = seen_by_script->launcher.machine().cpu_quota_us;
+    return echo(process);
+  });
+  seen_by_script = &world;
+  auto spec = world.spec();
+  spec->machine.cpu.quota = 1'447us;
+  make(world, spec)->serve(next_invocation("id-1"), kWithLog);
+  CHECK(during_init == 1'447);
+}
+
+TEST_CASE("passing the memory limit ends the invocation, and the next one is cold") {
+  EnvironmentWorld* seen_by_script = nullptr;
+  EnvironmentWorld world([&](ScriptedProcess& process) -> ScriptEnd {
+    auto& machine = seen_by_script->launcher.machine();
+    machine.memory_exceeded = false;
+    if (process.launch_number() > 1) return echo(process);
+    process.next();
+    machine.memory_exceeded = true;
+    return {.code = {}, .signal = SIGKILL};
+  });
+  seen_by_script = &world;
+  const auto environment = make(world, world.spec());
+  const auto served = environment->serve(next_invocation("id-1"), kWithLog);
+  REQUIRE(std::holds_alternative<OutOfMemory>(served.outcome));
+  CHECK(std::get<OutOfMemory>(served.outcome).phase == FailurePhase::invoke);
+  CHECK(served.log_tail.find("RequestId: id-1 Error: Runtime exited with error: signal: killed\n"
+                             "Runtime.OutOfMemory\nEND RequestId: id-1\n") != std::string::npos);
+  CHECK(served.log_tail.ends_with("\tStatus: error\tError Type: Runtime.OutOfMemory\n"));
+  CHECK(world.reports()[0].error_type == "Runtime.OutOfMemory");
+  CHECK(environment->snapshot().phase == Phase::reset);
+  CHECK(body_of(environment->serve(next_invocation("id-2", "[2]"), kWithLog)) == "[2]");
+  CHECK(world.launcher.launches() == 2);
+}
+
+TEST_CASE("passing the memory limit in init is told and repeated") {
+  EnvironmentWorld* seen_by_script = nullptr;
+  EnvironmentWorld world([&](ScriptedProcess& process) -> ScriptEnd {
+    auto& machine = seen_by_script->launcher.machine();
+    machine.memory_exceeded = process.launch_number() == 1;
+    if (process.launch_number() == 1) return {.code = {}, .signal = SIGKILL};
+    return echo(process);
+  });
+  seen_by_script = &world;
+  const auto environment = make(world, world.spec());
+  CHECK(body_of(environment->serve(next_invocation("id-1", "[1]"), kWithLog)) == "[1]");
+  CHECK(without_times(world.log())
+            .rfind("INIT_REPORT Init Duration: <t> ms\tPhase: init\tStatus: error\t"
+                   "Error Type: Runtime.OutOfMemory\n",
+                   0) == 0);
+}
+
+TEST_CASE("an invocation's throttled time is what was added since the reading before it") {
+  EnvironmentWorld* seen_by_script = nullptr;
+  EnvironmentWorld world([&](ScriptedProcess& process) -> ScriptEnd {
+    auto& throttled = seen_by_script->launcher.machine().throttled_ms;
+    throttled = process.launch_number() == 1 ? 100 : 0;  // of init
+    while (true) {
+      const auto next = process.next();
+      throttled += std::stoi(next.body);
+      if (next.body == "1") return {.code = 1, .signal = {}};
+      process.respond(process.id_of(next), "1");
+    }
+  });
+  seen_by_script = &world;
+  const auto environment = make(world, world.spec());
+  for (const auto* added : {"30", "1", "7"}) {
+    environment->serve(next_invocation("id", added), kWithLog);
+  }
+  const auto reports = world.reports();
+  REQUIRE(reports.size() == 3);
+  CHECK(reports[0].throttled_cpu == 30ms);
+  CHECK(reports[1].throttled_cpu == 1ms);
+  CHECK(reports[2].throttled_cpu == 7ms);  // a new process counts from nothing
+}
+
+TEST_CASE("a sandbox is kept over a reset") {
+  EnvironmentWorld world([](ScriptedProcess& process) -> ScriptEnd {
+    process.next();
+    return {.code = 1, .signal = {}};
+  });
+  const auto environment = make(world, world.spec());
+  environment->serve(next_invocation("id-1"), kWithLog);
+  environment->serve(next_invocation("id-2"), kWithLog);
+  CHECK(world.launcher.launches() == 2);
+  CHECK(world.launcher.machine().sandboxes == 1);
 }

@@ -7,7 +7,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <future>
+#include <mutex>
+#include <utility>
+#include <vector>
 
 using namespace runtime_api;
 
@@ -15,10 +19,13 @@ namespace {
 
 struct Served {
   Session session{[](std::string_view) {}};
-  Server server{open_listening_socket("127.0.0.1", 0).value(), session};
+  Server server;
   httplib::Client client{"127.0.0.1", server.port()};
 
-  Served() { client.set_keep_alive(true); }
+  explicit Served(ConnectionCheck check = {})
+      : server(open_listening_socket("127.0.0.1", 0).value(), session, std::move(check)) {
+    client.set_keep_alive(true);
+  }
   ~Served() { session.end(); }
 
   // Runs one invocation while `runtime` plays the runtime on this thread.
@@ -246,6 +253,78 @@ TEST_CASE("garbage on the Runtime API harms nobody") {
     CHECK(served.client.Post(kResponse, "fine", "application/json")->status == 202);
   });
   CHECK(std::get<RuntimeAnswer>(result).body == "fine");
+}
+
+TEST_CASE("a connection that the check refuses is answered 403, hung up on and given no event") {
+  Served served([](std::uint16_t, std::uint16_t) { return false; });
+  auto next = std::make_shared<NextInvocation>();
+  next->request_id = "the-id";
+  auto exchanged = std::async(
+      std::launch::async, [&] { return served.session.exchange(next, Session::TimePoint::max()); });
+  for (const auto& request : {"GET " + kNext + " HTTP/1.1\r\nHost: x\r\n\r\n",
+                              "POST " + kResponse +
+                                  " HTTP/1.1\r\nHost: x\r\n"
+                                  "Content-Length: 1000000\r\n\r\n"}) {
+    const int socket = connect_to(served.server.port());
+    send_all(socket, request);
+    CHECK(receive(socket).rfind("HTTP/1.1 403", 0) == 0);
+    char byte = 0;
+    CHECK(::recv(socket, &byte, 1, 0) == 0);
+    ::close(socket);
+  }
+  CHECK(served.session.waiting_takers() == 0);
+  CHECK(served.session.state() == RuntimeState::started);
+  served.session.end();
+  CHECK_FALSE(std::get<SessionEnded>(exchanged.get()).taken);
+}
+
+TEST_CASE("the check is asked once a connection, with both of its ports") {
+  std::mutex mutex;
+  std::vector<std::pair<std::uint16_t, std::uint16_t>> asked;
+  Served served([&](std::uint16_t peer_port, std::uint16_t local_port) {
+    const std::lock_guard lock(mutex);
+    asked.emplace_back(peer_port, local_port);
+    return true;
+  });
+  // More connections than the listener keeps threads, so that threads serve more than one.
+  constexpr int kConnections = 5;
+  std::vector<std::uint16_t> peers;
+  for (int at = 0; at < kConnections; ++at) {
+    const int socket = connect_to(served.server.port());
+    sockaddr_in own{};
+    socklen_t length = sizeof(own);
+    ::getsockname(socket, reinterpret_cast<sockaddr*>(&own), &length);
+    peers.push_back(ntohs(own.sin_port));
+    for (int call = 0; call < 3; ++call) {
+      send_all(socket, "GET /2018-06-01/ping HTTP/1.1\r\nHost: x\r\n\r\n");
+      CHECK(receive(socket).rfind("HTTP/1.1 200", 0) == 0);
+      std::string pong(4, ' ');
+      CHECK(::recv(socket, pong.data(), pong.size(), MSG_WAITALL) == 4);
+      CHECK(pong == "pong");
+    }
+    ::close(socket);
+  }
+  const std::lock_guard lock(mutex);
+  REQUIRE(asked.size() == kConnections);
+  for (std::size_t at = 0; at < kConnections; ++at) {
+    CHECK(asked[at] == std::pair{peers[at], served.server.port()});
+  }
+}
+
+TEST_CASE("a check that lets one connection in does not let the next one in") {
+  std::atomic<int> asked = 0;
+  Served served([&](std::uint16_t, std::uint16_t) { return ++asked == 1; });
+  const std::string ping = "GET /2018-06-01/ping HTTP/1.1\r\nHost: x\r\n\r\n";
+  const int first = connect_to(served.server.port());
+  send_all(first, ping);
+  CHECK(receive(first).rfind("HTTP/1.1 200", 0) == 0);
+  ::close(first);
+  for (int at = 0; at < 4; ++at) {
+    const int later = connect_to(served.server.port());
+    send_all(later, ping);
+    CHECK(receive(later).rfind("HTTP/1.1 403", 0) == 0);
+    ::close(later);
+  }
 }
 
 TEST_CASE("unknown paths and methods answer as the published emulator does") {

@@ -58,6 +58,11 @@ TEST_CASE("a failed invocation's REPORT tells its status", "[environment]") {
   report.error_type = "Runtime.ExitError";
   CHECK(end_lines(report, Profile::aws)
             .ends_with("\tMax Memory Used: 36 MB\tStatus: error\tError Type: Runtime.ExitError\n"));
+  report.error_type = "Runtime.OutOfMemory";
+  CHECK(end_lines(report, Profile::aws)
+            .ends_with("\tMax Memory Used: 36 MB\tStatus: error\tError Type: "
+                       "Runtime.OutOfMemory\n"));
+  report.error_type = "Runtime.ExitError";
   report.init_duration = 1ms;
   CHECK(end_lines(report, Profile::aws)
             .ends_with("\tInit Duration: 1.00 ms\tStatus: error\tError Type: Runtime.ExitError\n"));
@@ -94,6 +99,8 @@ TEST_CASE("the platform says why an invocation ended, unless the function said i
         "2025-07-17T16:36:24.304Z id-1 Task timed out after 3.01 seconds\n\n");
   CHECK(outcome_lines(RuntimeExited{.exit_code = 1, .signal = {}}, "id-1", kNow) ==
         "RequestId: id-1 Error: Runtime exited with error: exit status 1\nRuntime.ExitError\n");
+  CHECK(outcome_lines(OutOfMemory{}, "id-1", kNow) ==
+        "RequestId: id-1 Error: Runtime exited with error: signal: killed\nRuntime.OutOfMemory\n");
   CHECK(outcome_lines(NeverStarted{"Runtime.InvalidEntrypoint", "no such file"}, "id-1", kNow) ==
         "RequestId: id-1 Error: no such file\nRuntime.InvalidEntrypoint\n");
   CHECK(outcome_lines(Responded{"{}", ""}, "id-1", kNow).empty());

@@ -26,6 +26,7 @@ TEST_CASE("a runtime's exit is told as the service tells it", "[environment]") {
   CHECK(signal(SIGSEGV) == "Runtime exited with error: signal: segmentation fault");
   CHECK(signal(SIGABRT) == "Runtime exited with error: signal: aborted");
   CHECK(signal(SIGTERM) == "Runtime exited with error: signal: terminated");
+  CHECK(describe(OutOfMemory{}) == signal(SIGKILL));
   CHECK(signal(40) == "Runtime exited with error: signal: signal 40");
 }
 
@@ -42,6 +43,8 @@ TEST_CASE("every outcome but a response has an error type", "[environment]") {
   CHECK_FALSE(succeeded(FunctionError{"Runtime.Oops", ""}));
   CHECK(error_type(TimedOut{}) == "Sandbox.Timedout");
   CHECK(error_type(RuntimeExited{}) == "Runtime.ExitError");
+  CHECK(error_type(OutOfMemory{}) == "Runtime.OutOfMemory");
+  CHECK_FALSE(succeeded(OutOfMemory{}));
   CHECK(error_type(ResponseTooLarge{}) == "Function.ResponseSizeTooLarge");
   CHECK(error_type(ResponseTruncated{}) == "Runtime.TruncatedResponse");
   CHECK(error_type(NeverStarted{"Runtime.InvalidWorkingDir", ""}) == "Runtime.InvalidWorkingDir");

@@ -62,6 +62,17 @@ TEST_CASE("each outcome has its error document, byte for byte, in both wordings"
        exited(127, {}, FailurePhase::init),
        exit_body("Runtime exited with error: exit status 127"),
        ""},
+      {"out of memory",
+       OutOfMemory{},
+       R"({"errorType":"Runtime.OutOfMemory","errorMessage":"RequestId: )" + kId +
+           R"( Error: Runtime exited with error: signal: killed"})",
+       R"({"errorType":"Runtime.OutOfMemory","errorMessage":"RequestId: )" + kId +
+           R"( Error: Runtime exited with error: signal: killed"})"},
+      {"out of memory in init",
+       OutOfMemory{FailurePhase::init},
+       R"({"errorType":"Runtime.OutOfMemory","errorMessage":"RequestId: )" + kId +
+           R"( Error: Runtime exited with error: signal: killed"})",
+       ""},
       {"too large",
        ResponseTooLarge{6'291'557},
        R"({"errorMessage":"Response payload size exceeded maximum allowed payload size (6291556 )"
