@@ -106,10 +106,8 @@ bool drop_capabilities() noexcept {
 
 // Kernels before 5.16 slow down a process with a filter unless told that they need not.
 bool install_filter(const sock_fprog* filter) noexcept {
-  return ::syscall(SYS_seccomp,
-                   SECCOMP_SET_MODE_FILTER,
-                   SECCOMP_FILTER_FLAG_SPEC_ALLOW,
-                   filter) == 0 ||
+  return ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_SPEC_ALLOW, filter) ==
+             0 ||
          ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, filter, 0, 0) == 0;
 }
 

@@ -70,6 +70,14 @@ class SharedWithChildren {
   Value* value_ = nullptr;
 };
 
+// One process may have several launchers, each with groups of its own.
+std::string new_label() {
+  static std::atomic<unsigned> launchers = 0;
+  const auto number = launchers++;
+  const auto label = "hearth-" + std::to_string(::getpid());
+  return number == 0 ? label : label + "." + std::to_string(number);
+}
+
 // As a shell would find it. A name that is not found is returned as it is, and exec says so.
 std::string find_program(const std::string& name) {
   if (name.find('/') != std::string::npos) return name;
@@ -191,8 +199,7 @@ tl::expected<Streams, SandboxError> open_streams() {
 class LinuxLauncher::State {
  public:
   explicit State(IsolationPlan wanted)
-      : plan(std::move(wanted)),
-        resources(plan, plan.cgroups, "hearth-" + std::to_string(::getpid())) {
+      : plan(std::move(wanted)), resources(plan, plan.cgroups, new_label()) {
     for (const auto& folder : resources.parent_folders()) guardian.remove_groups_at_end(folder);
   }
 
@@ -282,6 +289,7 @@ class LinuxSandbox final : public Sandbox, private ProcessSet {
 
   Result start_here(const StartRequest& request);
   tl::expected<std::shared_ptr<ResourceControl>, SandboxError> make_control();
+  tl::expected<void, SandboxError> take_control();
   Result start_bare(const StartRequest& request,
                     const ChildPlan& plan,
                     Streams& streams,
@@ -296,6 +304,7 @@ class LinuxSandbox final : public Sandbox, private ProcessSet {
   LinuxLauncher::State& launcher_;
   const SandboxRequest request_;
   std::unique_ptr<FirstProcess> first_;
+  std::shared_ptr<ResourceControl> prepared_;  // for the first start; the starting thread's
 
   mutable std::mutex mutex_;  // guards what follows
   std::optional<std::chrono::microseconds> cpu_quota_;
@@ -356,10 +365,37 @@ tl::expected<void, SandboxError> LinuxSandbox::open() {
   if (!program.valid()) {
     return tl::unexpected(system_error("preparing a sandbox's first process"));
   }
-  auto first = FirstProcess::start(
-      launcher_.plan, launcher_.root_of(request_.view), program, launcher_.times());
+  const auto root = launcher_.root_of(request_.view);
+  auto first = FirstProcess::start(launcher_.plan, root, program, launcher_.times());
   if (!first) return tl::unexpected(first.error());
   first_ = std::move(*first);
+  // While the first process builds the root.
+  auto control = make_control();
+  note(launcher_.times(), LaunchStep::resource_groups);
+  if (auto ready = first_->await_ready(root); !ready) return ready;
+  if (!control) return tl::unexpected(control.error());
+  prepared_ = std::move(*control);
+  return {};
+}
+
+// Ready with the sandbox for its first start; made anew for every later one.
+tl::expected<void, SandboxError> LinuxSandbox::take_control() {
+  auto control = std::exchange(prepared_, nullptr);
+  if (!control) {
+    auto made = make_control();
+    if (!made) return tl::unexpected(made.error());
+    control = std::move(*made);
+  }
+  std::optional<std::chrono::microseconds> quota;
+  {
+    const std::lock_guard lock(mutex_);
+    control_ = control;
+    peak_bytes_ = 0;
+    starting_ = true;
+    quota = cpu_quota_;
+  }
+  // Before anybody joins: joining takes CPU time too.
+  if (control) return control->set_cpu_quota(quota);
   return {};
 }
 
@@ -372,16 +408,13 @@ Result LinuxSandbox::start(const StartRequest& request) {
                                        .error_number = ENOENT,
                                        .message = "there is no program to execute"});
   }
-  auto made = make_control();
-  if (!made) return tl::unexpected(made.error());
-  {
-    const std::lock_guard lock(mutex_);
-    control_ = *made;
-    peak_bytes_ = 0;
-    starting_ = true;
+  auto taken = take_control();
+  if (!taken) {
+    let_go();
+    return tl::unexpected(taken.error());
   }
-  note(launcher_.times(), LaunchStep::resource_groups);
   auto started = launcher_.thread.run([&] { return start_here(request); });
+  if (const auto held = control()) held->close_membership();
   if (!started) let_go();
   return started;
 }

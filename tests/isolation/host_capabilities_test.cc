@@ -1,6 +1,6 @@
 #include "emulator/sandbox/host_capabilities.h"
-#include "emulator/sandbox/process_tree.h"
 
+#include "emulator/sandbox/process_tree.h"
 #include "emulator/sandbox/unique_fd.h"
 
 #include <catch2/catch_test_macros.hpp>
