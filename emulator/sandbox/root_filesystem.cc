@@ -177,10 +177,23 @@ class RootPlanner {
     }
   }
 
+  // The kernel's settings belong to the host's user 0. A function is that user where Hearth is root
+  // of a user namespace that the host's root made, and could have the host's kernel start a program
+  // of its choice (kernel.core_pattern).
+  void protect_settings() {
+    std::error_code error;
+    for (const auto* path :
+         {"/proc/sys", "/proc/sysrq-trigger", "/proc/irq", "/proc/bus", "/proc/fs"}) {
+      if (!fs::exists(path, error)) continue;
+      steps_.push_back({.kind = Kind::bind_read_only, .source = path, .target = path});
+    }
+  }
+
   void add_own_folders() {
     if (options_.proc == RootOptions::Proc::own) {
       folder("/proc");
       steps_.push_back({.kind = Kind::proc, .source = "", .target = "/proc"});
+      if (options_.reader == RootOptions::Reader::owner) protect_settings();
     }
     if (view_.image.empty()) {
       for (const auto* name : {"/var/task", "/var/runtime", "/opt"}) folder(name);
