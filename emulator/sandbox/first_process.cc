@@ -220,11 +220,15 @@ tl::expected<std::unique_ptr<FirstProcess>, SandboxError> FirstProcess::start(
   if (pid == 0) become_first_process(first);
   if (pid < 0) return tl::unexpected(system_error(describe(LaunchStep::clone_first_process)));
   note(times, LaunchStep::clone_first_process);
-  std::unique_ptr<FirstProcess> process(
-      new FirstProcess(pid, UniqueFd(pidfd), std::move(line->ours), namespaces));
-  report->theirs.reset();
-  line->theirs.reset();
-  const auto received = receive_report(report->ours);
+  std::unique_ptr<FirstProcess> process(new FirstProcess(
+      pid, UniqueFd(pidfd), std::move(line->ours), std::move(report->ours), namespaces));
+  return process;
+}
+
+tl::expected<void, SandboxError> FirstProcess::await_ready(
+    const std::vector<FilesystemStep>& root) {
+  const auto received = receive_report(report_);
+  report_.reset();
   if (!received) {
     errno = ECHILD;
     return tl::unexpected(system_error("starting a sandbox's first process"));
@@ -232,9 +236,10 @@ tl::expected<std::unique_ptr<FirstProcess>, SandboxError> FirstProcess::start(
   if (received->report.kind == LaunchReport::Kind::failed) {
     return tl::unexpected(start_failure(received->report, root));
   }
-  const auto temporary = process->root_folder() + "/tmp";
-  process->temporary_.reset(::open(temporary.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-  return process;
+  const auto temporary = root_folder() + "/tmp";
+  temporary_owned_.reset(::open(temporary.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  temporary_ = temporary_owned_.get();
+  return {};
 }
 
 FirstProcess::~FirstProcess() {
@@ -259,7 +264,8 @@ void FirstProcess::signal_all(int signal) noexcept {
 
 std::uint64_t FirstProcess::temporary_bytes() const {
   struct statfs status {};
-  if (!temporary_.valid() || ::fstatfs(temporary_.get(), &status) != 0) return 0;
+  const int folder = temporary_;
+  if (folder < 0 || ::fstatfs(folder, &status) != 0) return 0;
   return (status.f_blocks - status.f_bfree) * static_cast<std::uint64_t>(status.f_bsize);
 }
 
