@@ -101,7 +101,7 @@ bool make_read_only(const char* path, unsigned int extra) {
 // Also true, with errno, where that cannot be told.
 bool may_lead_through_link(const char* target) {
   open_how how{};
-  how.flags = O_PATH | O_NOFOLLOW | O_CLOEXEC;
+  how.flags = O_PATH | O_CLOEXEC;  // with O_NOFOLLOW, a link at the end would be found and not told
   how.resolve = RESOLVE_NO_SYMLINKS;
   const auto found = ::syscall(SYS_openat2, AT_FDCWD, target, &how, sizeof(how));
   if (found >= 0) ::close(static_cast<int>(found));

@@ -117,10 +117,8 @@ std::vector<std::string> pasta_command(OutwardNetwork::UserNamespace user) {
   guard_this_group(guardian);
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != parent) ::_exit(127);
-  sigset_t none;
-  ::sigemptyset(&none);
-  ::pthread_sigmask(SIG_SETMASK, &none, nullptr);
-  if (::dup2(streams.network.get(), STDIN_FILENO) >= 0 &&
+  // It takes an ignored SIGPIPE for a failure.
+  if (reset_signals() && ::dup2(streams.network.get(), STDIN_FILENO) >= 0 &&
       ::dup2(streams.user.get(), STDOUT_FILENO) >= 0 &&
       ::dup2(streams.words_writing.get(), STDERR_FILENO) >= 0 && close_from(STDERR_FILENO + 1)) {
     char variable[] = "PATH=/usr/bin:/bin";
@@ -134,6 +132,13 @@ std::vector<std::string> pasta_command(OutwardNetwork::UserNamespace user) {
   ::_exit(127);
 }
 
+// Without the seconds that it may begin with.
+std::string without_stamp(const std::string& line) {
+  const auto end = line.find(": ");
+  const bool stamped = end != std::string::npos && line.find_first_not_of("0123456789.") == end;
+  return stamped ? line.substr(end + 2) : line;
+}
+
 // Lines without those about a log that this host does not keep.
 std::string sentence_of(const std::string& words) {
   std::string sentence;
@@ -141,7 +146,7 @@ std::string sentence_of(const std::string& words) {
   for (std::string line; std::getline(lines, line);) {
     if (line.empty() || line.ends_with("bytes to syslog")) continue;
     if (!sentence.empty()) sentence += "; ";
-    sentence += line;
+    sentence += without_stamp(line);
   }
   return sentence.empty() ? "it ended without a word" : sentence;
 }

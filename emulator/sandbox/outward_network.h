@@ -50,7 +50,7 @@ class OutwardNetwork {
             std::make_unique<ChildProcess>(pid, std::move(pidfd), ChildProcess::Scope::group)) {}
 
   const Guardian& guardian_;
-  const UniqueFd words_;  // open as long as pasta lives, which would end when it cannot write there
+  const UniqueFd words_;  // open as long as pasta lives, which may write there
   std::unique_ptr<ChildProcess> process_;
 };
 
