@@ -260,6 +260,16 @@ std::string probe_program(const char* name) {
   return std::string(name) + " is not installed";
 }
 
+std::string probe_tunnel() {
+  const int device = ::open("/dev/net/tun", O_RDWR | O_CLOEXEC);
+  if (device >= 0) {
+    ::close(device);
+    return {};
+  }
+  return errno == EACCES || errno == EPERM ? "this user may not open /dev/net/tun"
+                                           : "there is no /dev/net/tun";
+}
+
 int usable_cpus() {
   cpu_set_t set;
   CPU_ZERO(&set);
@@ -339,6 +349,7 @@ HostCapabilities probe_host() {
   host.no_seccomp = probe_seccomp();
   host.no_socket_diagnosis = probe_socket_diagnosis();
   host.no_pasta = probe_program("pasta");
+  host.no_tunnel = probe_tunnel();
   host.cgroups = find_cgroups(text_of("/proc/self/cgroup"), text_of("/proc/self/mountinfo"));
   probe_namespaces(host, status);
   find_obstacle(host, status);

@@ -58,6 +58,7 @@ struct HostCapabilities {
   std::string no_seccomp;
   std::string no_socket_diagnosis;  // the kernel tells which process holds a connection
   std::string no_pasta;             // the program that carries an own network's traffic outwards
+  std::string no_tunnel;            // the device that it carries through
   CgroupPlaces cgroups;
 
   // What may stand in the way of namespaces and control groups, where it shows itself in a known

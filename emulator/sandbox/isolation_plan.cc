@@ -289,6 +289,10 @@ std::string impossible(const IsolationWish& wish,
     return network + " is impossible here: " + host.no_pasta +
            "; it is in Debian's and Ubuntu's package passt: sudo apt install passt";
   }
+  if (wish.network == Network::own_outward && !host.no_tunnel.empty()) {
+    return network + " is impossible here: " + host.no_tunnel +
+           "; to get it: sudo modprobe tun && sudo chmod 666 /dev/net/tun";
+  }
   if (wish.root_image) {
     const auto why = plan.namespaces ? host.no_overlay : "there are no namespaces";
     if (!why.empty()) {

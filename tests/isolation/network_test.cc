@@ -227,13 +227,6 @@ class World {
   int reading_ = -1;
 };
 
-void requires_outward_world() {
-  tests::requires_outward_network();
-  if (::access("/dev/net/tun", R_OK | W_OK) != 0) {
-    SKIP("SKIPPED: needs /dev/net/tun, which this user may not open");
-  }
-}
-
 json reach(const std::string& address) { return {{"act", "reach"}, {"target", address}}; }
 
 std::string at_port(const char* address) {
@@ -244,7 +237,7 @@ std::string at_port(const char* address) {
 
 TEST_CASE("a private network leads outwards, and not to the host's loopback or metadata",
           "[network]") {
-  requires_outward_world();
+  tests::requires_outward_network();
   const World world([](const auto& tell) {
     const int loopback = listen_at("127.0.0.1");
     const int outside = listen_at(kOutside);
@@ -276,7 +269,7 @@ TEST_CASE("a private network leads outwards, and not to the host's loopback or m
 }
 
 TEST_CASE("a network of nothing but a loopback leads to the Runtime API alone", "[network]") {
-  requires_outward_world();
+  tests::requires_outward_network();
   const World world([](const auto& tell) {
     const int outside = listen_at(kOutside);
     const auto launcher = launcher_with(Network::none);
@@ -300,7 +293,7 @@ TEST_CASE("a network of nothing but a loopback leads to the Runtime API alone", 
 }
 
 TEST_CASE("pasta is gone with its sandbox", "[network]") {
-  requires_outward_world();
+  tests::requires_outward_network();
   const World world([](const auto& tell) {
     const auto launcher = launcher_with(Network::own_outward);
     auto one = made_by(*launcher);
@@ -315,7 +308,7 @@ TEST_CASE("pasta is gone with its sandbox", "[network]") {
 }
 
 TEST_CASE("pasta is gone when the emulator is killed", "[network]") {
-  requires_outward_world();
+  tests::requires_outward_network();
   World world([](const auto& tell) {
     const auto launcher = launcher_with(Network::own_outward);
     const auto sandbox = made_by(*launcher);
@@ -331,7 +324,7 @@ TEST_CASE("pasta is gone when the emulator is killed", "[network]") {
 }
 
 TEST_CASE("what pasta cannot do is told in its own words, with the package", "[network]") {
-  requires_outward_world();
+  tests::requires_outward_network();
   const World world([](const auto& tell) {
     must(::unshare(CLONE_NEWNET) == 0, "making a network without a route");
     const auto launcher = launcher_with(Network::own_outward);

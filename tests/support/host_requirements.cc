@@ -60,6 +60,7 @@ void requires_own_network() {
 void requires_outward_network() {
   requires_own_network();
   require_had(host().no_pasta.empty(), "pasta", host().no_pasta);
+  require_had(host().no_tunnel.empty(), "the device for tunnels", host().no_tunnel);
 }
 
 void requires_peer_check() {

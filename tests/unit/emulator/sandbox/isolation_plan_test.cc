@@ -394,6 +394,15 @@ TEST_CASE("traffic outwards needs pasta, and the refusal names the package", "[i
   CHECK(planned(host).given_up.empty());
 }
 
+TEST_CASE("traffic outwards needs the device that pasta carries it through", "[isolation_plan]") {
+  auto host = rich_host();
+  host.no_tunnel = "this user may not open /dev/net/tun";
+  const auto message = refused(host, {.network = Network::own_outward});
+  CHECK(contains(message, "this user may not open /dev/net/tun"));
+  CHECK(contains(message, "chmod 666 /dev/net/tun"));
+  CHECK(planned(host, {.network = Network::none}).given_up.empty());
+}
+
 TEST_CASE("a root image needs an overlay and namespaces", "[isolation_plan]") {
   auto host = rich_host();
   const auto step_of = [](const IsolationPlan& plan) {
