@@ -1,6 +1,7 @@
 #include "emulator/app/machine.h"
 
 #include "emulator/functions/compute_share.h"
+#include "emulator/sandbox/program_search.h"
 #include "emulator/sandbox/root_filesystem.h"
 
 #include <pwd.h>
@@ -9,7 +10,6 @@
 #include <algorithm>
 #include <array>
 #include <cstdlib>
-#include <string_view>
 #include <system_error>
 
 namespace emulator::app {
@@ -73,9 +73,7 @@ class ViewBuilder {
   }
 
   void add(const fs::path& host, const fs::path& seen) {
-    if (host.empty() || (!has_image_ && host == seen && sandbox::is_system_path(host.string()))) {
-      return;
-    }
+    if (host.empty() || (host == seen && sandbox::is_system_path(host.string()))) return;
     const sandbox::RootView::Folder folder{.host = host.string(), .seen = seen.string()};
     if (std::find(view_.folders.begin(), view_.folders.end(), folder) == view_.folders.end()) {
       view_.folders.push_back(folder);
@@ -84,7 +82,7 @@ class ViewBuilder {
 
   // The program as processes find it.
   std::string add_program(const std::string& program) {
-    if (has_image_ || program.empty() || program.front() != '/') return program;
+    if (program.empty() || program.front() != '/') return program;
     const fs::path path(program);
     std::error_code error;
     for (const auto& [host, seen] : {std::pair{folders_.task_root, folders_.seen_task_root},
@@ -96,6 +94,7 @@ class ViewBuilder {
         return program;
       }
     }
+    if (has_image_) return program;
     const auto real = fs::canonical(path, error);
     if (error) return program;
     if (!sandbox::is_system_path(program)) add_with_installation(path);
@@ -121,22 +120,6 @@ class ViewBuilder {
   const bool has_image_;
   sandbox::RootView view_;
 };
-
-// As a shell would find it; the name itself where there is no such program.
-std::string on_path(const std::string& name) {
-  const char* variable = std::getenv("PATH");
-  std::string_view rest = variable == nullptr ? "/usr/local/bin:/usr/bin:/bin" : variable;
-  while (name.find('/') == std::string::npos && !rest.empty()) {
-    const auto colon = rest.find(':');
-    const auto candidate = fs::path(rest.substr(0, colon)) / name;
-    std::error_code error;
-    if (fs::is_regular_file(candidate, error) && ::access(candidate.c_str(), X_OK) == 0) {
-      return candidate.string();
-    }
-    rest = colon == std::string_view::npos ? std::string_view{} : rest.substr(colon + 1);
-  }
-  return name;
-}
 
 void assign_share(environment::EnvironmentSpec& spec,
                   const functions::FunctionConfiguration& configuration,
@@ -166,7 +149,9 @@ runtimes::LaunchFolders launch_folders(const functions::CodePackage& package,
             .seen_layers_root = package.layers};
   }
   std::error_code error;
-  const auto task = package.task.empty() ? working_folder : fs::absolute(package.task, error);
+  // What an image holds is the code then.
+  const auto otherwise = machine.root_image.empty() ? working_folder : fs::path{};
+  const auto task = package.task.empty() ? otherwise : fs::absolute(package.task, error);
   return {.task_root = task,
           .layers_root = package.layers,
           .seen_task_root = kTaskRoot,
@@ -183,8 +168,12 @@ std::optional<std::string> assign_machine(environment::EnvironmentSpec& spec,
   if (machine.plan.namespaces) {
     ViewBuilder view(folders, machine);
     for (const auto& folder : launch.host_folders) view.add(folder, folder);
-    if (machine.root_image.empty()) spec.argv.front() = on_path(spec.argv.front());
+    if (machine.root_image.empty()) spec.argv.front() = sandbox::find_program(spec.argv.front());
     spec.argv.front() = view.add_program(spec.argv.front());
+    if (!machine.root_image.empty() && folders.task_root.empty() &&
+        !sandbox::is_folder_in_root(kTaskRoot, machine.root_image)) {
+      spec.working_folder = "/";
+    }
     spec.machine.view = std::move(view).take();
     spec.machine.view.temporary_bytes =
         static_cast<std::uint64_t>(configuration.ephemeral_storage.bytes());

@@ -32,7 +32,7 @@ struct Machine {
 };
 
 // Where code and layers lie and where processes find them. A function without code, which a command
-// of its own may be, has the folder that Hearth was started in.
+// of its own may be, has the folder that Hearth was started in, or what an image has at /var/task.
 runtimes::LaunchFolders launch_folders(const functions::CodePackage& package,
                                        const std::filesystem::path& working_folder,
                                        const Machine& machine);

@@ -191,7 +191,9 @@ std::optional<Outcome> Environment::initialise(TimePoint deadline, Ongoing& ongo
 std::optional<Outcome> Environment::start_process() {
   std::uint64_t launch = 0;
   {
-    const std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_);
+    // A sandbox has one process at a time, and what ends the former must not end this one.
+    dropped_.wait(lock, [this] { return !dropping_; });
     if (retired_) {
       return RuntimeExited{.exit_code = {}, .signal = SIGKILL, .phase = FailurePhase::init};
     }
@@ -434,8 +436,18 @@ void Environment::drop_dead_process_later() {
     const auto environment = self.lock();
     if (!environment) return;
     std::unique_ptr<RuntimeProcess> dropped;
-    const std::lock_guard lock(environment->mutex_);
-    if (environment->phase_ == Phase::reset) dropped = std::move(environment->process_);
+    {
+      const std::lock_guard lock(environment->mutex_);
+      if (environment->phase_ != Phase::reset || !environment->process_) return;
+      dropped = std::move(environment->process_);
+      environment->dropping_ = true;
+    }
+    dropped.reset();
+    {
+      const std::lock_guard lock(environment->mutex_);
+      environment->dropping_ = false;
+    }
+    environment->dropped_.notify_all();
   });
 }
 

@@ -141,6 +141,8 @@ class Environment : public std::enable_shared_from_this<Environment> {
   // Taken away by the serving thread, and by others only in the phases settling and reset. A
   // callback of the process may use it without the lock: its destruction waits for the callback.
   std::unique_ptr<RuntimeProcess> process_;
+  bool dropping_ = false;  // a process that was taken away for good is still being ended
+  std::condition_variable dropped_;
   std::uint64_t launches_ = 0;  // which process a callback belongs to
   bool process_ended_ = false;
   bool retired_ = false;   // no process is started any more

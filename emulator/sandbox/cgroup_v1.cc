@@ -20,12 +20,12 @@ namespace {
 class Memory final : public MemoryGroup {
  public:
   explicit Memory(const std::string& folder)
-      : limit_(folder, "memory.limit_in_bytes", O_WRONLY),
-        swap_limit_(folder, "memory.memsw.limit_in_bytes", O_WRONLY),
+      : limit_(folder, "memory.limit_in_bytes", O_WRONLY, GroupFile::Keep::closed),
+        swap_limit_(folder, "memory.memsw.limit_in_bytes", O_WRONLY, GroupFile::Keep::closed),
         usage_(folder, "memory.usage_in_bytes", O_RDONLY),
-        highest_(folder, "memory.max_usage_in_bytes", O_RDONLY),
-        stat_(folder, "memory.stat", O_RDONLY),
-        oom_(folder, "memory.oom_control", O_RDONLY),
+        highest_(folder, "memory.max_usage_in_bytes", O_RDONLY, GroupFile::Keep::closed),
+        stat_(folder, "memory.stat", O_RDONLY, GroupFile::Keep::closed),
+        oom_(folder, "memory.oom_control", O_RDONLY, GroupFile::Keep::closed),
         event_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
 
   const GroupFile* missing() const {
@@ -36,9 +36,11 @@ class Memory final : public MemoryGroup {
   }
 
   tl::expected<void, SandboxError> listen(const std::string& folder) const {
+    // The kernel remembers the group, not the descriptor.
+    const GroupFile oom(folder, "memory.oom_control", O_RDONLY);
     return write_group_file(folder,
                             "cgroup.event_control",
-                            std::to_string(event_.get()) + " " + std::to_string(oom_.descriptor()));
+                            std::to_string(event_.get()) + " " + std::to_string(oom.descriptor()));
   }
 
   // Memory and swap together may never be limited to less than memory alone.
@@ -89,8 +91,8 @@ class Memory final : public MemoryGroup {
 class Cpu final : public CpuGroup {
  public:
   explicit Cpu(const std::string& folder)
-      : quota_(folder, "cpu.cfs_quota_us", O_WRONLY),
-        period_(folder, "cpu.cfs_period_us", O_WRONLY),
+      : quota_(folder, "cpu.cfs_quota_us", O_WRONLY, GroupFile::Keep::closed),
+        period_(folder, "cpu.cfs_period_us", O_WRONLY, GroupFile::Keep::closed),
         stat_(folder, "cpu.stat", O_RDONLY) {}
 
   const GroupFile* missing() const {

@@ -19,10 +19,10 @@ namespace {
 class Memory final : public MemoryGroup {
  public:
   explicit Memory(const std::string& folder)
-      : max_(folder, "memory.max", O_WRONLY),
+      : max_(folder, "memory.max", O_WRONLY, GroupFile::Keep::closed),
         current_(folder, "memory.current", O_RDONLY),
-        peak_(folder, "memory.peak", O_RDONLY),  // since Linux 5.19
-        stat_(folder, "memory.stat", O_RDONLY),
+        peak_(folder, "memory.peak", O_RDONLY, GroupFile::Keep::closed),  // since Linux 5.19
+        stat_(folder, "memory.stat", O_RDONLY, GroupFile::Keep::closed),
         events_(folder, "memory.events", O_RDONLY) {}
 
   const GroupFile* missing() const {
@@ -65,7 +65,8 @@ class Memory final : public MemoryGroup {
 class Cpu final : public CpuGroup {
  public:
   explicit Cpu(const std::string& folder)
-      : max_(folder, "cpu.max", O_WRONLY), stat_(folder, "cpu.stat", O_RDONLY) {}
+      : max_(folder, "cpu.max", O_WRONLY, GroupFile::Keep::closed),
+        stat_(folder, "cpu.stat", O_RDONLY) {}
 
   const GroupFile* missing() const {
     if (!max_.valid()) return &max_;
@@ -98,7 +99,9 @@ constexpr int kWaitPerReadMs = 1;
 class Freezer final : public FreezerGroup {
  public:
   explicit Freezer(const std::string& folder)
-      : freeze_(folder, "cgroup.freeze", O_WRONLY), events_(folder, "cgroup.events", O_RDONLY) {}
+      : folder_(folder),
+        freeze_(folder, "cgroup.freeze", O_WRONLY),
+        events_(folder, "cgroup.events", O_RDONLY, GroupFile::Keep::closed) {}
 
   const GroupFile* missing() const {
     if (!freeze_.valid()) return &freeze_;
@@ -108,7 +111,8 @@ class Freezer final : public FreezerGroup {
   tl::expected<void, SandboxError> freeze(const std::function<void()>& delayed) override {
     if (auto written = freeze_.write("1"); !written) return written;
     const auto deadline = kernel_now() + kFreezePatience;
-    for (int reads = 0; !frozen(); ++reads) {
+    const GroupFile events(folder_, "cgroup.events", O_RDONLY);
+    for (int reads = 0; !frozen(events); ++reads) {
       if (reads == kReadsBeforeDelay) delayed();
       if (reads < kReadsBeforeWait) {
         ::sched_yield();
@@ -117,9 +121,9 @@ class Freezer final : public FreezerGroup {
       if (kernel_now() > deadline) {
         [[maybe_unused]] const auto thawed = freeze_.write("0");
         errno = ETIMEDOUT;
-        return tl::unexpected(group_failure("freeze the processes", events_.path()));
+        return tl::unexpected(group_failure("freeze the processes", events.path()));
       }
-      pollfd wait{.fd = events_.descriptor(), .events = POLLPRI, .revents = 0};
+      pollfd wait{.fd = events.descriptor(), .events = POLLPRI, .revents = 0};
       ::poll(&wait, 1, kWaitPerReadMs);
     }
     return {};
@@ -127,11 +131,12 @@ class Freezer final : public FreezerGroup {
   tl::expected<void, SandboxError> thaw() override { return freeze_.write("0"); }
 
  private:
-  bool frozen() const {
+  static bool frozen(const GroupFile& events) {
     GroupFile::Buffer buffer;
-    return number_after(events_.read(buffer), "frozen") == 1;
+    return number_after(events.read(buffer), "frozen") == 1;
   }
 
+  const std::string folder_;
   GroupFile freeze_;
   GroupFile events_;
 };

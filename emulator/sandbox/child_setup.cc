@@ -48,19 +48,6 @@ struct KernelSignalAction {
   std::uint64_t mask;
 };
 
-bool reset_signals() noexcept {
-  // exec keeps what is ignored, such as the hang-up under nohup. By the kernel's own call, because
-  // libc keeps two signals for itself, which a parent may have ignored all the same. That two
-  // others cannot be set is no matter.
-  const KernelSignalAction standard{};
-  for (int signal = 1; signal < NSIG; ++signal) {
-    ::syscall(SYS_rt_sigaction, signal, &standard, nullptr, sizeof(standard.mask));
-  }
-  sigset_t none;
-  ::sigemptyset(&none);
-  return ::pthread_sigmask(SIG_SETMASK, &none, nullptr) == 0;
-}
-
 bool place_streams(const ChildPlan& plan) noexcept {
   return ::dup2(plan.input, STDIN_FILENO) >= 0 && ::dup2(plan.output, STDOUT_FILENO) >= 0 &&
          ::dup2(plan.output, STDERR_FILENO) >= 0;
@@ -106,10 +93,8 @@ bool drop_capabilities() noexcept {
 
 // Kernels before 5.16 slow down a process with a filter unless told that they need not.
 bool install_filter(const sock_fprog* filter) noexcept {
-  return ::syscall(SYS_seccomp,
-                   SECCOMP_SET_MODE_FILTER,
-                   SECCOMP_FILTER_FLAG_SPEC_ALLOW,
-                   filter) == 0 ||
+  return ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_SPEC_ALLOW, filter) ==
+             0 ||
          ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, filter, 0, 0) == 0;
 }
 
@@ -122,6 +107,19 @@ void fail(int report, LaunchStep step, int item) noexcept {
   // if this fails; the exit code still shows it.
   [[maybe_unused]] const auto sent = ::send(report, &failure, sizeof(failure), MSG_NOSIGNAL);
   ::_exit(127);
+}
+
+bool reset_signals() noexcept {
+  // exec keeps what is ignored, such as the hang-up under nohup. By the kernel's own call, because
+  // libc keeps two signals for itself, which a parent may have ignored all the same. That two
+  // others cannot be set is no matter.
+  const KernelSignalAction standard{};
+  for (int signal = 1; signal < NSIG; ++signal) {
+    ::syscall(SYS_rt_sigaction, signal, &standard, nullptr, sizeof(standard.mask));
+  }
+  sigset_t none;
+  ::sigemptyset(&none);
+  return ::pthread_sigmask(SIG_SETMASK, &none, nullptr) == 0;
 }
 
 bool close_from(int first) noexcept {

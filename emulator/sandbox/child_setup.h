@@ -54,6 +54,9 @@ struct ChildPlan {
 // Reports the failure of a step with errno, and ends the process.
 [[noreturn]] void fail(int report, LaunchStep step, int item = -1) noexcept;
 
+// Every signal has its default action and none is blocked. False: the host refused.
+bool reset_signals() noexcept;
+
 // Closes every descriptor from `first` on. False: the host refused.
 bool close_from(int first) noexcept;
 

@@ -56,9 +56,10 @@ std::optional<pid_t> owner_of(std::string_view name) {
   name.remove_prefix(kPrefix.size());
   pid_t owner = 0;
   const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), owner);
-  // Hearth's own place beside its groups is called "hearth-PID.own".
+  // "hearth-PID.N" is a further launcher's, and "….own" Hearth's own place beside its groups.
   const std::string_view rest(end, static_cast<std::size_t>(name.data() + name.size() - end));
-  if (error != std::errc{} || owner <= 0 || (!rest.empty() && rest != ".own")) return std::nullopt;
+  if (error != std::errc{} || owner <= 0 || (!rest.empty() && rest.front() != '.'))
+    return std::nullopt;
   return owner;
 }
 
@@ -90,28 +91,38 @@ SandboxError group_failure(const char* operation, const std::string& path) {
           .message = std::move(message)};
 }
 
-GroupFile::GroupFile(const std::string& folder, const char* name, int flags)
-    : path_(folder + "/" + name), descriptor_(::open(path_.c_str(), flags | O_CLOEXEC)) {}
+GroupFile::GroupFile(const std::string& folder, const char* name, int flags, Keep keep)
+    : path_(folder + "/" + name), flags_(flags) {
+  auto descriptor = opened();
+  valid_ = descriptor.valid();
+  if (keep == Keep::open) descriptor_ = std::move(descriptor);
+}
+
+UniqueFd GroupFile::opened() const { return UniqueFd(::open(path_.c_str(), flags_ | O_CLOEXEC)); }
 
 std::string_view GroupFile::read(Buffer& buffer) const {
-  const auto length = ::pread(descriptor_.get(), buffer.data(), buffer.size(), 0);
+  const auto length = on_descriptor(
+      [&](int descriptor) { return ::pread(descriptor, buffer.data(), buffer.size(), 0); });
   return length <= 0 ? std::string_view{}
                      : std::string_view(buffer.data(), static_cast<std::size_t>(length));
 }
 
 std::uint64_t GroupFile::read_number() const {
   std::array<char, 32> buffer{};
-  const auto length = ::pread(descriptor_.get(), buffer.data(), buffer.size(), 0);
+  const auto length = on_descriptor(
+      [&](int descriptor) { return ::pread(descriptor, buffer.data(), buffer.size(), 0); });
   std::uint64_t number = 0;
   if (length > 0) std::from_chars(buffer.data(), buffer.data() + length, number);
   return number;
 }
 
 tl::expected<void, SandboxError> GroupFile::write(std::string_view text) const {
-  while (::pwrite(descriptor_.get(), text.data(), text.size(), 0) < 0) {
-    if (errno != EINTR) return tl::unexpected(group_failure("set a control group", path_));
-  }
-  return {};
+  return on_descriptor([&](int descriptor) -> tl::expected<void, SandboxError> {
+    while (::pwrite(descriptor, text.data(), text.size(), 0) < 0) {
+      if (errno != EINTR) return tl::unexpected(group_failure("set a control group", path_));
+    }
+    return {};
+  });
 }
 
 std::uint64_t number_after(std::string_view text, std::string_view key) {

@@ -25,15 +25,19 @@ namespace emulator::sandbox {
 // milliseconds, and unmapping many gigabytes some hundred of them.
 inline constexpr std::chrono::milliseconds kRemovalPatience{2'000};
 
-// A file of a group, kept open: opening costs more than reading.
+// A file of a group. Kept open where it is used often, for opening costs more than reading;
+// otherwise opened each time, for a thousand groups may use up a process's descriptors.
 // Threads: any.
 class GroupFile {
  public:
+  enum class Keep { open, closed };
+
   GroupFile() = default;
   // Invalid, with errno, if the file cannot be opened. `flags` as of open().
-  GroupFile(const std::string& folder, const char* name, int flags);
+  GroupFile(const std::string& folder, const char* name, int flags, Keep keep = Keep::open);
 
-  bool valid() const { return descriptor_.valid(); }
+  bool valid() const { return valid_; }
+  // -1 unless it is kept open.
   int descriptor() const { return descriptor_.get(); }
   const std::string& path() const { return path_; }
 
@@ -45,7 +49,18 @@ class GroupFile {
   tl::expected<void, SandboxError> write(std::string_view text) const;
 
  private:
+  // What use() works on: the kept descriptor, or one for the moment.
+  template <class Use>
+  auto on_descriptor(Use use) const {
+    if (descriptor_.valid()) return use(descriptor_.get());
+    const UniqueFd momentary = opened();
+    return use(momentary.get());
+  }
+  UniqueFd opened() const;
+
   std::string path_;
+  int flags_ = 0;
+  bool valid_ = false;
   UniqueFd descriptor_;
 };
 

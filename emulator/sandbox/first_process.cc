@@ -105,7 +105,7 @@ class RootSteps {
       case Kind::image:
         mount_of(result,
                  "overlay",
-                 MS_NOSUID,
+                 MS_NOSUID | MS_NODEV,
                  "lowerdir=" + escaped_in_mount_options(kHostRoot + step.source) +
                      ",upperdir=" + kUpper + ",workdir=" + kWork);
         break;
@@ -131,9 +131,30 @@ int namespace_flags(const IsolationPlan& plan) {
   return flags;
 }
 
+// What an image does not allow to be put over it.
+std::string image_refusal(const FilesystemStep& step, int error_number) {
+  const auto where = step.target.empty() ? std::string("/") : step.target;
+  if (error_number == ELOOP) {
+    return "the image of --rootfs has a symbolic link at or above " + where +
+           ", through which Hearth makes and mounts nothing; put a folder or a file there instead";
+  }
+  auto message = "the image of --rootfs cannot be given " + where + ": " +
+                 std::generic_category().message(error_number);
+  if (error_number == EOVERFLOW || error_number == EACCES || error_number == EPERM) {
+    message += "; unpack the image as the user that Hearth runs as, or run Hearth as root";
+  }
+  return message;
+}
+
 SandboxError start_failure(const LaunchReport& report, const std::vector<FilesystemStep>& root) {
   errno = report.number;
   auto error = system_error(describe(report.step));
+  const bool in_image = !root.empty() && root.front().kind == Kind::image;
+  if (in_image && report.step == LaunchStep::root_contents && report.item > 0 &&
+      static_cast<std::size_t>(report.item) < root.size()) {
+    error.message = image_refusal(root[static_cast<std::size_t>(report.item)], report.number);
+    return error;
+  }
   if (report.item >= 0 && static_cast<std::size_t>(report.item) < root.size()) {
     const auto& step = root[static_cast<std::size_t>(report.item)];
     error.message += " at " + (step.target.empty() ? "/" : step.target);
@@ -190,11 +211,15 @@ tl::expected<std::unique_ptr<FirstProcess>, SandboxError> FirstProcess::start(
   if (pid == 0) become_first_process(first);
   if (pid < 0) return tl::unexpected(system_error(describe(LaunchStep::clone_first_process)));
   note(times, LaunchStep::clone_first_process);
-  std::unique_ptr<FirstProcess> process(
-      new FirstProcess(pid, UniqueFd(pidfd), std::move(line->ours), namespaces));
-  report->theirs.reset();
-  line->theirs.reset();
-  const auto received = receive_report(report->ours);
+  std::unique_ptr<FirstProcess> process(new FirstProcess(
+      pid, UniqueFd(pidfd), std::move(line->ours), std::move(report->ours), namespaces));
+  return process;
+}
+
+tl::expected<void, SandboxError> FirstProcess::await_ready(
+    const std::vector<FilesystemStep>& root) {
+  const auto received = receive_report(report_);
+  report_.reset();
   if (!received) {
     errno = ECHILD;
     return tl::unexpected(system_error("starting a sandbox's first process"));
@@ -202,9 +227,10 @@ tl::expected<std::unique_ptr<FirstProcess>, SandboxError> FirstProcess::start(
   if (received->report.kind == LaunchReport::Kind::failed) {
     return tl::unexpected(start_failure(received->report, root));
   }
-  const auto temporary = "/proc/" + std::to_string(pid) + "/" + kItsRoot + "/tmp";
-  process->temporary_.reset(::open(temporary.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-  return process;
+  const auto temporary = root_folder() + "/tmp";
+  temporary_owned_.reset(::open(temporary.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  temporary_ = temporary_owned_.get();
+  return {};
 }
 
 FirstProcess::~FirstProcess() {
@@ -213,6 +239,10 @@ FirstProcess::~FirstProcess() {
   while (::waitid(kPidfdType, static_cast<id_t>(pidfd_.get()), &info, WEXITED) != 0 &&
          errno == EINTR) {
   }
+}
+
+std::string FirstProcess::root_folder() const {
+  return "/proc/" + std::to_string(pid_) + "/" + kItsRoot;
 }
 
 void FirstProcess::signal_all(int signal) noexcept {
@@ -225,7 +255,8 @@ void FirstProcess::signal_all(int signal) noexcept {
 
 std::uint64_t FirstProcess::temporary_bytes() const {
   struct statfs status {};
-  if (!temporary_.valid() || ::fstatfs(temporary_.get(), &status) != 0) return 0;
+  const int folder = temporary_;
+  if (folder < 0 || ::fstatfs(folder, &status) != 0) return 0;
   return (status.f_blocks - status.f_bfree) * static_cast<std::uint64_t>(status.f_bsize);
 }
 

@@ -11,9 +11,11 @@
 
 #include <sys/types.h>
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <vector>
 
 namespace emulator::sandbox {
@@ -25,12 +27,16 @@ UniqueFd first_process_program();
 // Any thread, but for construction and destruction.
 class FirstProcess {
  public:
-  // On the thread whose end is to end the process. `program` is first_process_program().
+  // On the thread whose end is to end the process. `program` is first_process_program(). Builds the
+  // root meanwhile; nothing can be brought in before await_ready().
   static tl::expected<std::unique_ptr<FirstProcess>, SandboxError> start(
       const IsolationPlan& plan,
       const std::vector<FilesystemStep>& root,
       const UniqueFd& program,
       StepTimes* times);
+
+  // Blocks until the root is built, `root` as it was given to start(), or until that has failed.
+  tl::expected<void, SandboxError> await_ready(const std::vector<FilesystemStep>& root);
 
   FirstProcess(const FirstProcess&) = delete;
   FirstProcess& operator=(const FirstProcess&) = delete;
@@ -46,19 +52,28 @@ class FirstProcess {
   // Sends to every other process in the namespaces; returns once it is sent.
   void signal_all(int signal) noexcept;
 
+  // Of its root, as this process reaches it.
+  std::string root_folder() const;
+
   // Bytes in its /tmp; 0 where that is not known.
   std::uint64_t temporary_bytes() const;
 
  private:
-  FirstProcess(pid_t pid, UniqueFd pidfd, UniqueFd line, int namespaces)
-      : pid_(pid), pidfd_(std::move(pidfd)), line_(std::move(line)), namespaces_(namespaces) {}
+  FirstProcess(pid_t pid, UniqueFd pidfd, UniqueFd line, UniqueFd report, int namespaces)
+      : pid_(pid),
+        pidfd_(std::move(pidfd)),
+        line_(std::move(line)),
+        report_(std::move(report)),
+        namespaces_(namespaces) {}
 
   const pid_t pid_;
   const UniqueFd pidfd_;
   std::mutex mutex_;  // one request and its answer at a time
   const UniqueFd line_;
+  UniqueFd report_;  // until it is ready
   const int namespaces_;
-  UniqueFd temporary_;  // the top folder of /tmp
+  std::atomic<int> temporary_ = -1;  // the top folder of /tmp, owned by the next one
+  UniqueFd temporary_owned_;
 };
 
 }  // namespace emulator::sandbox

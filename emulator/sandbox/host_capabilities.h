@@ -45,7 +45,7 @@ struct HostCapabilities {
   std::uint64_t memory_bytes = 0;
   bool superuser = false;
 
-  std::string no_pidfd;  // or not for entering another process's namespaces
+  std::string no_pidfd;           // or not for entering another process's namespaces
   std::string no_user_namespace;  // tried only where namespaces are not to be had without
   // Mount, process, ipc and uts namespaces together, inside a user namespace where needed.
   std::string no_namespaces;

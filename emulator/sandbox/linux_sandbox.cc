@@ -6,7 +6,9 @@
 #include "emulator/sandbox/launching_thread.h"
 #include "emulator/sandbox/line.h"
 #include "emulator/sandbox/namespace_setup.h"
+#include "emulator/sandbox/outward_network.h"
 #include "emulator/sandbox/process_tree.h"
+#include "emulator/sandbox/program_search.h"
 #include "emulator/sandbox/resource_control.h"
 #include "emulator/sandbox/root_filesystem.h"
 #include "emulator/sandbox/seccomp_policy.h"
@@ -24,6 +26,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <condition_variable>
 #include <cstdlib>
 #include <mutex>
 #include <new>
@@ -69,23 +72,12 @@ class SharedWithChildren {
   Value* value_ = nullptr;
 };
 
-// As a shell would find it. A name that is not found is returned as it is, and exec says so.
-std::string find_program(const std::string& name) {
-  if (name.find('/') != std::string::npos) return name;
-  const char* path = ::secure_getenv("PATH");
-  std::string_view rest = path == nullptr ? "/usr/local/bin:/usr/bin:/bin" : path;
-  while (!rest.empty()) {
-    const auto colon = rest.find(':');
-    auto candidate = std::string(rest.substr(0, colon)) + "/" + name;
-    struct stat status {};
-    if (::stat(candidate.c_str(), &status) == 0 && S_ISREG(status.st_mode) &&
-        ::access(candidate.c_str(), X_OK) == 0) {
-      return candidate;
-    }
-    if (colon == std::string_view::npos) break;
-    rest.remove_prefix(colon + 1);
-  }
-  return name;
+// One process may have several launchers, each with groups of its own.
+std::string new_label() {
+  static std::atomic<unsigned> launchers = 0;
+  const auto number = launchers++;
+  const auto label = "hearth-" + std::to_string(::getpid());
+  return number == 0 ? label : label + "." + std::to_string(number);
 }
 
 std::vector<char*> pointers_to(const std::vector<std::string>& texts) {
@@ -120,6 +112,21 @@ SandboxError start_failure(const LaunchReport& report, const Program& program) {
     error.message = error.operation + " failed: " + reason;
   }
   return error;
+}
+
+// Empty where the host's own serve in a network of its own as well.
+std::string own_names() {
+  const auto host = content_of_file("/etc/resolv.conf");
+  return asks_loopback(host) ? forwarded(host) : "";
+}
+
+// The value of PATH among KEY=VALUE.
+std::string path_of(const std::vector<std::string>& environment) {
+  constexpr std::string_view kKey = "PATH=";
+  for (const auto& variable : environment) {
+    if (variable.starts_with(kKey)) return variable.substr(kKey.size());
+  }
+  return {};
 }
 
 // As many CPUs as asked for out of those that Hearth may run on; from a different one each time, so
@@ -190,8 +197,7 @@ tl::expected<Streams, SandboxError> open_streams() {
 class LinuxLauncher::State {
  public:
   explicit State(IsolationPlan wanted)
-      : plan(std::move(wanted)),
-        resources(plan, plan.cgroups, "hearth-" + std::to_string(::getpid())) {
+      : plan(std::move(wanted)), resources(plan, plan.cgroups, new_label()) {
     for (const auto& folder : resources.parent_folders()) guardian.remove_groups_at_end(folder);
   }
 
@@ -204,7 +210,8 @@ class LinuxLauncher::State {
     auto steps = plan_root(
         view,
         {.proc = plan.new_proc ? RootOptions::Proc::own : RootOptions::Proc::none,
-         .reader = plan.user_namespace ? RootOptions::Reader::owner : RootOptions::Reader::other});
+         .reader = plan.user_namespace ? RootOptions::Reader::owner : RootOptions::Reader::other,
+         .names = plan.network == Network::own_outward ? own_names() : ""});
     return roots_.emplace_back(view, std::move(steps)).second;
   }
 
@@ -280,7 +287,9 @@ class LinuxSandbox final : public Sandbox, private ProcessSet {
   class RunningProcess;
 
   Result start_here(const StartRequest& request);
+  std::string program_path(const Program& program) const;
   tl::expected<std::shared_ptr<ResourceControl>, SandboxError> make_control();
+  tl::expected<void, SandboxError> take_control();
   Result start_bare(const StartRequest& request,
                     const ChildPlan& plan,
                     Streams& streams,
@@ -295,10 +304,14 @@ class LinuxSandbox final : public Sandbox, private ProcessSet {
   LinuxLauncher::State& launcher_;
   const SandboxRequest request_;
   std::unique_ptr<FirstProcess> first_;
+  std::shared_ptr<ResourceControl> prepared_;  // for the first start; the starting thread's
+  std::unique_ptr<OutwardNetwork> outward_;    // holds what the first process made
 
   mutable std::mutex mutex_;  // guards what follows
   std::optional<std::chrono::microseconds> cpu_quota_;
-  pid_t main_ = -1;  // the program's process; -1: none
+  pid_t main_ = -1;        // the program's process; -1: none
+  bool starting_ = false;  // it may run already, but main_ is not known yet
+  std::condition_variable known_;
   // Shared with whoever uses it at the moment.
   std::shared_ptr<ResourceControl> control_;
   std::uint64_t peak_bytes_ = 0;  // where there is no control
@@ -353,10 +366,43 @@ tl::expected<void, SandboxError> LinuxSandbox::open() {
   if (!program.valid()) {
     return tl::unexpected(system_error("preparing a sandbox's first process"));
   }
-  auto first = FirstProcess::start(
-      launcher_.plan, launcher_.root_of(request_.view), program, launcher_.times());
+  const auto root = launcher_.root_of(request_.view);
+  auto first = FirstProcess::start(launcher_.plan, root, program, launcher_.times());
   if (!first) return tl::unexpected(first.error());
   first_ = std::move(*first);
+  // While the first process builds the root.
+  auto control = make_control();
+  note(launcher_.times(), LaunchStep::resource_groups);
+  if (auto ready = first_->await_ready(root); !ready) return ready;
+  if (!control) return tl::unexpected(control.error());
+  prepared_ = std::move(*control);
+  if (launcher_.plan.network != Network::own_outward) return {};
+  using UserNamespace = OutwardNetwork::UserNamespace;
+  const auto user = launcher_.plan.user_namespace ? UserNamespace::own : UserNamespace::none;
+  auto outward = OutwardNetwork::start(first_->pid(), user, launcher_.guardian);
+  if (!outward) return tl::unexpected(outward.error());
+  outward_ = std::move(*outward);
+  return {};
+}
+
+// Ready with the sandbox for its first start; made anew for every later one.
+tl::expected<void, SandboxError> LinuxSandbox::take_control() {
+  auto control = std::exchange(prepared_, nullptr);
+  if (!control) {
+    auto made = make_control();
+    if (!made) return tl::unexpected(made.error());
+    control = std::move(*made);
+  }
+  std::optional<std::chrono::microseconds> quota;
+  {
+    const std::lock_guard lock(mutex_);
+    control_ = control;
+    peak_bytes_ = 0;
+    starting_ = true;
+    quota = cpu_quota_;
+  }
+  // Before anybody joins: joining takes CPU time too.
+  if (control) return control->set_cpu_quota(quota);
   return {};
 }
 
@@ -369,15 +415,13 @@ Result LinuxSandbox::start(const StartRequest& request) {
                                        .error_number = ENOENT,
                                        .message = "there is no program to execute"});
   }
-  auto made = make_control();
-  if (!made) return tl::unexpected(made.error());
-  {
-    const std::lock_guard lock(mutex_);
-    control_ = *made;
-    peak_bytes_ = 0;
+  auto taken = take_control();
+  if (!taken) {
+    let_go();
+    return tl::unexpected(taken.error());
   }
-  note(launcher_.times(), LaunchStep::resource_groups);
   auto started = launcher_.thread.run([&] { return start_here(request); });
+  if (const auto held = control()) held->close_membership();
   if (!started) let_go();
   return started;
 }
@@ -402,6 +446,13 @@ tl::expected<std::shared_ptr<ResourceControl>, SandboxError> LinuxSandbox::make_
   return std::shared_ptr<ResourceControl>(std::move(*made));
 }
 
+std::string LinuxSandbox::program_path(const Program& program) const {
+  if (!first_ || request_.view.image.empty()) return find_program(program.argv.front());
+  // With what is mounted over the image, as the processes find it.
+  return find_program_in_root(
+      program.argv.front(), path_of(program.environment), first_->root_folder());
+}
+
 Result LinuxSandbox::start_here(const StartRequest& request) {
   const auto& plan = launcher_.plan;
   auto streams = open_streams();
@@ -411,7 +462,7 @@ Result LinuxSandbox::start_here(const StartRequest& request) {
   const auto filter = launcher_.filter();
   if (!filter) return tl::unexpected(filter.error());
 
-  const auto path = find_program(request.program.argv.front());
+  const auto path = program_path(request.program);
   const auto argv = pointers_to(request.program.argv);
   const auto environment = pointers_to(request.program.environment);
   const auto cpus = choose_cpus(request_.cpu.visible_cpus, launcher_.turn++);
@@ -463,7 +514,9 @@ Result LinuxSandbox::start_bare(const StartRequest& request,
   {
     const std::lock_guard lock(mutex_);
     main_ = pid;
+    starting_ = false;
   }
+  known_.notify_all();
   auto process =
       std::make_unique<RunningProcess>(*this,
                                        std::make_unique<GuardedGroup>(launcher_.guardian, pid),
@@ -511,7 +564,9 @@ Result LinuxSandbox::enter(const StartRequest& request,
     {
       const std::lock_guard lock(mutex_);
       main_ = pid;
+      starting_ = false;
     }
+    known_.notify_all();
     process = std::make_unique<RunningProcess>(*this,
                                                nullptr,
                                                pid,
@@ -538,6 +593,11 @@ std::shared_ptr<ResourceControl> LinuxSandbox::control() const {
 
 bool LinuxSandbox::owns_connection(std::uint16_t peer_port, std::uint16_t local_port) {
   if (!launcher_.plan.check_peers || has_own_network()) return true;
+  {
+    // A program can be faster to connect than the thread that started it to learn its number.
+    std::unique_lock lock(mutex_);
+    known_.wait(lock, [this] { return !starting_; });
+  }
   return holds_connection(processes(), peer_port, local_port);
 }
 
@@ -592,8 +652,10 @@ void LinuxSandbox::let_go() {
   {
     const std::lock_guard lock(mutex_);
     main_ = -1;
+    starting_ = false;
     control = std::exchange(control_, nullptr);
   }
+  known_.notify_all();
 }
 
 void LinuxSandbox::signal_all(int signal) noexcept {

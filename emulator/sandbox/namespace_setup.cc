@@ -30,7 +30,8 @@ constexpr const char* kBase = "/tmp";
 constexpr int kListenBacklog = 128;
 
 bool write_file(const char* path, const char* text, std::size_t size, int flags, mode_t mode) {
-  const int file = ::open(path, flags | O_WRONLY | O_CLOEXEC, mode);
+  // An image may have a pipe there, which nobody reads.
+  const int file = ::open(path, flags | O_WRONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW, mode);
   if (file < 0) return false;
   const bool whole = ::write(file, text, size) == static_cast<ssize_t>(size);
   const int error = errno;
@@ -58,7 +59,8 @@ bool set_interface_flags(int socket, const char* name) {
   return ::ioctl(socket, SIOCSIFFLAGS, &request) == 0;
 }
 
-// The loopback is up, and has the Runtime API's address besides its own.
+// The loopback is up, and has the Runtime API's address besides its own; with it all link-local
+// ones, so that none of them leads to a cloud's metadata.
 bool set_up_network() {
   const int socket = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   if (socket < 0) return false;
@@ -81,12 +83,12 @@ int pivot_root(const char* root, const char* old_root) {
 
 bool prepare_base() {
   return ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
-         ::mount("base", kBase, "tmpfs", MS_NOSUID | MS_NODEV, "size=64k,mode=0755") == 0 &&
+         ::mount("base", kBase, "tmpfs", MS_NOSUID | MS_NODEV, "size=4m,mode=0755") == 0 &&
          ::chdir(kBase) == 0 && ::mkdir(kHostRoot + 1, 0755) == 0 &&
          ::mkdir(kNewRoot + 1, 0755) == 0 && ::mkdir(kUpper + 1, 0755) == 0 &&
          ::mkdir(kWork + 1, 0700) == 0 && pivot_root(".", kHostRoot + 1) == 0 &&
          ::chdir("/") == 0 &&
-         ::mount("root", kNewRoot, "tmpfs", MS_NOSUID | MS_NODEV, "size=1m,mode=0755") == 0;
+         ::mount("root", kNewRoot, "tmpfs", MS_NOSUID | MS_NODEV, "size=4m,mode=0755") == 0;
 }
 
 bool make_read_only(const char* path, unsigned int extra) {
@@ -96,20 +98,18 @@ bool make_read_only(const char* path, unsigned int extra) {
 }
 
 // An image is a stranger's: a link in it must not lead what we make or mount to the host's files.
-bool leads_through_link(const char* target) {
+// Also true, with errno, where that cannot be told.
+bool may_lead_through_link(const char* target) {
   open_how how{};
-  how.flags = O_PATH | O_NOFOLLOW | O_CLOEXEC;
+  how.flags = O_PATH | O_CLOEXEC;  // with O_NOFOLLOW, a link at the end would be found and not told
   how.resolve = RESOLVE_NO_SYMLINKS;
   const auto found = ::syscall(SYS_openat2, AT_FDCWD, target, &how, sizeof(how));
   if (found >= 0) ::close(static_cast<int>(found));
-  return found < 0 && errno == ELOOP;
+  return found < 0 && errno != ENOENT;
 }
 
 bool take(const RootStep& step) {
-  if (step.kind != RootStep::Kind::link && leads_through_link(step.target)) {
-    errno = ELOOP;
-    return false;
-  }
+  if (step.kind != RootStep::Kind::link && may_lead_through_link(step.target)) return false;
   switch (step.kind) {
     case RootStep::Kind::folder:
       // umask must not tell what the processes may see.

@@ -111,6 +111,10 @@ class ComposedControl final : public ResourceControl {
  public:
   explicit ComposedControl(Composition parts) : parts_(std::move(parts)) {}
   const std::vector<int>& membership() const override { return parts_.membership; }
+  void close_membership() override {
+    parts_.membership.clear();
+    parts_.doors.clear();
+  }
 
   Outcome set_cpu_quota(std::optional<std::chrono::microseconds> quota) override {
     return parts_.cpu ? parts_.cpu->set_quota(quota) : Outcome{};
@@ -236,7 +240,7 @@ class ResourceController::State {
       parts.membership.push_back(door.get());
       parts.doors.push_back(std::move(door));
       if (hierarchy.place().version == Version::v2) {
-        parts.cpu_stat = GroupFile(folder, "cpu.stat", O_RDONLY);
+        parts.cpu_stat = GroupFile(folder, "cpu.stat", O_RDONLY, GroupFile::Keep::closed);
       }
     }
     return {};

@@ -51,6 +51,9 @@ class ResourceControl {
   // Owned by the control.
   virtual const std::vector<int>& membership() const = 0;
 
+  // Nobody will join any more but by being a member's child.
+  virtual void close_membership() = 0;
+
   // CPU time per kCpuPeriod over all processes; nothing: unlimited.
   virtual tl::expected<void, SandboxError> set_cpu_quota(
       std::optional<std::chrono::microseconds> quota) = 0;

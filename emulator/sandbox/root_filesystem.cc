@@ -1,10 +1,10 @@
 #include "emulator/sandbox/root_filesystem.h"
 
+#include "emulator/sandbox/program_search.h"
+
 #include <algorithm>
 #include <array>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <set>
 #include <string_view>
 #include <system_error>
@@ -41,9 +41,6 @@ constexpr std::array<std::string_view, 11> kConfigurationFiles = {"ca-certificat
                                                                   "protocols",
                                                                   "services",
                                                                   "timezone"};
-// Our choice: larger configuration than this is not copied.
-constexpr std::uintmax_t kMaxCopiedBytes = 1024 * 1024;
-
 constexpr std::array<std::string_view, 5> kDevices = {"null", "zero", "full", "random", "urandom"};
 
 // Source of the user: recorded from the service.
@@ -57,14 +54,6 @@ std::string canonical(const fs::path& path) {
   std::error_code error;
   const auto real = fs::canonical(path, error);
   return error ? path.string() : real.string();
-}
-
-std::string content_of(const fs::path& path) {
-  std::error_code error;
-  const auto size = fs::file_size(path, error);
-  if (error || size > kMaxCopiedBytes) return {};
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
 }
 
 bool lies_below(std::string_view path, std::string_view folder) {
@@ -141,7 +130,7 @@ class RootPlanner {
     }
     for (const auto name : kConfigurationFiles) {
       const auto path = "/etc/" + std::string(name);
-      if (fs::is_regular_file(path, error)) file(path, content_of(path));
+      if (fs::is_regular_file(path, error)) file(path, content_of_file(path));
     }
     if (fs::is_symlink("/etc/localtime", error)) {
       steps_.push_back({.kind = Kind::link,
@@ -157,7 +146,11 @@ class RootPlanner {
       file("/etc/passwd", std::string(kPasswd));
       file("/etc/group", std::string(kGroup));
     }
-    file("/etc/hosts", std::string(kOwnHosts) + content_of("/etc/hosts"));
+    file("/etc/hosts", std::string(kOwnHosts) + content_of_file("/etc/hosts"));
+    if (!options_.names.empty()) {
+      file("/etc/resolv.conf", options_.names);
+      return;
+    }
     std::error_code error;
     // Bound, not copied: it changes while Hearth runs.
     if (fs::exists("/etc/resolv.conf", error)) {
@@ -184,12 +177,27 @@ class RootPlanner {
     }
   }
 
+  // The kernel's settings belong to the host's user 0. A function is that user where Hearth is root
+  // of a user namespace that the host's root made, and could have the host's kernel start a program
+  // of its choice (kernel.core_pattern).
+  void protect_settings() {
+    std::error_code error;
+    for (const auto* path :
+         {"/proc/sys", "/proc/sysrq-trigger", "/proc/irq", "/proc/bus", "/proc/fs"}) {
+      if (!fs::exists(path, error)) continue;
+      steps_.push_back({.kind = Kind::bind_read_only, .source = path, .target = path});
+    }
+  }
+
   void add_own_folders() {
     if (options_.proc == RootOptions::Proc::own) {
       folder("/proc");
       steps_.push_back({.kind = Kind::proc, .source = "", .target = "/proc"});
+      if (options_.reader == RootOptions::Reader::owner) protect_settings();
     }
-    for (const auto* name : {"/var/task", "/var/runtime", "/opt"}) folder(name);
+    if (view_.image.empty()) {
+      for (const auto* name : {"/var/task", "/var/runtime", "/opt"}) folder(name);
+    }
     folder("/tmp");
     steps_.push_back({.kind = Kind::temporary,
                       .source = "",

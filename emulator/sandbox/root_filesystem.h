@@ -39,6 +39,7 @@ struct RootOptions {
   enum class Reader { owner, other };
   Proc proc = Proc::own;
   Reader reader = Reader::owner;
+  std::string names{};  // the content of /etc/resolv.conf; empty: the host's file
 };
 
 // Looks at the host to learn which system folders exist and which are links. Sources are free of

@@ -43,7 +43,8 @@ struct SandboxRequest {
 };
 
 struct Program {
-  std::vector<std::string> argv;         // argv[0] without a '/' is looked up in the host's PATH
+  std::vector<std::string> argv;         // argv[0] without a '/': in the host's PATH, or in
+                                         // an image by the PATH of `environment`
   std::vector<std::string> environment;  // KEY=VALUE, the whole of it
   std::string working_folder;            // as the program sees it
 };

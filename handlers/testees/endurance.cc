@@ -53,8 +53,9 @@ std::atomic<bool> timer_is_armed = false;
 void* tell_when_it_is_time(void* delay_ms) {
   wait_ms(*static_cast<const long*>(delay_ms));
   constexpr std::string_view kText = "the timer has fired\n";
+  const bool told = ::write(STDOUT_FILENO, kText.data(), kText.size()) > 0;
   timer_is_armed = false;
-  return ::write(STDOUT_FILENO, kText.data(), kText.size()) > 0 ? delay_ms : nullptr;
+  return told ? delay_ms : nullptr;
 }
 
 long monotonic_ms() {
@@ -121,6 +122,8 @@ int arms_timer() {
       pthread_t thread{};
       ::pthread_create(&thread, nullptr, tell_when_it_is_time, const_cast<long*>(&delay_ms));
       ::pthread_detach(thread);
+    } else {
+      while (timer_is_armed) wait_ms(1);
     }
     return std::string(event);
   });

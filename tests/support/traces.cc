@@ -27,15 +27,15 @@ bool is_number(const std::string& name) {
   return name.find_first_not_of("0123456789") == std::string::npos;
 }
 
+// Folders below `folder` whose path holds `name`.
 void find_groups(const fs::path& folder, const std::string& name, std::vector<std::string>& found) {
   std::error_code error;
   for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
        entry.increment(error)) {
     std::error_code gone;
     if (!entry->is_directory(gone) || entry->is_symlink(gone)) continue;
-    if (entry->path().filename().string().find(name) != std::string::npos) {
-      found.push_back(entry->path().string());
-    }
+    const auto path = entry->path().string();
+    if (path.find(name) != std::string::npos) found.push_back(path);
     find_groups(entry->path(), name, found);
   }
 }
@@ -62,7 +62,7 @@ std::vector<pid_t> processes_with(const std::string& tag) {
 
 std::vector<std::string> control_groups_of(pid_t hearth) {
   std::vector<std::string> found;
-  find_groups("/sys/fs/cgroup", "hearth-" + std::to_string(hearth), found);
+  find_groups("/sys/fs/cgroup", "/hearth-" + std::to_string(hearth), found);
   return found;
 }
 

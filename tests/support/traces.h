@@ -17,7 +17,7 @@ std::string new_tag();
 // Processes whose environment holds it, zombies not counted; of any namespace.
 std::vector<pid_t> processes_with(const std::string& tag);
 
-// Folders of control groups named for this Hearth, in whatever hierarchy.
+// Folders of control groups named for this Hearth, and those below them, in whatever hierarchy.
 std::vector<std::string> control_groups_of(pid_t hearth);
 
 // Lines of this process's /proc/self/mountinfo that hold `text`.
