@@ -344,6 +344,47 @@ TEST_CASE("an event for one function is delivered once it is accepted", "[serve]
   serving.stop();
 }
 
+TEST_CASE("an environment that waits is shown as frozen, and serves again", "[serve]") {
+  Serving serving(echo());
+  for (const auto* event : {"1", "2"}) {
+    CHECK(tests::invoke_function(serving.port(), "echo-cpp", event).body == event);
+    while (!environments(serving).at(0)["frozen"].get<bool>()) std::this_thread::yield();
+  }
+  CHECK(environments(serving).at(0)["invocations"] == 2);
+  serving.stop();
+}
+
+TEST_CASE("without isolation nothing is frozen and no throttling is known", "[serve]") {
+  Serving serving(with(echo(), {"--sandbox", "none"}));
+  CHECK(tests::invoke_function(serving.port(), "echo-cpp", "1").body == "1");
+  CHECK(environments(serving).at(0)["frozen"] == false);
+  json list;
+  do {
+    list = tests::http(serving.port(), "GET", "/_hearth/invocations").json()["invocations"];
+  } while (list.empty());
+  CHECK(list.at(0)["throttled_cpu_ms"].is_null());
+  serving.stop();
+}
+
+TEST_CASE("a function that spins waits for its share, and is told for how long", "[serve]") {
+  const PythonProject project(
+      "import time\n"
+      "def spins(event, context):\n"
+      "    end = time.process_time() + 0.1\n"
+      "    while time.process_time() < end: pass\n"
+      "    return 'spun'\n",
+      {"spins"});
+  Serving serving(project.flags());
+  CHECK(tests::invoke_function(serving.port(), "spins", "{}").body == "\"spun\"");
+  json list;
+  do {
+    list = tests::http(serving.port(), "GET", "/_hearth/invocations").json()["invocations"];
+  } while (list.empty());
+  // 100 ms of CPU are more than the share of many periods.
+  CHECK(list.at(0)["throttled_cpu_ms"].get<double>() > 0);
+  serving.stop();
+}
+
 TEST_CASE("SIGTERM and SIGINT end a server with status 0 and all it started", "[serve]") {
   for (const int number : {SIGTERM, SIGINT}) {
     Serving serving(tests::testee("ignores_sigterm"));
