@@ -101,22 +101,22 @@ TEST_CASE("code and layers are found where AWS has them, or where they lie", "[m
   CodePackage package;
   package.task = "/code";
   package.layers = "/layers";
-  const auto own = launch_folders(package, "/work", isolating());
+  const auto own = launch_folders(package, "/project", isolating());
   CHECK(own.task_root == "/code");
   CHECK(own.layers_root == "/layers");
   CHECK(own.seen_task_root == "/var/task");
   CHECK(own.seen_layers_root == "/opt");
-  const auto bare = launch_folders(package, "/work", {});
+  const auto bare = launch_folders(package, "/project", {});
   CHECK(bare.seen_task_root == "/code");
   CHECK(bare.seen_layers_root == "/layers");
 }
 
 TEST_CASE("a function without code has the folder that Hearth was started in", "[machine]") {
-  CHECK(launch_folders({}, "/work", isolating()).task_root == "/work");
-  CHECK(launch_folders({}, "/work", {}).task_root.empty());
+  CHECK(launch_folders({}, "/project", isolating()).task_root == "/project");
+  CHECK(launch_folders({}, "/project", {}).task_root.empty());
   CodePackage relative;
   relative.task = "code";
-  CHECK(launch_folders(relative, "/work", isolating()).task_root == fs::current_path() / "code");
+  CHECK(launch_folders(relative, "/project", isolating()).task_root == fs::current_path() / "code");
 }
 
 TEST_CASE("without isolation a function has no share of the machine", "[machine]") {
