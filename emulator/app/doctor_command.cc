@@ -89,9 +89,8 @@ tl::expected<std::vector<StepStatistics>, AppError> cold_starts(const DoctorOpti
   auto machine = machine_for(wish);
   if (!machine) return tl::unexpected(machine.error());
   const ProgressLine line;
-  const auto starts = measure_cold_starts({.plan = std::move(machine->plan),
-                                           .starts = options.starts,
-                                           .progress = line.progress()});
+  const auto starts = measure_cold_starts(
+      {.plan = std::move(machine->plan), .starts = options.starts, .progress = line.progress()});
   if (!starts) return tl::unexpected(starts.error());
   return statistics(*starts);
 }

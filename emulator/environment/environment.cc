@@ -200,6 +200,7 @@ std::optional<Outcome> Environment::start_process() {
     launch = ++launches_;
     process_ended_ = false;
     next_sample_ = TimePoint::min();
+    peak_memory_bytes_ = 0;
     throttled_ = {};
     motion_ = Motion::running;
   }
@@ -262,8 +263,9 @@ void Environment::release(const SharedOngoing& ongoing, TimePoint deadline) {
   if (!ongoing->claimed && process_ended_) {
     lock.unlock();
     if (claim(ongoing)) {
+      const auto type = how_it_ended_after_answering(*ongoing);
       drop_process();
-      finish(ongoing, "Runtime.ExitError", StillRunning::no);
+      finish(ongoing, type, StillRunning::no);
     }
     return;
   }
@@ -313,14 +315,23 @@ void Environment::process_exited(std::uint64_t launch) {
     if (phase_ == Phase::idle) move_to(Cause::processes_lost);
     if (phase_ != Phase::settling && phase_ != Phase::reset) return;  // the serving thread sees it
   }
-  if (answered && claim(answered)) finish(answered, "Runtime.ExitError", StillRunning::no);
+  if (answered && claim(answered)) {
+    finish(answered, how_it_ended_after_answering(*answered), StillRunning::no);
+  }
   drop_dead_process_later();
 }
 
 void Environment::settle_deadline_passed(const SharedOngoing& ongoing) {
   if (!claim(ongoing)) return;
+  take_sample(*ongoing);
   drop_process();
   finish(ongoing, "Sandbox.Timedout", StillRunning::no);
+}
+
+// While the process that answered is still there, dead as it is.
+std::string_view Environment::how_it_ended_after_answering(Ongoing& ongoing) {
+  take_sample(ongoing);
+  return sandbox_->usage().memory_exceeded ? "Runtime.OutOfMemory" : "Runtime.ExitError";
 }
 
 // ---- The end of an invocation.
@@ -477,7 +488,7 @@ void Environment::kill() {
 
 Snapshot Environment::snapshot() const {
   const auto now = world_.clock.monotonic_now();
-  const std::lock_guard lock(mutex_);
+  std::unique_lock lock(mutex_);
   Snapshot snapshot{.id = id_,
                     .function_name = spec_->function_name,
                     .version = spec_->version,
@@ -489,8 +500,10 @@ Snapshot Environment::snapshot() const {
                     .memory_bytes = 0};
   if (process_ && !process_ended_) {
     snapshot.pid = process_->pid();
-    snapshot.memory_bytes = sandbox_->usage().memory_bytes;
     snapshot.frozen = motion_ == Motion::frozen;
+    // The sandbox stays as long as the environment.
+    lock.unlock();
+    snapshot.memory_bytes = sandbox_->usage().memory_bytes;
   }
   return snapshot;
 }

@@ -110,6 +110,7 @@ class Environment : public std::enable_shared_from_this<Environment> {
 
   void settled(std::uint64_t launch, std::string_view error_type);
   void process_exited(std::uint64_t launch);
+  std::string_view how_it_ended_after_answering(Ongoing& ongoing);
   void settle_deadline_passed(const SharedOngoing& ongoing);
   bool claim(const SharedOngoing& ongoing);
   void finish(const SharedOngoing& ongoing, std::string_view error_type, StillRunning running);
@@ -149,8 +150,8 @@ class Environment : public std::enable_shared_from_this<Environment> {
   SharedOngoing ongoing_;  // between START and REPORT
   bool initialised_once_ = false;
   std::uint64_t invocations_ = 0;
-  std::uint64_t peak_memory_bytes_ = 0;
-  Nanoseconds throttled_{};  // of this launch, as last read
+  std::uint64_t peak_memory_bytes_ = 0;  // of this launch
+  Nanoseconds throttled_{};              // of this launch, as last read
   TimePoint next_sample_ = TimePoint::min();
   enum class Motion : std::uint8_t { running, freezing, frozen };
   Motion motion_ = Motion::running;

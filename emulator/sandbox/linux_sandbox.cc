@@ -3,12 +3,13 @@
 #include "emulator/sandbox/child_process.h"
 #include "emulator/sandbox/child_setup.h"
 #include "emulator/sandbox/first_process.h"
-#include "emulator/sandbox/launching_thread.h"
+#include "emulator/sandbox/launcher_state.h"
 #include "emulator/sandbox/line.h"
 #include "emulator/sandbox/namespace_setup.h"
 #include "emulator/sandbox/outward_network.h"
 #include "emulator/sandbox/process_tree.h"
 #include "emulator/sandbox/program_search.h"
+#include "emulator/sandbox/program_start.h"
 #include "emulator/sandbox/resource_control.h"
 #include "emulator/sandbox/root_filesystem.h"
 #include "emulator/sandbox/seccomp_policy.h"
@@ -39,230 +40,17 @@ namespace {
 
 using Result = tl::expected<std::unique_ptr<Process>, SandboxError>;
 
-// A process group under the guardian's eyes, until it is gone.
-class GuardedGroup {
- public:
-  GuardedGroup(const Guardian& guardian, pid_t group) : guardian_(guardian), group_(group) {}
-  GuardedGroup(const GuardedGroup&) = delete;
-  GuardedGroup& operator=(const GuardedGroup&) = delete;
-  ~GuardedGroup() { guardian_.forget(group_); }
-
- private:
-  const Guardian& guardian_;
-  const pid_t group_;
-};
-
-// In memory that children share. Null where the host has none to give.
-template <typename Value>
-class SharedWithChildren {
- public:
-  SharedWithChildren() {
-    void* memory =
-        ::mmap(nullptr, sizeof(Value), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (memory != MAP_FAILED) value_ = new (memory) Value{};
-  }
-  SharedWithChildren(const SharedWithChildren&) = delete;
-  SharedWithChildren& operator=(const SharedWithChildren&) = delete;
-  ~SharedWithChildren() {
-    if (value_ != nullptr) ::munmap(value_, sizeof(Value));
-  }
-  Value* get() const { return value_; }
-
- private:
-  Value* value_ = nullptr;
-};
-
-// One process may have several launchers, each with groups of its own.
-std::string new_label() {
-  static std::atomic<unsigned> launchers = 0;
-  const auto number = launchers++;
-  const auto label = "hearth-" + std::to_string(::getpid());
-  return number == 0 ? label : label + "." + std::to_string(number);
-}
-
-std::vector<char*> pointers_to(const std::vector<std::string>& texts) {
-  std::vector<char*> pointers;
-  pointers.reserve(texts.size() + 1);
-  for (const auto& text : texts) pointers.push_back(const_cast<char*>(text.c_str()));
-  pointers.push_back(nullptr);
-  return pointers;
-}
-
-SandboxError start_failure(const LaunchReport& report, const Program& program) {
-  SandboxError error;
-  error.operation = describe(report.step);
-  error.error_number = report.number;
-  const std::string reason = std::generic_category().message(report.number);
-  if (report.step == LaunchStep::exec) {
-    error.kind = SandboxError::Kind::entrypoint;
-    error.message = "cannot execute " + program.argv.front() + ": " + reason;
-    if (report.number == ENOENT) {
-      error.message += "; build or copy it there, and check that its interpreter exists";
-    }
-    if (report.number == EACCES) {
-      error.message += "; make it executable and readable for everyone with chmod a+rx";
-    }
-    if (report.number == ENOEXEC) {
-      error.message += "; begin a script with #!, or build for this machine's architecture";
-    }
-  } else if (report.step == LaunchStep::working_folder) {
-    error.kind = SandboxError::Kind::working_folder;
-    error.message = "cannot enter " + program.working_folder + ": " + reason;
-  } else {
-    error.message = error.operation + " failed: " + reason;
-  }
-  return error;
-}
-
-// Empty where the host's own serve in a network of its own as well.
-std::string own_names() {
-  const auto host = content_of_file("/etc/resolv.conf");
-  return asks_loopback(host) ? forwarded(host) : "";
-}
-
-// The value of PATH among KEY=VALUE.
-std::string path_of(const std::vector<std::string>& environment) {
-  constexpr std::string_view kKey = "PATH=";
-  for (const auto& variable : environment) {
-    if (variable.starts_with(kKey)) return variable.substr(kKey.size());
-  }
-  return {};
-}
-
-// As many CPUs as asked for out of those that Hearth may run on; from a different one each time, so
-// that environments spread.
-cpu_set_t choose_cpus(int wanted, unsigned turn) {
-  cpu_set_t allowed;
-  CPU_ZERO(&allowed);
-  ::sched_getaffinity(0, sizeof(allowed), &allowed);
-  std::vector<int> cpus;
-  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
-    if (CPU_ISSET(cpu, &allowed)) cpus.push_back(cpu);
-  }
-  if (cpus.empty() || static_cast<std::size_t>(wanted) >= cpus.size()) return allowed;
-  cpu_set_t chosen;
-  CPU_ZERO(&chosen);
-  for (int at = 0; at < wanted; ++at) {
-    CPU_SET(cpus[(turn * static_cast<unsigned>(wanted) + static_cast<unsigned>(at)) % cpus.size()],
-            &chosen);
-  }
-  return chosen;
-}
-
-// fork() that also gives a pidfd. Returns 0 in the child. Not clone3: container engines refuse it
-// by default, because a seccomp filter cannot read the flags behind its pointer.
-pid_t clone_with_pidfd(int& pidfd) {
-  constexpr auto kFlags = static_cast<unsigned long>(CLONE_PIDFD) | SIGCHLD;
-  return static_cast<pid_t>(::syscall(SYS_clone, kFlags, nullptr, &pidfd, nullptr, nullptr));
-}
-
-// The child of an entrance that was killed before it could report it. It is ours, and until it is
-// reaped its process namespace does not end.
-void reap_unreported(pid_t pid) {
-  if (pid <= 0) return;
-  ::kill(pid, SIGKILL);
-  while (::waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
-  }
-}
-
 bool controls_anything(const IsolationPlan& plan) {
   return plan.memory != MemoryMeans::none || plan.cpu != CpuMeans::none ||
          plan.freeze != FreezeMeans::none || plan.process_count != ProcessCountMeans::none;
 }
 
-struct Streams {
-  UniqueFd input;
-  UniqueFd output_reading;
-  UniqueFd output_writing;
-};
-
-tl::expected<Streams, SandboxError> open_streams() {
-  std::array<int, 2> ends{};
-  if (::pipe2(ends.data(), O_CLOEXEC) != 0) return tl::unexpected(system_error("making a pipe"));
-  Streams streams;
-  streams.output_reading = above_standard_streams(UniqueFd(ends[0]));
-  streams.output_writing = above_standard_streams(UniqueFd(ends[1]));
-  streams.input = above_standard_streams(UniqueFd(::open("/dev/null", O_RDONLY | O_CLOEXEC)));
-  if (!streams.input.valid() || !streams.output_reading.valid() ||
-      !streams.output_writing.valid() ||
-      ::fcntl(streams.output_reading.get(), F_SETFL, O_NONBLOCK) != 0) {
-    return tl::unexpected(system_error("opening the standard streams"));
-  }
-  return streams;
-}
-
 }  // namespace
-
-// What all sandboxes of a launcher share. Fixed after construction, but for what a mutex guards.
-class LinuxLauncher::State {
- public:
-  explicit State(IsolationPlan wanted)
-      : plan(std::move(wanted)), resources(plan, plan.cgroups, new_label()) {
-    for (const auto& folder : resources.parent_folders()) guardian.remove_groups_at_end(folder);
-  }
-
-  // The same view has the same steps for as long as Hearth runs.
-  std::vector<FilesystemStep> root_of(const RootView& view) {
-    const std::lock_guard lock(mutex_);
-    const auto known = std::find_if(
-        roots_.begin(), roots_.end(), [&](const auto& root) { return root.first == view; });
-    if (known != roots_.end()) return known->second;
-    auto steps = plan_root(
-        view,
-        {.proc = plan.new_proc ? RootOptions::Proc::own : RootOptions::Proc::none,
-         .reader = plan.user_namespace ? RootOptions::Reader::owner : RootOptions::Reader::other,
-         .names = plan.network == Network::own_outward ? own_names() : ""});
-    return roots_.emplace_back(view, std::move(steps)).second;
-  }
-
-  // Compiled at the first start, for it takes longer than one.
-  tl::expected<const sock_fprog*, SandboxError> filter() {
-    if (!plan.system_call_filter) return nullptr;
-    const std::lock_guard lock(mutex_);
-    if (filter_.empty()) {
-      auto compiled = compile(default_policy());
-      if (!compiled) {
-        return tl::unexpected(SandboxError{.kind = SandboxError::Kind::system,
-                                           .operation = "compiling the system call filter",
-                                           .error_number = 0,
-                                           .message = compiled.error().message});
-      }
-      filter_ = std::move(*compiled);
-      filter_program_ = {.len = static_cast<unsigned short>(filter_.size()),
-                         .filter = filter_.data()};
-    }
-    return &filter_program_;
-  }
-
-  const UniqueFd& first_program() {
-    const std::lock_guard lock(mutex_);
-    if (!first_program_.valid()) first_program_ = first_process_program();
-    return first_program_;
-  }
-
-  StepTimes* times() const { return step_times ? step_times->get() : nullptr; }
-
-  const IsolationPlan plan;
-  const Guardian guardian;
-  ResourceController resources;
-  std::unique_ptr<SharedWithChildren<StepTimes>> step_times;
-  const SharedWithChildren<pid_t> cloned;  // the launching thread's
-  std::int64_t measured_from = 0;
-  std::atomic<unsigned> turn = 0;
-  LaunchingThread thread;  // last: what it runs uses the rest
-
- private:
-  std::mutex mutex_;  // guards what follows
-  std::vector<std::pair<RootView, std::vector<FilesystemStep>>> roots_;
-  std::vector<sock_filter> filter_;
-  sock_fprog filter_program_{};
-  UniqueFd first_program_;
-};
 
 // One program's process and, while it lives, the limits around it.
 class LinuxSandbox final : public Sandbox, private ProcessSet {
  public:
-  LinuxSandbox(LinuxLauncher::State& launcher, SandboxRequest request)
+  LinuxSandbox(LauncherState& launcher, SandboxRequest request)
       : launcher_(launcher), request_(std::move(request)), cpu_quota_(request_.cpu.quota) {}
   LinuxSandbox(const LinuxSandbox&) = delete;
   LinuxSandbox& operator=(const LinuxSandbox&) = delete;
@@ -301,7 +89,7 @@ class LinuxSandbox final : public Sandbox, private ProcessSet {
   void signal_all(int signal) noexcept override;
   std::vector<pid_t> processes() const override;
 
-  LinuxLauncher::State& launcher_;
+  LauncherState& launcher_;
   const SandboxRequest request_;
   std::unique_ptr<FirstProcess> first_;
   std::shared_ptr<ResourceControl> prepared_;  // for the first start; the starting thread's
@@ -699,7 +487,7 @@ ProcessLimits inherited_limits() {
 }
 
 LinuxLauncher::LinuxLauncher(IsolationPlan plan)
-    : state_(std::make_unique<State>(std::move(plan))) {}
+    : state_(std::make_unique<LauncherState>(std::move(plan))) {}
 
 LinuxLauncher::~LinuxLauncher() = default;
 

@@ -15,6 +15,8 @@
 
 namespace emulator::sandbox {
 
+class LauncherState;
+
 struct StepTiming {
   LaunchStep step;
   std::chrono::nanoseconds took;
@@ -42,9 +44,7 @@ class LinuxLauncher final : public Launcher {
   std::vector<StepTiming> last_timings() const;
 
  private:
-  class State;
-  friend class LinuxSandbox;
-  const std::unique_ptr<State> state_;
+  const std::unique_ptr<LauncherState> state_;
 };
 
 }  // namespace emulator::sandbox

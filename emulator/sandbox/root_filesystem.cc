@@ -61,6 +61,16 @@ bool lies_below(std::string_view path, std::string_view folder) {
          path[folder.size()] == '/';
 }
 
+// As far as the folder can be read.
+std::vector<fs::directory_entry> entries_of(const std::string& folder) {
+  std::vector<fs::directory_entry> entries;
+  std::error_code error;
+  for (fs::directory_iterator at(folder, error), end; !error && at != end; at.increment(error)) {
+    entries.push_back(*at);
+  }
+  return entries;
+}
+
 class RootPlanner {
  public:
   RootPlanner(const RootView& view, const RootOptions& options) : view_(view), options_(options) {}
@@ -118,7 +128,7 @@ class RootPlanner {
 
   void add_configuration() {
     std::error_code error;
-    for (const auto& entry : fs::directory_iterator("/etc", error)) {
+    for (const auto& entry : entries_of("/etc")) {
       const auto name = entry.path().filename().string();
       const bool wanted =
           std::find(kConfigurationFolders.begin(), kConfigurationFolders.end(), name) !=
@@ -235,7 +245,7 @@ class RootPlanner {
   void add_spread(const RootView::Folder& one, const std::vector<RootView::Folder>& folders) {
     folder(one.seen);
     std::error_code error;
-    for (const auto& entry : fs::directory_iterator(one.host, error)) {
+    for (const auto& entry : entries_of(one.host)) {
       const RootView::Folder inner{.host = entry.path().string(),
                                    .seen = one.seen + "/" + entry.path().filename().string()};
       if (entry.is_directory(error) && holds_any(inner.seen, folders)) {
