@@ -267,7 +267,7 @@ TEST_CASE("what processes share after a fork is counted once without a memory co
   auto controller = memory_setting(MemoryMeans::watcher).controller();
   MemberProcesses members;
   const auto control = made(
-      controller, {.memory_bytes = 64 * kMebibyte, .members = &members, .memory_exceeded = [] {}});
+      controller, {.memory_bytes = 90 * kMebibyte, .members = &members, .memory_exceeded = [] {}});
   // 40 MiB, then two more processes that have them too.
   const pid_t parent = members.start(control->membership(), [](volatile std::uint64_t& ready) {
     void* const taken =
@@ -283,7 +283,8 @@ TEST_CASE("what processes share after a fork is counted once without a memory co
   const auto memory = control->memory();
   CHECK_FALSE(memory.exceeded);
   CHECK(memory.current_bytes >= 40 * kMebibyte);
-  CHECK(memory.current_bytes < 50 * kMebibyte);
+  // Twice would be 80, and a sanitizer has pages of its own.
+  CHECK(memory.current_bytes < 70 * kMebibyte);
 }
 
 TEST_CASE("what lies in /tmp is not memory, however fast it is written", "[isolation][memory]") {

@@ -44,7 +44,7 @@ std::size_t place(const Steps& steps, const std::string& target) {
   return found == steps.rend() ? steps.size() : static_cast<std::size_t>(steps.rend() - found - 1);
 }
 
-const FilesystemStep& step_at(const Steps& steps, const std::string& target) {
+FilesystemStep step_at(const Steps& steps, const std::string& target) {
   INFO(target);
   REQUIRE(place(steps, target) < steps.size());
   return steps[place(steps, target)];
@@ -124,7 +124,7 @@ TEST_CASE("devices are the five harmless ones, and there is no shared memory", "
 TEST_CASE("/tmp is a file system of the wanted size that everyone may write", "[sandbox]") {
   RootView view;
   view.temporary_bytes = 12'345'678;
-  const auto& step = step_at(plan_root(view, {}), "/tmp");
+  const auto step = step_at(plan_root(view, {}), "/tmp");
   CHECK(step.kind == Kind::temporary);
   CHECK(step.bytes == 12'345'678);
   CHECK(step.mode == 01777);
