@@ -167,7 +167,10 @@ std::optional<std::string> assign_machine(environment::EnvironmentSpec& spec,
   assign_share(spec, configuration, machine);
   if (machine.plan.namespaces) {
     ViewBuilder view(folders, machine);
-    for (const auto& folder : launch.host_folders) view.add(folder, folder);
+    for (const auto& folder : launch.host_folders) {
+      // The program is then shown alone.
+      if (!is_too_much(folder)) view.add(folder, folder);
+    }
     if (machine.root_image.empty()) spec.argv.front() = sandbox::find_program(spec.argv.front());
     spec.argv.front() = view.add_program(spec.argv.front());
     if (!machine.root_image.empty() && folders.task_root.empty() &&

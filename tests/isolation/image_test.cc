@@ -182,6 +182,8 @@ TEST_CASE("links in an image lead nothing of ours to the host", "[image]") {
                                    "/dev/null",
                                    "/var",
                                    "/var/task"}) {
+    // A host without names has none to show.
+    if (target == "/etc/resolv.conf" && !fs::exists(target)) continue;
     for (const std::string prefix : {"", "/host", "../../../../../host"}) {
       const Image image;
       const auto place = image.path() / target.substr(1);

@@ -240,6 +240,18 @@ TEST_CASE("a home is never shown as a whole", "[machine]") {
   CHECK_FALSE(shows(host.assigned(program), host.path("home")));
 }
 
+TEST_CASE("of an interpreter that lies in a home, the home is not shown", "[machine]") {
+  const Host host;
+  const Variable home("HOME", host.path("home").string());
+  const auto interpreter = host.program("home/bin/python3");
+  LaunchCommand launch;
+  launch.host_folders = {host.path("home"), host.path("client")};
+  const auto spec = host.assigned(interpreter, isolating(), launch);
+  CHECK(shows(spec, interpreter));
+  CHECK(shows(spec, host.path("client")));
+  CHECK_FALSE(shows(spec, host.path("home")));
+}
+
 TEST_CASE("a folder that a sandbox has of its own is not hidden by the host's", "[machine]") {
   // Only where the test may write there: /tmp/bin is anybody's to make.
   const fs::path folder = "/tmp/bin";
