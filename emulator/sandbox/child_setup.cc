@@ -70,13 +70,6 @@ bool join_groups(const ChildPlan& plan) noexcept {
   return true;
 }
 
-// By the kernel's own calls: libc's would tell the threads of a process that is not this one.
-bool become_function_user() noexcept {
-  return ::syscall(SYS_setgroups, 0, nullptr) == 0 &&
-         ::syscall(SYS_setresgid, kFunctionGroup, kFunctionGroup, kFunctionGroup) == 0 &&
-         ::syscall(SYS_setresuid, kFunctionUser, kFunctionUser, kFunctionUser) == 0;
-}
-
 bool drop_bounding_set() noexcept {
   for (int capability = 0; ::prctl(PR_CAPBSET_READ, capability, 0, 0, 0) >= 0; ++capability) {
     // Without the right to, which is as good: then there is none to lose either.
@@ -120,6 +113,13 @@ bool reset_signals() noexcept {
   sigset_t none;
   ::sigemptyset(&none);
   return ::pthread_sigmask(SIG_SETMASK, &none, nullptr) == 0;
+}
+
+// By the kernel's own calls: libc's would tell the threads of a process that is not this one.
+bool become_function_user() noexcept {
+  return ::syscall(SYS_setgroups, 0, nullptr) == 0 &&
+         ::syscall(SYS_setresgid, kFunctionGroup, kFunctionGroup, kFunctionGroup) == 0 &&
+         ::syscall(SYS_setresuid, kFunctionUser, kFunctionUser, kFunctionUser) == 0;
 }
 
 bool close_from(int first) noexcept {

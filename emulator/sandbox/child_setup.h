@@ -57,6 +57,10 @@ struct ChildPlan {
 // Every signal has its default action and none is blocked. False: the host refused.
 bool reset_signals() noexcept;
 
+// Takes on kFunctionUser and kFunctionGroup for good, without further groups. False, with errno:
+// the host refused.
+bool become_function_user() noexcept;
+
 // Closes every descriptor from `first` on. False: the host refused.
 bool close_from(int first) noexcept;
 

@@ -200,7 +200,6 @@ tl::expected<std::unique_ptr<FirstProcess>, SandboxError> FirstProcess::start(
                                .program = program.get(),
                                .line = line->theirs.get(),
                                .report = report->theirs.get(),
-                               .parent = ::getpid(),
                                .times = times};
 
   const int namespaces = namespace_flags(plan);

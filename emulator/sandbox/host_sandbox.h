@@ -65,7 +65,6 @@ class HostSandbox final : public Sandbox, private ProcessSet {
                          Line& report);
   StartResult enter(const StartRequest& request, ChildPlan& plan, Streams& streams, Line& report);
   std::shared_ptr<ResourceControl> control() const;
-  void memory_exceeded();
 
   void signal_all(int signal) noexcept override;
   std::vector<pid_t> processes() const override;

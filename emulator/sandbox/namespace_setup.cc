@@ -208,11 +208,7 @@ void become_first_process(const FirstProcessPlan& plan) noexcept {
   ::sigemptyset(&none);
   ::pthread_sigmask(SIG_SETMASK, &none, nullptr);
   // As one user with the processes it signals, it needs no privilege for that.
-  const bool user =
-      plan.user_map != nullptr ||
-      (::syscall(SYS_setgroups, 0, nullptr) == 0 &&
-       ::syscall(SYS_setresgid, kFunctionGroup, kFunctionGroup, kFunctionGroup) == 0 &&
-       ::syscall(SYS_setresuid, kFunctionUser, kFunctionUser, kFunctionUser) == 0);
+  const bool user = plan.user_map != nullptr || become_function_user();
   if (!placed || !user) fail(kReport, LaunchStep::first_process_user);
   // Its line breaks when Hearth ends; this is for a Hearth that ended before.
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);

@@ -48,7 +48,6 @@ struct FirstProcessPlan {
   int program;  // a descriptor of the program that it becomes
   int line;     // becomes descriptor 3 of that program
   int report;
-  pid_t parent;  // Hearth's id, as seen before the clone
   StepTimes* times;
 };
 
