@@ -1,0 +1,17 @@
+#include "emulator/registry/function_record.h"
+
+#include <charconv>
+
+namespace emulator::registry {
+
+SharedVersion FunctionRecord::version(std::string_view number) const {
+  if (number == "$LATEST") return latest;
+  std::int64_t value = 0;
+  const auto* end = number.data() + number.size();
+  const auto [at, error] = std::from_chars(number.data(), end, value);
+  if (error != std::errc{} || at != end || number.starts_with('0')) return nullptr;
+  const auto found = published.find(value);
+  return found == published.end() ? nullptr : found->second;
+}
+
+}  // namespace emulator::registry
