@@ -10,10 +10,15 @@
 #include <tl/expected.hpp>
 
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 
 namespace emulator::invoke {
+
+// How often each function was invoked by the chain of invocations that this one comes out of: by
+// name, without this one. Empty for an invocation that no other one caused.
+using Lineage = std::map<std::string, int>;
 
 using ReleaseAt = environment::ReleaseAt;
 
@@ -28,6 +33,7 @@ struct InvocationRequest {
   std::optional<std::string> tenant_id;
   ReleaseAt release_at = ReleaseAt::response;
   environment::InvocationKind kind = environment::InvocationKind::request_response;
+  Lineage lineage{};
 };
 
 struct InvocationResult {

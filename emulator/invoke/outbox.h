@@ -1,0 +1,127 @@
+// Deliveries on their way: kept with the event's end in one transaction, tried, tried again, and
+// shown when they are over.
+#pragma once
+
+#include "emulator/invoke/activity.h"
+#include "emulator/invoke/destinations.h"
+#include "emulator/state/store.h"
+#include "emulator/time/clock.h"
+#include "emulator/time/timer_queue.h"
+
+#include <tl/expected.hpp>
+
+#include <chrono>
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+namespace emulator::invoke {
+
+// What events and deliveries hang on. All that is referred to must outlive them.
+struct AsyncWorld {
+  state::Store& store;
+  const time::Clock& clock;
+  time::TimerQueue& timers;
+  Activity& activity;
+  std::function<void(const std::string&)> tell;  // a sentence for the log: what went wrong
+};
+
+struct DeliveryError {
+  enum class Kind {
+    passing,    // may be gone at the next try
+    permanent,  // will not
+    stopping,   // Hearth stops; it stays where it is for the next start
+  };
+  Kind kind;
+  std::string message;
+};
+
+// Sends it and says where it went. Called by one of the outbox's threads; may block.
+using Deliver = std::function<tl::expected<std::string, DeliveryError>(const Delivery&)>;
+
+// Tries before a delivery is recorded as failed, and the time between them, which doubles. Our
+// choice: AWS documents that a failed delivery is counted, not how often it is tried.
+inline constexpr int kMostDeliveryTries = 3;
+inline constexpr std::chrono::seconds kFirstDeliveryBackOff{1};
+
+// Deliveries that are over and can still be looked at. Our choice: both bound memory.
+inline constexpr std::size_t kDeliveriesKept = 1000;
+inline constexpr std::size_t kDeliveryBytesKept = std::size_t{64} << 20;
+
+// Deliveries under way at the same time, each to another target. Our choice.
+inline constexpr std::size_t kMaxDeliveryThreads = 8;
+
+// Deliveries to one target go one after the other, in order; a slow target holds up no other.
+//
+// Any thread. Shared, because a timer that fires while it is given up must find it whole.
+class Outbox : public std::enable_shared_from_this<Outbox> {
+ public:
+  // Reads what the store holds; nothing is sent before start(). `max_threads`: one makes the order
+  // of all deliveries repeatable.
+  static tl::expected<std::shared_ptr<Outbox>, std::string> open(
+      AsyncWorld world, Deliver deliver, std::size_t max_threads = kMaxDeliveryThreads);
+  Outbox(const Outbox&) = delete;
+  Outbox& operator=(const Outbox&) = delete;
+  ~Outbox();
+
+  void start();
+
+  // Numbers the deliveries, and says what has to be committed so that they are kept.
+  state::Changes admit(std::vector<Delivery>& deliveries);
+
+  // Sends what was admitted and committed.
+  void send(std::vector<Delivery> deliveries);
+
+  // The latest first; of that function only, if one is named.
+  std::vector<Delivery> deliveries(std::string_view function_name, std::size_t limit) const;
+
+  // Begins no further try. What waits is in the store for the next start; returns how many are
+  // lost because the store keeps nothing.
+  std::size_t close();
+
+  // Closes, and waits for the tries under way.
+  void stop();
+
+ private:
+  struct Lane;  // the deliveries of one target
+
+  Outbox(AsyncWorld world, Deliver deliver, std::size_t max_threads);
+  tl::expected<void, std::string> load();
+  void enqueue(std::unique_ptr<Delivery> delivery);
+  void add_threads();
+  void serve();
+  void attempt(std::unique_ptr<Delivery> delivery);
+  void finish(std::unique_ptr<Delivery> delivery);
+  void wait(std::unique_ptr<Delivery> delivery);
+  void wake(std::uint64_t sequence);
+  void keep(std::unique_ptr<Delivery> delivery, state::Changes& changes);
+
+  const AsyncWorld world_;
+  const Deliver deliver_;
+  const std::size_t max_threads_;
+
+  mutable std::mutex mutex_;  // guards what follows
+  std::condition_variable arrived_;
+  std::map<std::string, Lane, std::less<>> lanes_;
+  std::deque<std::string> ready_lanes_;                         // each at most once
+  std::map<std::uint64_t, std::unique_ptr<Delivery>> waiting_;  // for their next try
+  std::map<std::uint64_t, const Delivery*> under_way_;          // those being tried
+  std::deque<std::unique_ptr<Delivery>> over_;                  // the oldest first
+  std::size_t bytes_over_ = 0;
+  std::uint64_t last_sequence_ = 0;
+  std::vector<std::thread> threads_;
+  std::size_t idle_threads_ = 0;
+  bool started_ = false;
+  bool closed_ = false;
+};
+
+}  // namespace emulator::invoke
