@@ -98,6 +98,7 @@ ServiceError from_refusal(const invoke::Refusal& refusal, std::string_view arn) 
     case invoke::Refusal::Kind::concurrency_exceeded:
       return concurrency_exceeded();
     case invoke::Refusal::Kind::shutting_down:
+    case invoke::Refusal::Kind::not_kept:
       break;
   }
   return service_exception(refusal.message);

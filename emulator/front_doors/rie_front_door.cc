@@ -159,6 +159,8 @@ Reply rie_refusal_reply(const invoke::Refusal& refusal) {
     case invoke::Refusal::Kind::shutting_down:
       status = 503;
       break;
+    case invoke::Refusal::Kind::not_kept:
+      break;
   }
   return plain_text(status, refusal.message + "\n");
 }

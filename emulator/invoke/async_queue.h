@@ -134,7 +134,6 @@ class AsyncQueue : public std::enable_shared_from_this<AsyncQueue> {
   std::uint64_t last_sequence_ = 0;
   TimePoint armed_ = TimePoint::max();  // the earliest timer that was set
   std::vector<std::thread> threads_;
-  std::size_t idle_threads_ = 0;
   std::size_t running_ = 0;
   bool started_ = false;
   bool closed_ = false;

@@ -49,6 +49,7 @@ struct Refusal {
     qualifier_not_found,
     concurrency_exceeded,  // the account's or the process's limit of environments
     shutting_down,
+    not_kept,  // of an event: what must outlive the process could not be written
   };
   Kind kind;
   std::string message;  // a sentence that says what to do

@@ -92,18 +92,24 @@ class Outbox : public std::enable_shared_from_this<Outbox> {
   void stop();
 
  private:
-  struct Lane;  // the deliveries of one target
+  // The deliveries to one target that wait for a thread, and whether one is under way.
+  struct Lane {
+    std::deque<std::unique_ptr<Delivery>> ready;
+    bool busy = false;
+  };
 
   Outbox(AsyncWorld world, Deliver deliver, std::size_t max_threads);
   tl::expected<void, std::string> load();
   void enqueue(std::unique_ptr<Delivery> delivery);
   void add_threads();
   void serve();
-  void attempt(std::unique_ptr<Delivery> delivery);
-  void finish(std::unique_ptr<Delivery> delivery);
-  void wait(std::unique_ptr<Delivery> delivery);
+  tl::expected<std::string, DeliveryError> attempt(const Delivery& delivery) const;
+  void settle(std::unique_ptr<Delivery> delivery, tl::expected<std::string, DeliveryError> result);
+  void retry_later(std::unique_ptr<Delivery> delivery, std::string error);
+  void free_lane(const Delivery& delivery);
   void wake(std::uint64_t sequence);
-  void keep(std::unique_ptr<Delivery> delivery, state::Changes& changes);
+  void remember(std::unique_ptr<Delivery> delivery, state::Changes& forgotten);
+  void keep(const state::Changes& changes) const;
 
   const AsyncWorld world_;
   const Deliver deliver_;
@@ -111,15 +117,15 @@ class Outbox : public std::enable_shared_from_this<Outbox> {
 
   mutable std::mutex mutex_;  // guards what follows
   std::condition_variable arrived_;
-  std::map<std::string, Lane, std::less<>> lanes_;
-  std::deque<std::string> ready_lanes_;                         // each at most once
+  std::map<std::string, Lane, std::less<>> lanes_;  // by target
+  std::deque<std::string> ready_lanes_;             // those that are not busy and have something
   std::map<std::uint64_t, std::unique_ptr<Delivery>> waiting_;  // for their next try
-  std::map<std::uint64_t, const Delivery*> under_way_;          // those being tried
-  std::deque<std::unique_ptr<Delivery>> over_;                  // the oldest first
+  std::map<std::uint64_t, const Delivery*> under_way_;
+  std::deque<std::unique_ptr<const Delivery>> over_;  // the oldest first
   std::size_t bytes_over_ = 0;
+  std::size_t ready_ = 0;
   std::uint64_t last_sequence_ = 0;
   std::vector<std::thread> threads_;
-  std::size_t idle_threads_ = 0;
   bool started_ = false;
   bool closed_ = false;
 };

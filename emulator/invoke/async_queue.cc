@@ -1,0 +1,467 @@
+#include "emulator/invoke/async_queue.h"
+
+#include "emulator/invoke/destinations.h"
+#include "emulator/invoke/error_body.h"
+#include "emulator/invoke/queued_event.h"
+
+#include <algorithm>
+#include <exception>
+#include <iterator>
+#include <system_error>
+
+namespace emulator::invoke {
+namespace {
+
+constexpr std::string_view kEvents = "events";
+constexpr std::string_view kProgress = "event_progress";
+
+// What an attempt came to, how it is called, and what a record says of it.
+struct Judgement {
+  AttemptResult result = AttemptResult::failed;
+  std::string outcome;
+  LastAnswer answer;
+};
+
+Judgement judge(InvocationResult result, std::string_view request_id) {
+  Judgement judgement;
+  judgement.answer.executed_version = std::move(result.executed_version);
+  if (auto* responded = std::get_if<environment::Responded>(&result.outcome)) {
+    judgement.result = AttemptResult::succeeded;
+    judgement.outcome = "Success";
+    judgement.answer.function = LastAnswer::Function::succeeded;
+    judgement.answer.payload = std::move(responded->body);
+  } else {
+    judgement.outcome = environment::error_type(result.outcome);
+    judgement.answer.function = LastAnswer::Function::failed;
+    judgement.answer.payload = error_body(result.outcome, request_id, Profile::aws);
+  }
+  return judgement;
+}
+
+// Status codes: those that the Invoke API gives for the same refusal. Source: service model.
+Judgement judge(const Refusal& refusal) {
+  Judgement judgement;
+  switch (refusal.kind) {
+    case Refusal::Kind::concurrency_exceeded:
+      judgement.result = AttemptResult::throttled;
+      judgement.outcome = "Throttled";
+      judgement.answer.status_code = 429;
+      return judgement;
+    case Refusal::Kind::function_not_found:
+    case Refusal::Kind::qualifier_not_found:
+      judgement.result = AttemptResult::function_gone;
+      judgement.outcome = "FunctionNotFound";
+      judgement.answer.status_code = 404;
+      return judgement;
+    case Refusal::Kind::shutting_down:
+    case Refusal::Kind::not_kept:
+      break;
+  }
+  judgement.result = AttemptResult::service_error;
+  judgement.outcome = "ServiceError";
+  judgement.answer.status_code = 500;
+  return judgement;
+}
+
+std::string damaged(std::string_view key, std::string_view why) {
+  return "the state folder's record of the event " + std::string(key) + " cannot be read (" +
+         std::string(why) + "); restore the folder from a copy, or begin with an empty one";
+}
+
+void show(QueuedEvent& event, AttemptStatus attempt) {
+  if (event.attempts.size() >= kAttemptsShown) event.attempts.erase(event.attempts.begin());
+  event.attempts.push_back(std::move(attempt));
+}
+
+}  // namespace
+
+AsyncQueue::AsyncQueue(
+    AsyncWorld world, Outbox& outbox, RunAttempt run, LookUpTerms look_up, std::size_t max_threads)
+    : world_(std::move(world)),
+      outbox_(outbox),
+      run_(std::move(run)),
+      look_up_(std::move(look_up)),
+      max_threads_(max_threads) {}
+
+AsyncQueue::~AsyncQueue() { stop(); }
+
+tl::expected<std::shared_ptr<AsyncQueue>, std::string> AsyncQueue::open(AsyncWorld world,
+                                                                        Outbox& outbox,
+                                                                        RunAttempt run,
+                                                                        LookUpTerms look_up,
+                                                                        std::size_t max_threads) {
+  std::shared_ptr<AsyncQueue> queue(
+      new AsyncQueue(std::move(world), outbox, std::move(run), std::move(look_up), max_threads));
+  if (auto loaded = queue->load(); !loaded) return tl::unexpected(std::move(loaded.error()));
+  return queue;
+}
+
+// Before anyone else knows the queue, so without its lock.
+tl::expected<void, std::string> AsyncQueue::load() {
+  const auto now = world_.clock.monotonic_now();
+  const auto wall_now = world_.clock.wall_now();
+  std::string failure;
+  const auto read_events =
+      world_.store.each(kEvents, [&](std::string_view key, std::string_view text) {
+        auto event = read_event(key, text);
+        if (!event) {
+          if (failure.empty()) failure = damaged(key, event.error());
+          return;
+        }
+        event->accepted_at = now - (wall_now - event->accepted);
+        event->due = event->accepted_at;
+        admitted_bytes_ += event->request.payload.size();
+        last_sequence_ = std::max(last_sequence_, event->sequence);
+        const auto sequence = event->sequence;
+        events_.emplace_hint(
+            events_.end(), sequence, std::make_unique<QueuedEvent>(std::move(*event)));
+      });
+  if (!read_events) return tl::unexpected(read_events.error().message);
+  const auto read_rest =
+      world_.store.each(kProgress, [&](std::string_view key, std::string_view text) {
+        const auto sequence = read_sequence_key(key);
+        const auto progress = read_progress(text);
+        if (!sequence || !progress) {
+          if (failure.empty()) failure = damaged(key, "how far it has come is unreadable");
+          return;
+        }
+        const auto found = events_.find(*sequence);
+        if (found == events_.end()) return;
+        found->second->attempts_begun = progress->attempts_begun;
+        found->second->refusals_in_a_row = progress->refusals_in_a_row;
+        found->second->has_progress = true;
+        found->second->due = now + (progress->due - wall_now);
+      });
+  if (!read_rest) return tl::unexpected(read_rest.error().message);
+  if (!failure.empty()) return tl::unexpected(std::move(failure));
+  admitted_ = events_.size();
+  for (const auto& [sequence, event] : events_) {
+    const bool ready = event->due <= now;
+    event->state = ready ? EventState::queued : EventState::waiting;
+    (ready ? ready_ : waiting_).emplace(event->due, sequence);
+  }
+  world_.activity.begin(ready_.size());
+  return {};
+}
+
+void AsyncQueue::start() {
+  {
+    const std::lock_guard lock(mutex_);
+    started_ = true;
+    add_threads();
+  }
+  arrived_.notify_all();
+  arm();
+}
+
+tl::expected<std::uint64_t, Refusal> AsyncQueue::admit(std::size_t bytes) {
+  const std::lock_guard lock(mutex_);
+  if (closed_) return tl::unexpected(Refusal{Refusal::Kind::shutting_down, "Hearth is stopping"});
+  if (admitted_ >= kMaxQueuedEvents || admitted_bytes_ + bytes > kMaxQueuedEventBytes) {
+    return tl::unexpected(Refusal{Refusal::Kind::concurrency_exceeded,
+                                  "the queue of asynchronous events is full; wait until some "
+                                  "have ended"});
+  }
+  ++admitted_;
+  admitted_bytes_ += bytes;
+  return ++last_sequence_;
+}
+
+tl::expected<void, Refusal> AsyncQueue::accept(InvocationRequest request) {
+  const auto bytes = request.payload.size();
+  const auto sequence = admit(bytes);
+  if (!sequence) return tl::unexpected(sequence.error());
+  auto event = std::make_unique<QueuedEvent>();
+  event->sequence = *sequence;
+  event->request = std::move(request);
+  event->request.kind = environment::InvocationKind::event;
+  event->accepted = world_.clock.wall_now();
+  event->accepted_at = world_.clock.monotonic_now();
+  event->due = event->accepted_at;
+  if (world_.store.durable()) {
+    const auto kept = world_.store.commit(
+        {{std::string(kEvents), sequence_key(*sequence), stored_event(*event)}});
+    if (!kept) {
+      const std::lock_guard lock(mutex_);
+      --admitted_;
+      admitted_bytes_ -= bytes;
+      return tl::unexpected(Refusal{Refusal::Kind::not_kept, kept.error().message});
+    }
+  }
+  enqueue(std::move(event));
+  return {};
+}
+
+void AsyncQueue::enqueue(std::unique_ptr<QueuedEvent> event) {
+  const std::lock_guard lock(mutex_);
+  const Place place(event->due, event->sequence);
+  events_.emplace_hint(events_.end(), event->sequence, std::move(event));
+  ready_.emplace_hint(ready_.end(), place);
+  // One that was closed out meanwhile is in the store for the next start, as the others are.
+  if (closed_) return;
+  world_.activity.begin();
+  add_threads();
+  arrived_.notify_one();
+}
+
+// With the lock held.
+void AsyncQueue::add_threads() {
+  if (!started_ || closed_) return;
+  while (ready_.size() > threads_.size() - running_ && threads_.size() < max_threads_) {
+    try {
+      threads_.emplace_back([this] { serve(); });
+    } catch (const std::system_error&) {
+      // The threads that there are will come to it; without any, the next event tries again.
+      return;
+    }
+  }
+}
+
+void AsyncQueue::serve() {
+  std::unique_lock lock(mutex_);
+  while (true) {
+    arrived_.wait(lock, [this] { return closed_ || !ready_.empty(); });
+    if (closed_) return;
+    auto& event = *events_.at(ready_.begin()->second);
+    ready_.erase(ready_.begin());
+    event.state = EventState::running;
+    ++running_;
+    lock.unlock();
+    attempt(event);
+    lock.lock();
+  }
+}
+
+// While it runs, an event belongs to its thread; what others look at changes under the lock.
+void AsyncQueue::attempt(QueuedEvent& event) {
+  const auto& request = event.request;
+  auto terms = look_up_(request.function_name, request.qualifier);
+  if (!terms) return end(event, terms, Condition::function_not_found, std::nullopt);
+  auto decision = before_attempt(*terms, standing(event));
+  if (const auto* given_up = std::get_if<EndWith>(&decision)) {
+    return end(event, terms, given_up->condition, std::nullopt);
+  }
+  {
+    const auto started = world_.clock.wall_now();
+    const std::lock_guard lock(mutex_);
+    show(event, {started, {}, {}});
+  }
+  tl::expected<InvocationResult, Refusal> result =
+      tl::unexpected(Refusal{Refusal::Kind::not_kept, {}});
+  try {
+    result = run_(request, event.attempts_begun + 1);
+  } catch (const std::exception& defect) {
+    world_.tell("a defect of Hearth's own ended an attempt of the event " + request.request_id +
+                ": " + defect.what());
+  }
+  if (!result && result.error().kind == Refusal::Kind::shutting_down) return put_back(event);
+  auto judgement = result ? judge(std::move(*result), request.request_id) : judge(result.error());
+  {
+    const bool begun =
+        judgement.result == AttemptResult::succeeded || judgement.result == AttemptResult::failed;
+    const std::lock_guard lock(mutex_);
+    event.attempts.back().outcome = judgement.outcome;
+    event.attempts_begun += begun ? 1 : 0;
+    event.refusals_in_a_row = begun ? 0 : event.refusals_in_a_row + 1;
+  }
+  terms = look_up_(request.function_name, request.qualifier);
+  if (!terms) {
+    const bool success = judgement.result == AttemptResult::succeeded;
+    return end(
+        event, terms, success ? Condition::success : Condition::function_not_found, std::nullopt);
+  }
+  decision = after_attempt(*terms, standing(event), judgement.result);
+  if (const auto* later = std::get_if<WaitFor>(&decision)) return wait(event, *later);
+  end(event, terms, std::get<EndWith>(decision).condition, std::move(judgement.answer));
+}
+
+Standing AsyncQueue::standing(const QueuedEvent& event) const {
+  const auto found = event.request.lineage.find(event.request.function_name);
+  return {.attempts = event.attempts_begun,
+          .refusals_in_a_row = event.refusals_in_a_row,
+          .in_chain = found == event.request.lineage.end() ? 0 : found->second,
+          .age = world_.clock.monotonic_now() - event.accepted_at};
+}
+
+void AsyncQueue::put_back(QueuedEvent& event) {
+  {
+    const std::lock_guard lock(mutex_);
+    --running_;
+    event.attempts.pop_back();
+    event.state = EventState::queued;
+    // Beside those that wait, so that nothing takes it again before the end.
+    waiting_.emplace(event.due, event.sequence);
+  }
+  world_.activity.end();
+}
+
+void AsyncQueue::keep(const state::Changes& changes, const QueuedEvent& event) {
+  if (changes.empty() || !world_.store.durable()) return;
+  if (const auto kept = world_.store.commit(changes); !kept) {
+    // It goes on from memory. After a kill it begins where the store has it: at least once.
+    world_.tell("how far the event " + event.request.request_id +
+                " has come could not be kept: " + kept.error().message);
+  }
+}
+
+void AsyncQueue::wait(QueuedEvent& event, const WaitFor& wait) {
+  const auto due = world_.clock.monotonic_now() + wait.delay;
+  const EventProgress progress{.attempts_begun = event.attempts_begun,
+                               .refusals_in_a_row = event.refusals_in_a_row,
+                               .due = world_.clock.wall_now() + wait.delay};
+  event.has_progress = true;
+  if (world_.store.durable()) {
+    keep({{std::string(kProgress), sequence_key(event.sequence), stored_progress(progress)}},
+         event);
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    --running_;
+    event.attempts.back().wait = wait;
+    event.due = due;
+    event.state = EventState::waiting;
+    waiting_.emplace(due, event.sequence);
+  }
+  // The timer first: what waits for everything to settle may move the clock at once.
+  arm();
+  world_.activity.end();
+}
+
+void AsyncQueue::end(QueuedEvent& event,
+                     const std::optional<Terms>& terms,
+                     Condition condition,
+                     std::optional<LastAnswer> answer) {
+  const auto now = world_.clock.wall_now();
+  std::vector<Delivery> deliveries;
+  if (terms) {
+    const EndedEvent ended{
+        .request = event.request,
+        .function_arn = qualified_arn(terms->function_arn, event.request.qualifier),
+        .condition = condition,
+        .attempts = event.attempts_begun,
+        .answer = std::move(answer),
+        .at = now};
+    deliveries = deliveries_for(ended, *terms);
+  }
+  if (condition == Condition::function_not_found) {
+    world_.tell("the event " + event.request.request_id + " is dropped: function " +
+                event.request.function_name + " is gone");
+  }
+  auto changes = outbox_.admit(deliveries);
+  const auto key = sequence_key(event.sequence);
+  changes.push_back({std::string(kEvents), key, std::nullopt});
+  if (event.has_progress) changes.push_back({std::string(kProgress), key, std::nullopt});
+  keep(changes, event);
+  if (!deliveries.empty()) outbox_.send(std::move(deliveries));
+  std::unique_ptr<QueuedEvent> over;  // goes after the lock
+  {
+    const std::lock_guard lock(mutex_);
+    --running_;
+    const auto found = events_.find(event.sequence);
+    over = std::move(found->second);
+    events_.erase(found);
+    --admitted_;
+    admitted_bytes_ -= over->request.payload.size();
+    over->state = EventState::done;
+    auto status = status_of(*over);
+    status.ended = now;
+    status.condition = condition;
+    ended_.push_back(std::move(status));
+    if (ended_.size() > kEndedEventsKept) ended_.pop_front();
+  }
+  world_.activity.end();
+}
+
+// One timer, for the earliest of those that wait. A timer that an earlier one has overtaken finds
+// nothing to do when it fires.
+void AsyncQueue::arm() {
+  TimePoint when;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!started_ || closed_ || waiting_.empty()) return;
+    when = waiting_.begin()->first;
+    if (when >= armed_) return;
+    armed_ = when;
+  }
+  world_.timers.schedule(when, [weak = weak_from_this()] {
+    if (const auto self = weak.lock()) self->wake();
+  });
+}
+
+void AsyncQueue::wake() {
+  const auto now = world_.clock.monotonic_now();
+  {
+    const std::lock_guard lock(mutex_);
+    if (closed_) return;
+    if (armed_ <= now) armed_ = TimePoint::max();
+    std::size_t woken = 0;
+    while (!waiting_.empty() && waiting_.begin()->first <= now) {
+      const auto place = *waiting_.begin();
+      waiting_.erase(waiting_.begin());
+      events_.at(place.second)->state = EventState::queued;
+      ready_.insert(place);
+      ++woken;
+    }
+    world_.activity.begin(woken);
+    add_threads();
+  }
+  arrived_.notify_all();
+  arm();
+}
+
+std::vector<EventStatus> AsyncQueue::events(std::string_view function_name,
+                                            std::size_t limit) const {
+  const auto wanted = [&](const std::string& name) {
+    return function_name.empty() || name == function_name;
+  };
+  std::vector<EventStatus> shown;
+  const auto now = world_.clock.monotonic_now();
+  const auto wall_now = world_.clock.wall_now();
+  const std::lock_guard lock(mutex_);
+  for (auto at = events_.rbegin(); at != events_.rend() && shown.size() < limit; ++at) {
+    const auto& event = *at->second;
+    if (!wanted(event.request.function_name)) continue;
+    shown.push_back(status_of(event));
+    if (event.state == EventState::waiting) {
+      shown.back().next_due =
+          wall_now + std::chrono::duration_cast<WallTime::duration>(event.due - now);
+    }
+  }
+  for (const auto& ended : ended_) {
+    if (wanted(ended.function_name)) shown.push_back(ended);
+  }
+  std::sort(shown.begin(), shown.end(), [](const auto& one, const auto& other) {
+    return one.sequence > other.sequence;
+  });
+  if (shown.size() > limit) shown.resize(limit);
+  return shown;
+}
+
+std::size_t AsyncQueue::close() {
+  std::size_t ready = 0;
+  std::size_t left = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!closed_) {
+      closed_ = true;
+      ready = ready_.size();
+      ready_.clear();
+    }
+    left = events_.size() - running_;
+  }
+  arrived_.notify_all();
+  world_.activity.end(ready);
+  return world_.store.durable() ? 0 : left;
+}
+
+void AsyncQueue::stop() {
+  close();
+  std::vector<std::thread> threads;
+  {
+    const std::lock_guard lock(mutex_);
+    threads.swap(threads_);
+  }
+  for (auto& thread : threads) thread.join();
+}
+
+}  // namespace emulator::invoke

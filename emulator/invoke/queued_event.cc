@@ -1,0 +1,124 @@
+#include "emulator/invoke/queued_event.h"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <charconv>
+#include <utility>
+
+namespace emulator::invoke {
+namespace {
+
+// As many digits as the largest number has.
+constexpr std::size_t kKeyDigits = 20;
+
+using Json = nlohmann::json;
+
+std::string dump(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+void put(Json& json, const char* name, const std::optional<std::string>& value) {
+  if (value) json[name] = *value;
+}
+
+std::optional<std::string> text_of(const Json& json, const char* name) {
+  const auto found = json.find(name);
+  if (found == json.end()) return std::nullopt;
+  return found->get<std::string>();
+}
+
+}  // namespace
+
+std::string sequence_key(std::uint64_t sequence) {
+  auto digits = std::to_string(sequence);
+  return std::string(kKeyDigits - digits.size(), '0') + digits;
+}
+
+tl::expected<std::uint64_t, std::string> read_sequence_key(std::string_view key) {
+  std::uint64_t sequence = 0;
+  const auto [end, error] = std::from_chars(key.data(), key.data() + key.size(), sequence);
+  if (error != std::errc() || end != key.data() + key.size()) {
+    return tl::unexpected(std::string("its key is no number"));
+  }
+  return sequence;
+}
+
+std::string stored_event(const QueuedEvent& event) {
+  const auto& request = event.request;
+  Json json = {{"function", request.function_name},
+               {"request_id", request.request_id},
+               {"accepted_ns", event.accepted.time_since_epoch().count()}};
+  put(json, "qualifier", request.qualifier);
+  put(json, "client_context", request.client_context);
+  put(json, "cognito_identity", request.cognito_identity);
+  put(json, "trace_id", request.trace_id);
+  put(json, "tenant_id", request.tenant_id);
+  if (!request.lineage.empty()) json["lineage"] = request.lineage;
+  if (request.release_at == ReleaseAt::report) json["release_at"] = "report";
+  return dump(json) + "\n" + request.payload;
+}
+
+tl::expected<QueuedEvent, std::string> read_event(std::string_view key, std::string_view text) {
+  QueuedEvent event;
+  const auto sequence = read_sequence_key(key);
+  if (!sequence) return tl::unexpected(sequence.error());
+  event.sequence = *sequence;
+  const auto line_end = text.find('\n');
+  if (line_end == std::string_view::npos) {
+    return tl::unexpected(std::string("it has no payload"));
+  }
+  try {
+    const auto json = Json::parse(text.substr(0, line_end));
+    auto& request = event.request;
+    request.function_name = json.at("function").get<std::string>();
+    request.request_id = json.at("request_id").get<std::string>();
+    event.accepted = WallTime(WallTime::duration(json.at("accepted_ns").get<std::int64_t>()));
+    request.qualifier = text_of(json, "qualifier");
+    request.client_context = text_of(json, "client_context");
+    request.cognito_identity = text_of(json, "cognito_identity");
+    request.trace_id = text_of(json, "trace_id");
+    request.tenant_id = text_of(json, "tenant_id");
+    request.lineage = json.value("lineage", Lineage());
+    request.kind = environment::InvocationKind::event;
+    if (json.contains("release_at")) request.release_at = ReleaseAt::report;
+    request.payload = text.substr(line_end + 1);
+  } catch (const Json::exception& error) {
+    return tl::unexpected(std::string(error.what()));
+  }
+  return event;
+}
+
+std::string stored_progress(const EventProgress& progress) {
+  return dump({{"attempts", progress.attempts_begun},
+               {"refusals", progress.refusals_in_a_row},
+               {"due_ns", progress.due.time_since_epoch().count()}});
+}
+
+tl::expected<EventProgress, std::string> read_progress(std::string_view text) {
+  EventProgress progress;
+  try {
+    const auto json = Json::parse(text);
+    progress.attempts_begun = json.at("attempts").get<int>();
+    progress.refusals_in_a_row = json.at("refusals").get<int>();
+    progress.due = WallTime(WallTime::duration(json.at("due_ns").get<std::int64_t>()));
+  } catch (const Json::exception& error) {
+    return tl::unexpected(std::string(error.what()));
+  }
+  return progress;
+}
+
+EventStatus status_of(const QueuedEvent& event) {
+  EventStatus status;
+  status.sequence = event.sequence;
+  status.request_id = event.request.request_id;
+  status.function_name = event.request.function_name;
+  status.qualifier = event.request.qualifier;
+  status.accepted = event.accepted;
+  status.state = event.state;
+  status.attempts_begun = event.attempts_begun;
+  status.attempts = event.attempts;
+  return status;
+}
+
+}  // namespace emulator::invoke
