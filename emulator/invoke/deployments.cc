@@ -2,7 +2,6 @@
 
 #include "emulator/registry/resolution.h"
 
-#include <set>
 #include <utility>
 #include <vector>
 
@@ -19,6 +18,19 @@ Refusal not_found(const std::string& name, const std::optional<std::string>& qua
   }
   return {.kind = Refusal::Kind::qualifier_not_found,
           .message = "function " + name + " has no version or alias " + *qualifier};
+}
+
+std::map<std::string, Provision> wanted_provisions(const registry::FunctionRecord* record) {
+  std::map<std::string, Provision> wanted;
+  if (record == nullptr) return wanted;
+  for (const auto& [qualifier, config] : record->provisioned) {
+    const auto alias = record->aliases.find(qualifier);
+    const auto version =
+        record->version(alias == record->aliases.end() ? qualifier : alias->second.version);
+    if (!version) continue;
+    wanted[qualifier] = {version, nullptr, static_cast<std::size_t>(config.requested)};
+  }
+  return wanted;
 }
 
 }  // namespace
@@ -132,52 +144,45 @@ void Deployments::follow_provisions(const std::string& name,
                                     const registry::FunctionRecord* record) {
   std::map<std::string, Provision> former;
   {
-    const std::unique_lock lock(mutex_);
-    if (const auto function = functions_.find(name); function != functions_.end()) {
-      former = std::exchange(function->second.provisions, {});
+    const std::shared_lock lock(mutex_);
+    if (const auto found = functions_.find(name); found != functions_.end()) {
+      former = found->second.provisions;
     }
   }
-  std::map<std::string, Provision> wanted;
-  if (record != nullptr) {
-    for (const auto& [qualifier, config] : record->provisioned) {
-      const auto alias = record->aliases.find(qualifier);
-      const auto version =
-          record->version(alias == record->aliases.end() ? qualifier : alias->second.version);
-      if (version)
-        wanted[qualifier] = {version, nullptr, static_cast<std::size_t>(config.requested)};
-    }
-  }
-  for (auto& [qualifier, provision] : former) {
+  auto wanted = wanted_provisions(record);
+  for (const auto& [qualifier, before] : former) {
     const auto next = wanted.find(qualifier);
-    if (next != wanted.end() && next->second.version == provision.version) {
-      next->second.spec = provision.spec;
-      if (next->second.environments == provision.environments && provision.spec) continue;
-    } else if (provision.spec) {
-      pool_.provision(provision.spec, 0);
-      continue;
-    }
-    provision.environments = 0;
+    const bool stays = next != wanted.end() && next->second.version == before.version;
+    if (stays) next->second.spec = before.spec;
+    if (!stays && before.spec) pool_.provision(before.spec, 0);
   }
   for (auto& [qualifier, provision] : wanted) {
     const auto before = former.find(qualifier);
-    const bool unchanged = before != former.end() && provision.spec &&
-                           before->second.environments == provision.environments;
+    const bool unchanged = provision.spec && before->second.environments == provision.environments;
     if (unchanged) continue;
-    if (!provision.spec) {
-      if (const auto spec = spec_of(provision.version)) {
-        provision.spec = environment::provisioned_variant(**spec);
-      }
-    }
+    if (!provision.spec) provision.spec = make_provisioned_spec(provision.version);
     if (provision.spec) pool_.provision(provision.spec, provision.environments);
   }
-  if (wanted.empty()) return;
+  if (former.empty() && wanted.empty()) return;
   const std::unique_lock lock(mutex_);
   functions_[name].provisions = std::move(wanted);
 }
 
+Pool::Spec Deployments::make_provisioned_spec(const SharedVersion& version) {
+  const auto on_demand = spec_of(version);
+  if (!on_demand) return nullptr;
+  // What the deployment keeps on disk must last as long as these environments do.
+  struct Variant {
+    Pool::Spec on_demand;
+    environment::EnvironmentSpec spec;
+  };
+  auto variant =
+      std::make_shared<const Variant>(Variant{*on_demand, provisioned_variant(**on_demand)});
+  return {variant, &variant->spec};
+}
+
 void Deployments::code_changed(const std::function<bool(const registry::FunctionVersion&)>& uses) {
   std::vector<SharedDeployment> changed;
-  std::set<std::string> again;
   {
     const std::unique_lock lock(mutex_);
     for (auto& [name, function] : functions_) {

@@ -5,6 +5,7 @@
 #include "emulator/environment/pool.h"
 #include "emulator/invoke/invoker.h"
 #include "emulator/registry/registry.h"
+#include "emulator/registry/resolution.h"
 
 #include <tl/expected.hpp>
 
@@ -22,6 +23,13 @@ namespace emulator::invoke {
 // result keeps alive whatever its environments need on disk. May take long; any thread.
 using Deploy = std::function<tl::expected<environment::Pool::Spec, std::string>(
     const registry::FunctionVersion& version)>;
+
+// Environments that are kept initialised for a qualifier.
+struct Provision {
+  registry::SharedVersion version;
+  environment::Pool::Spec spec;  // nothing: the version could not be deployed
+  std::size_t environments = 0;
+};
 
 // Any thread.
 class Deployments {
@@ -61,13 +69,6 @@ class Deployments {
   };
   using SharedDeployment = std::shared_ptr<Deployment>;
 
-  // Environments that are kept initialised for a qualifier.
-  struct Provision {
-    registry::SharedVersion version;
-    environment::Pool::Spec spec;  // nothing: the version could not be deployed
-    std::size_t environments = 0;
-  };
-
   // All of one function; gone with it.
   struct Function {
     std::map<registry::SharedVersion, SharedDeployment> deployments;
@@ -79,6 +80,7 @@ class Deployments {
                                            const registry::Resolution& resolution) const;
   void forget_former_versions(const std::string& name, const registry::FunctionRecord* record);
   void follow_provisions(const std::string& name, const registry::FunctionRecord* record);
+  environment::Pool::Spec make_provisioned_spec(const registry::SharedVersion& version);
 
   const registry::Registry& registry_;
   environment::Pool& pool_;
