@@ -395,7 +395,7 @@ EmulatorOptions emulator_options(const FunctionOptions& options,
                                  const DescribedFunctions& described,
                                  const Machine& machine) {
   EmulatorOptions result;
-  result.limits = {.max_concurrency = options.max_concurrency,
+  result.limits = {.concurrency = {.account = options.max_concurrency},
                    .idle_timeout = std::chrono::seconds{options.idle_timeout_seconds}};
   result.plan = machine.plan;
   result.region = options.region;

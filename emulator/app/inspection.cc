@@ -31,6 +31,7 @@ Json as_json(const environment::Snapshot& snapshot) {
           {"version", snapshot.version},
           {"phase", environment::name_of(snapshot.phase)},
           {"pid", snapshot.pid ? Json(*snapshot.pid) : Json(nullptr)},
+          {"initialization", environment::name_of(snapshot.initialization)},
           {"invocations", snapshot.invocations},
           {"age_ms", snapshot.age.count()},
           {"since_last_use_ms", snapshot.since_last_use.count()},

@@ -46,24 +46,21 @@ bool prints_report(Profile profile, const InvocationReport& report, bool runtime
 
 }  // namespace
 
-Environment::Environment(std::string id,
-                         std::shared_ptr<const EnvironmentSpec> spec,
-                         World& world,
-                         Idle idle)
+Environment::Environment(
+    std::string id, std::shared_ptr<const EnvironmentSpec> spec, World& world, Idle idle, Lost lost)
     : id_(std::move(id)),
       spec_(std::move(spec)),
       world_(world),
       idle_(std::move(idle)),
+      lost_(std::move(lost)),
       log_stream_name_(make_log_stream_name(*spec_, world)),
-      created_(world.clock.monotonic_now()),
-      log_(world.log),
-      last_used_(created_) {}
+      log_(world.log) {}
 
 Environment::~Environment() { drop_process(); }
 
 Served Environment::serve(runtime_api::NextInvocation next, const ServingTerms& terms) {
   auto ongoing = begin(next.request_id, terms);
-  if (spec_->profile == Profile::aws) initialise_ahead(*ongoing);
+  if (spec_->profile == Profile::aws) initialise_before(*ongoing);
 
   ongoing->started = world_.clock.monotonic_now();
   ongoing->report.started = world_.clock.wall_now();
@@ -76,7 +73,7 @@ Served Environment::serve(runtime_api::NextInvocation next, const ServingTerms& 
   if (runtime_goes_on(outcome)) {
     release(ongoing, deadline);
   } else if (claim(ongoing)) {
-    if (process_) take_sample(*ongoing);
+    if (process_) take_sample(ongoing.get());
     drop_process();
     if (spec_->profile == Profile::aws) {
       log_.platform(outcome_lines(outcome, ongoing->report.request_id, world_.clock.wall_now()));
@@ -99,140 +96,6 @@ Environment::SharedOngoing Environment::begin(const std::string& request_id,
   const std::lock_guard lock(mutex_);
   ongoing_ = ongoing;
   return ongoing;
-}
-
-// ---- Init.
-
-// The Init phase proper: before the invocation, with a limit of its own. When it fails, it is
-// repeated inside the invocation.
-void Environment::initialise_ahead(Ongoing& ongoing) {
-  {
-    const std::lock_guard lock(mutex_);
-    if (std::exchange(initialised_once_, true)) return;
-  }
-  ongoing.cold = true;
-  const auto begun = world_.clock.monotonic_now();
-  const auto failure = initialise(begun + spec_->init_limit, ongoing);
-  const auto duration = world_.clock.monotonic_now() - begun;
-  if (!failure) {
-    ongoing.report.init_duration = duration;
-    const std::lock_guard lock(mutex_);
-    move_to(Cause::init_done);
-    return;
-  }
-  log_.platform(init_report_line({.duration = duration,
-                                  .phase = FailurePhase::init,
-                                  .error_type = std::string(environment::error_type(*failure))}));
-}
-
-std::optional<Outcome> Environment::initialise_inside(TimePoint deadline, Ongoing& ongoing) {
-  if (take_up()) return std::nullopt;
-  ongoing.cold = true;
-  const auto begun = world_.clock.monotonic_now();
-  auto failure = initialise(deadline, ongoing);
-  const auto duration = world_.clock.monotonic_now() - begun;
-  bool first = false;
-  {
-    const std::lock_guard lock(mutex_);
-    first = !std::exchange(initialised_once_, true);
-    if (!failure) {
-      move_to(Cause::init_done);
-      move_to(Cause::invocation_given);
-    }
-  }
-  if (spec_->profile == Profile::rie) {
-    if (first) ongoing.report.init_duration = duration;
-  } else if (failure) {
-    log_.platform(init_report_line({.duration = duration,
-                                    .phase = FailurePhase::invoke,
-                                    .error_type = std::string(environment::error_type(*failure))}));
-  }
-  if (failure && std::holds_alternative<TimedOut>(*failure)) return TimedOut{spec_->timeout};
-  return failure;
-}
-
-// Gives the invocation to a process that lives. Looking and taking are one step: a process that
-// ends from here on is the serving thread's to notice, and nobody takes it away.
-bool Environment::take_up() {
-  bool frozen = false;
-  {
-    std::unique_lock lock(mutex_);
-    froze_.wait(lock, [this] { return motion_ != Motion::freezing; });
-    if (!process_ || process_ended_) return false;
-    frozen = std::exchange(motion_, Motion::running) == Motion::frozen;
-    move_to(Cause::invocation_given);
-  }
-  if (frozen) sandbox_->thaw();
-  return true;
-}
-
-// After success the phase is still `initialising`: what comes next is the caller's to say.
-std::optional<Outcome> Environment::initialise(TimePoint deadline, Ongoing& ongoing) {
-  drop_process();
-  {
-    const std::lock_guard lock(mutex_);
-    move_to(Cause::processes_lost);
-    move_to(Cause::init_begun);
-  }
-  auto failure = start_process();
-  if (!failure) {
-    failure = process_->await_init(deadline, spec_->init_limit);
-    take_sample(ongoing);
-    sandbox_->set_cpu_quota(spec_->machine.cpu.quota);
-  }
-  if (failure) {
-    drop_process();
-    const std::lock_guard lock(mutex_);
-    move_to(Cause::processes_lost);
-  }
-  return failure;
-}
-
-std::optional<Outcome> Environment::start_process() {
-  std::uint64_t launch = 0;
-  {
-    std::unique_lock lock(mutex_);
-    // A sandbox has one process at a time, and what ends the former must not end this one.
-    dropped_.wait(lock, [this] { return !dropping_; });
-    if (retired_) {
-      return RuntimeExited{.exit_code = {}, .signal = SIGKILL, .phase = FailurePhase::init};
-    }
-    launch = ++launches_;
-    process_ended_ = false;
-    next_sample_ = TimePoint::min();
-    peak_memory_bytes_ = 0;
-    throttled_ = {};
-    motion_ = Motion::running;
-  }
-  if (auto made = make_sandbox(); !made) return made.error();
-  sandbox_->set_cpu_quota(spec_->init_cpu_quota ? spec_->init_cpu_quota : spec_->machine.cpu.quota);
-  auto process = RuntimeProcess::start(
-      *spec_,
-      log_stream_name_,
-      *sandbox_,
-      world_.pump,
-      log_,
-      {.settled = [this, launch](std::string_view type) { settled(launch, type); },
-       .exited = [this, launch] { process_exited(launch); }});
-  if (!process) {
-    if (!process.error().hint.empty()) world_.advise(process.error().hint);
-    return process.error();
-  }
-  const std::lock_guard lock(mutex_);
-  process_ = std::move(*process);
-  if (retired_) process_->kill();
-  return std::nullopt;
-}
-
-tl::expected<void, NeverStarted> Environment::make_sandbox() {
-  if (sandbox_) return {};
-  auto made = world_.launcher.make(spec_->machine);
-  if (!made) {
-    return tl::unexpected(
-        NeverStarted{"Sandbox.Failure", made.error().message, made.error().message});
-  }
-  sandbox_ = std::move(*made);
-  return {};
 }
 
 // ---- Invoke.
@@ -301,36 +164,39 @@ void Environment::settled(std::uint64_t launch, std::string_view error_type) {
   }
   if (!ongoing || !claim(ongoing)) return;
   process->drain_output();
-  if (sample_due(*ongoing)) take_sample(*ongoing);
+  if (sample_due(*ongoing)) take_sample(ongoing.get());
   finish(ongoing, error_type, StillRunning::yes);
 }
 
 void Environment::process_exited(std::uint64_t launch) {
   SharedOngoing answered;
+  bool idled = false;
   {
     const std::lock_guard lock(mutex_);
     if (launch != launches_) return;
     process_ended_ = true;
     if (phase_ == Phase::settling) answered = ongoing_;
-    if (phase_ == Phase::idle) move_to(Cause::processes_lost);
+    idled = phase_ == Phase::idle;
+    if (idled) move_to(Cause::processes_lost);
     if (phase_ != Phase::settling && phase_ != Phase::reset) return;  // the serving thread sees it
   }
   if (answered && claim(answered)) {
     finish(answered, how_it_ended_after_answering(*answered), StillRunning::no);
   }
   drop_dead_process_later();
+  if (idled && lost_) lost_(*this);
 }
 
 void Environment::settle_deadline_passed(const SharedOngoing& ongoing) {
   if (!claim(ongoing)) return;
-  take_sample(*ongoing);
+  take_sample(ongoing.get());
   drop_process();
   finish(ongoing, "Sandbox.Timedout", StillRunning::no);
 }
 
 // While the process that answered is still there, dead as it is.
 std::string_view Environment::how_it_ended_after_answering(Ongoing& ongoing) {
-  take_sample(ongoing);
+  take_sample(&ongoing);
   return sandbox_->usage().memory_exceeded ? "Runtime.OutOfMemory" : "Runtime.ExitError";
 }
 
@@ -396,35 +262,6 @@ void Environment::finish(const SharedOngoing& ongoing,
   finished_.notify_all();
 }
 
-// ---- Freezing.
-
-void Environment::freeze_later() {
-  if (spec_->freezing == Freezing::off || std::exchange(freeze_scheduled_, true)) return;
-  world_.housekeeping.schedule(last_used_ + kFreezeDelay, [self = weak_from_this()] {
-    if (const auto environment = self.lock()) environment->freeze_if_idle();
-  });
-}
-
-void Environment::freeze_if_idle() {
-  {
-    const std::lock_guard lock(mutex_);
-    freeze_scheduled_ = false;
-    if (phase_ != Phase::idle || !process_ || motion_ != Motion::running) return;
-    // Used since: the delay begins anew.
-    if (world_.clock.monotonic_now() < last_used_ + kFreezeDelay) {
-      freeze_later();
-      return;
-    }
-    motion_ = Motion::freezing;
-  }
-  const bool frozen = sandbox_->freeze();
-  {
-    const std::lock_guard lock(mutex_);
-    motion_ = frozen ? Motion::frozen : Motion::running;
-  }
-  froze_.notify_all();
-}
-
 // ---- Housekeeping.
 
 void Environment::move_to(Cause cause) {
@@ -470,12 +307,12 @@ bool Environment::sample_due(const Ongoing& ongoing) {
   return true;
 }
 
-void Environment::take_sample(Ongoing& ongoing) {
+void Environment::take_sample(Ongoing* ongoing) {
   const auto usage = sandbox_->usage();
   const std::lock_guard lock(mutex_);
   peak_memory_bytes_ = std::max(peak_memory_bytes_, usage.peak_memory_bytes);
   if (!usage.throttled) return;
-  ongoing.report.throttled_cpu = *usage.throttled - throttled_;
+  if (ongoing != nullptr) ongoing->report.throttled_cpu = *usage.throttled - throttled_;
   throttled_ = *usage.throttled;
 }
 
@@ -486,17 +323,20 @@ void Environment::kill() {
   if (process_) process_->kill();
 }
 
+Phase Environment::phase() const {
+  const std::lock_guard lock(mutex_);
+  return phase_;
+}
+
 Snapshot Environment::snapshot() const {
-  const auto now = world_.clock.monotonic_now();
   std::unique_lock lock(mutex_);
   Snapshot snapshot{.id = id_,
                     .function_name = spec_->function_name,
                     .version = spec_->version,
                     .phase = phase_,
                     .pid = {},
+                    .initialization = spec_->initialization,
                     .invocations = invocations_,
-                    .age = duration_cast<milliseconds>(now - created_),
-                    .since_last_use = duration_cast<milliseconds>(now - last_used_),
                     .memory_bytes = 0};
   if (process_ && !process_ended_) {
     snapshot.pid = process_->pid();

@@ -36,6 +36,11 @@ struct World {
   std::function<std::string()> new_log_stream_id;  // 32 hexadecimal digits
   std::function<void(const InvocationReport&)> reported;
   std::function<void(std::string_view)> advise;  // a hint for the developer; not the function's log
+
+  // On which the service counts how long an environment idles and how fast functions scale. What
+  // processes do, and how long they may take, is always counted on the clock above.
+  const time::Clock& service_clock = clock;
+  time::TimerQueue& service_timers = timers;
 };
 
 struct Served {
@@ -49,23 +54,34 @@ struct Snapshot {
   std::string version;
   Phase phase = Phase::created;
   std::optional<pid_t> pid;
+  Initialization initialization = Initialization::on_demand;
   std::uint64_t invocations = 0;
+  // On the service's clock, which the pool keeps.
   std::chrono::milliseconds age{};
-  std::chrono::milliseconds since_last_use{};
+  std::chrono::milliseconds since_last_use{};  // nothing while it is in use
   std::uint64_t memory_bytes = 0;
   bool frozen = false;
 };
 
-// Threads: serve() by one thread at a time, after `idle` was called for the one before; the rest by
-// any. Held by shared_ptr, because a timer and the thread that waits for an answer may each be the
-// last to need it.
+// Threads: serve() and initialise_provisioned() by one thread at a time, after `idle` was called
+// for the invocation before; the rest by any. Held by shared_ptr, because a timer and the thread
+// that waits for an answer may each be the last to need it.
 class Environment : public std::enable_shared_from_this<Environment> {
  public:
   // Called when the environment may serve again, on whichever thread found that out, with no lock
   // held. It must not destroy the environment.
   using Idle = std::function<void(Environment&)>;
 
-  Environment(std::string id, std::shared_ptr<const EnvironmentSpec> spec, World& world, Idle idle);
+  // Called when the processes of an idle environment have ended by themselves, on the pump's
+  // thread, with no lock held. It must neither destroy the environment nor wait for it. The next
+  // invocation starts new processes, unless they are initialised ahead again.
+  using Lost = std::function<void(Environment&)>;
+
+  Environment(std::string id,
+              std::shared_ptr<const EnvironmentSpec> spec,
+              World& world,
+              Idle idle,
+              Lost lost = {});
   Environment(const Environment&) = delete;
   Environment& operator=(const Environment&) = delete;
   ~Environment();
@@ -74,11 +90,17 @@ class Environment : public std::enable_shared_from_this<Environment> {
   // deadline. Whatever happens, the environment can serve again afterwards.
   Served serve(runtime_api::NextInvocation next, const ServingTerms& terms);
 
-  // Ends the processes for good: an invocation that runs ends with them, and a later one starts
-  // none.
+  // Starts the runtime ahead of any invocation, and blocks until it first asks for one: nothing.
+  // Else how that failed, which the log tells as well. The invocations that follow have no init of
+  // their own. Also for an environment that has lost its processes. kill() ends it.
+  std::optional<Outcome> initialise_provisioned();
+
+  // Ends the processes for good: an invocation or an init that runs ends with them,
+  // and a later one starts none.
   void kill();
 
   Snapshot snapshot() const;
+  Phase phase() const;
   const std::string& id() const { return id_; }
 
  private:
@@ -100,11 +122,15 @@ class Environment : public std::enable_shared_from_this<Environment> {
   enum class StillRunning { no, yes };
 
   SharedOngoing begin(const std::string& request_id, const ServingTerms& terms);
-  void initialise_ahead(Ongoing& ongoing);
-  std::optional<Outcome> initialise(TimePoint deadline, Ongoing& ongoing);
+  // In environment_init.cc.
+  void initialise_before(Ongoing& ongoing);
   std::optional<Outcome> initialise_inside(TimePoint deadline, Ongoing& ongoing);
+  std::optional<Outcome> initialise(TimePoint deadline, Ongoing* ongoing);
   std::optional<Outcome> start_process();
+  tl::expected<void, NeverStarted> make_sandbox();
   bool take_up();
+  void tell_failed_init(const Outcome& failure, Nanoseconds duration, FailurePhase phase);
+
   Outcome exchange(runtime_api::NextInvocation next, TimePoint deadline, Ongoing& ongoing);
   void release(const SharedOngoing& ongoing, TimePoint deadline);
 
@@ -118,8 +144,7 @@ class Environment : public std::enable_shared_from_this<Environment> {
   void move_to(Cause cause);  // with mutex_ held
   void drop_process();
   void drop_dead_process_later();
-  tl::expected<void, NeverStarted> make_sandbox();
-  void take_sample(Ongoing& ongoing);
+  void take_sample(Ongoing* ongoing);
   bool sample_due(const Ongoing& ongoing);
 
   void freeze_later();  // with mutex_ held
@@ -129,8 +154,8 @@ class Environment : public std::enable_shared_from_this<Environment> {
   const std::shared_ptr<const EnvironmentSpec> spec_;
   World& world_;
   const Idle idle_;
+  const Lost lost_;
   const std::string log_stream_name_;
-  const TimePoint created_;
   LogStream log_;
   // Made at the first start and kept over resets, so that /tmp is. The serving thread makes it;
   // others use it only while there is a process.

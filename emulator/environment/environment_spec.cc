@@ -1,6 +1,27 @@
 #include "emulator/environment/environment_spec.h"
 
+#include <algorithm>
+#include <utility>
+
 namespace emulator::environment {
+namespace {
+
+constexpr const char* kInitializationType = "AWS_LAMBDA_INITIALIZATION_TYPE";
+
+}  // namespace
+
+std::string_view name_of(Initialization initialization) {
+  return initialization == Initialization::on_demand ? "on-demand" : "provisioned-concurrency";
+}
+
+EnvironmentSpec provisioned_variant(EnvironmentSpec on_demand) {
+  auto spec = std::move(on_demand);
+  spec.initialization = Initialization::provisioned_concurrency;
+  spec.init_limit =
+      std::clamp(spec.timeout, kShortestProvisionedInitLimit, kLongestProvisionedInitLimit);
+  spec.variables[kInitializationType] = name_of(spec.initialization);
+  return spec;
+}
 
 std::map<std::string, std::string> function_variables(const VariableSources& s) {
   std::map<std::string, std::string> variables = {
@@ -27,7 +48,7 @@ std::map<std::string, std::string> function_variables(const VariableSources& s) 
       {"AWS_LAMBDA_FUNCTION_NAME", s.function_name},
       {"AWS_LAMBDA_FUNCTION_VERSION", s.version},
       {"AWS_LAMBDA_FUNCTION_MEMORY_SIZE", std::to_string(s.memory_size_mb)},
-      {"AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand"},
+      {kInitializationType, std::string(name_of(Initialization::on_demand))},
       {"AWS_LAMBDA_LOG_GROUP_NAME", "/aws/lambda/" + s.function_name},
       {"LAMBDA_TASK_ROOT", s.task_root},
       {"LAMBDA_RUNTIME_DIR", s.runtime_root},

@@ -12,12 +12,24 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace emulator::environment {
 
 // Source: developer guide, "Init phase". On-demand functions only.
 inline constexpr std::chrono::milliseconds kInitLimit{10'000};
+
+// Of environments that are initialised ahead: as long as the function may run, but no less and no
+// more than these. Source: developer guide, "Init phase".
+inline constexpr std::chrono::milliseconds kShortestProvisionedInitLimit{130'000};
+inline constexpr std::chrono::milliseconds kLongestProvisionedInitLimit{900'000};
+
+// Whether an environment is initialised for an invocation that waits, or ahead of any.
+enum class Initialization : std::uint8_t { on_demand, provisioned_concurrency };
+
+// As AWS_LAMBDA_INITIALIZATION_TYPE spells it.
+std::string_view name_of(Initialization initialization);
 
 // Whether the processes stand still between invocations. Source: developer guide, "Lambda execution
 // environment lifecycle".
@@ -33,6 +45,7 @@ struct EnvironmentSpec {
   std::int64_t memory_size_mb = 128;
   std::chrono::milliseconds timeout{3'000};
   std::chrono::milliseconds init_limit = kInitLimit;
+  Initialization initialization = Initialization::on_demand;
 
   std::vector<std::string> argv;
   std::string working_folder;
@@ -54,6 +67,10 @@ struct EnvironmentSpec {
   Freezing freezing = Freezing::off;
   Profile profile = Profile::aws;
 };
+
+// The same version as provisioned environments serve it: its limit for Init, and what its processes
+// are told of how they were initialised.
+EnvironmentSpec provisioned_variant(EnvironmentSpec on_demand);
 
 // The variables that AWS gives a function, in the values of a host without its folders; `task_root`
 // and `layers_root` stand for /var/task and /opt. Customer variables win over the defaults that

@@ -1,20 +1,33 @@
 #include "emulator/environment/pool.h"
 
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 namespace emulator::environment {
 
+using std::chrono::duration_cast;
+using std::chrono::milliseconds;
+
 Pool::Pool(PoolLimits limits, World& world, std::function<std::string()> new_environment_id)
-    : limits_(limits), world_(world), new_environment_id_(std::move(new_environment_id)) {}
+    : limits_(limits),
+      world_(world),
+      new_environment_id_(std::move(new_environment_id)),
+      concurrency_(limits.concurrency, world.service_clock) {}
 
 Pool::~Pool() { stop(); }
 
-tl::expected<Served, Throttled> Pool::serve(const Spec& spec,
+tl::expected<Served, Throttled> Pool::serve(const Spec& on_demand,
+                                            runtime_api::NextInvocation next,
+                                            const ServingTerms& terms) {
+  return serve(Candidates{.on_demand = on_demand, .provisioned = nullptr}, std::move(next), terms);
+}
+
+tl::expected<Served, Throttled> Pool::serve(const Candidates& candidates,
                                             runtime_api::NextInvocation next,
                                             const ServingTerms& terms) {
   const Visit visit(*this);
-  const auto lease = acquire(spec, terms.kind);
+  const auto lease = acquire(candidates, terms.kind);
   if (!lease) return tl::unexpected(lease.error());
   auto served = lease->environment->serve(std::move(next), terms);
   answered(*lease);
@@ -31,24 +44,36 @@ Pool::Visit::~Visit() {
   if (--pool_.inside_ == 0) pool_.ended_.notify_all();
 }
 
-tl::expected<Pool::Lease, Throttled> Pool::acquire(const Spec& spec, InvocationKind kind) {
+void Pool::set_reserved(const std::string& function, std::optional<std::size_t> units) {
+  const std::lock_guard lock(mutex_);
+  concurrency_.set_reserved(function, units);
+}
+
+// ---- Which environment serves.
+
+Pool::Acquired Pool::acquire(const Candidates& candidates, InvocationKind kind) {
   std::unique_lock lock(mutex_);
-  if (const auto found = groups_.find(spec); found != groups_.end()) {
-    await_settling(lock, found->second);
+  if (candidates.provisioned) {
+    if (auto acquired = acquire_provisioned(lock, candidates.provisioned, kind)) {
+      return std::move(*acquired);
+    }
   }
-  if (kind == InvocationKind::event && !may_run()) {
-    ++events_waiting_;
-    room_.wait(lock, [this] { return may_run(); });
-    --events_waiting_;
-  }
-  if (stopped_ || !may_run()) return tl::unexpected(Throttled{});
+  return acquire_on_demand(lock, candidates.on_demand, kind);
+}
+
+Pool::Acquired Pool::acquire_on_demand(std::unique_lock<std::mutex>& lock,
+                                       const Spec& spec,
+                                       InvocationKind kind) {
   const auto found = groups_.find(spec);
+  if (found != groups_.end()) await_settling(lock, found->second);
   const bool idles = found != groups_.end() && !found->second.idle.empty();
-  auto environment = idles ? take_idle(found->second) : make(spec);
-  ++busy_;
-  auto& member = members_.at(environment.get());
-  member.lease = ++last_lease_;
-  return Lease{std::move(environment), last_lease_};
+  if (stopped_) return tl::unexpected(Throttled{});
+  const auto start = idles ? Concurrency::Start::reuse : Concurrency::Start::make;
+  if (auto admitted = concurrency_.admit(spec->function_name, kind, start); !admitted) {
+    forget_if_empty(spec);
+    return tl::unexpected(admitted.error());
+  }
+  return lease(idles ? take_idle(found->second) : make(spec, Use::serving));
 }
 
 void Pool::await_settling(std::unique_lock<std::mutex>& lock, Group& group) {
@@ -59,36 +84,54 @@ void Pool::await_settling(std::unique_lock<std::mutex>& lock, Group& group) {
   --group.waiting;
 }
 
-Pool::SharedEnvironment Pool::take_idle(Group& group) {
+Pool::Lease Pool::lease(Member& member) {
+  ++busy_;
+  ++groups_.at(member.spec).busy;
+  member.lease = ++last_lease_;
+  return {member.environment, member.lease};
+}
+
+Pool::Member& Pool::take_idle(Group& group) {
   auto& member = members_.at(group.idle.back());
   group.idle.pop_back();
   member.use = Use::serving;
-  return member.environment;
+  return member;
 }
 
-Pool::SharedEnvironment Pool::make(const Spec& spec) {
+Pool::Member& Pool::make(const Spec& spec, Use use) {
   make_room();
   auto environment = std::make_shared<Environment>(
-      new_environment_id_(), spec, world_, [this](Environment& idle) { became_idle(idle); });
-  Member member;
-  member.environment = environment;
+      new_environment_id_(),
+      spec,
+      world_,
+      [this](Environment& idle) { became_idle(idle); },
+      [this](Environment& dead) { lost(dead); });
+  auto& member = members_[environment.get()];
+  member.environment = std::move(environment);
   member.spec = spec;
-  members_.emplace(environment.get(), std::move(member));
+  member.number = ++last_number_;
+  member.use = use;
+  member.made = world_.service_clock.monotonic_now();
   ++groups_[spec].members;
-  return environment;
+  return member;
 }
 
 // Concurrency bounds what runs; environments that idle for other functions make way, the one that
 // idles longest first.
 void Pool::make_room() {
-  if (members_.size() < limits_.max_concurrency) return;
+  if (members_.size() < limits_.concurrency.account) return;
   Member* oldest = nullptr;
   for (auto& [_, member] : members_) {
-    if (member.use != Use::idle) continue;
-    if (oldest == nullptr || member.idle_since < oldest->idle_since) oldest = &member;
+    if (member.use != Use::idle || member.provisioned()) continue;
+    if (oldest == nullptr ||
+        std::tie(member.idle_since, member.number) < std::tie(oldest->idle_since, oldest->number)) {
+      oldest = &member;
+    }
   }
-  if (oldest != nullptr) dispose_later(remove(*oldest->environment));
+  if (oldest != nullptr) let_go(*oldest);
 }
+
+// ---- What becomes of it then.
 
 void Pool::answered(const Lease& lease) {
   const std::lock_guard lock(mutex_);
@@ -108,33 +151,76 @@ void Pool::became_idle(Environment& environment) {
   if (found == members_.end()) return;
   auto& member = found->second;
   auto& group = groups_.at(member.spec);
-  if (member.use == Use::settling) --group.settling;
-  if (--busy_ == 0) ended_.notify_all();
-  if (events_waiting_ > 0) room_.notify_one();
+  end_use(member, group);
   if (member.retire_when_idle || stopped_) {
-    member.use = Use::idle;
-    dispose_later(remove(environment));
+    let_go(member);
     return;
   }
-  member.use = Use::idle;
-  member.idle_since = world_.clock.monotonic_now();
-  group.idle.push_back(&environment);
-  if (!retirement_) schedule_retirement();
+  if (member.provisioned() && environment.phase() != Phase::idle) {
+    initialise_later(member);
+    return;
+  }
+  rest(member, group);
   const auto awaited = group.waiting > 0 ? group.idle_changed : nullptr;
   lock.unlock();
   if (awaited) awaited->notify_one();
 }
 
+void Pool::end_use(Member& member, Group& group) {
+  if (member.use == Use::settling) --group.settling;
+  member.use = Use::idle;
+  --group.busy;
+  if (--busy_ == 0) ended_.notify_all();
+  const auto& function = member.spec->function_name;
+  if (!member.provisioned()) {
+    concurrency_.release(function);
+    return;
+  }
+  concurrency_.release_provisioned(function);
+  member.idle_losses = 0;
+  // What was let go while it was in use had its share until now.
+  if (member.retire_when_idle) set_share_aside(function);
+}
+
+void Pool::rest(Member& member, Group& group) {
+  member.use = Use::idle;
+  member.idle_since = world_.service_clock.monotonic_now();
+  group.idle.push_back(member.environment.get());
+  if (!member.provisioned() && !retirement_) schedule_retirement();
+}
+
+// ---- Retirement.
+
+// At once where it idles; else as soon as it does.
+void Pool::let_go(Member& member) {
+  if (member.use == Use::idle) {
+    dispose_later(remove(*member.environment));
+    return;
+  }
+  member.retire_when_idle = true;
+  // Nobody waits for this one, so it need not come to an end by itself.
+  if (member.use == Use::initialising) member.environment->kill();
+}
+
 Pool::SharedEnvironment Pool::remove(Environment& environment) {
   const auto found = members_.find(&environment);
-  const auto group = groups_.find(found->second.spec);
-  auto& idle = group->second.idle;
-  idle.erase(std::remove(idle.begin(), idle.end(), &environment), idle.end());
-  // A version that is no longer served keeps nothing here.
-  if (--group->second.members == 0 && group->second.waiting == 0) groups_.erase(group);
+  const auto spec = found->second.spec;
+  auto& group = groups_.at(spec);
+  group.idle.erase(std::remove(group.idle.begin(), group.idle.end(), &environment),
+                   group.idle.end());
+  --group.members;
+  forget_if_empty(spec);
   auto removed = std::move(found->second.environment);
   members_.erase(found);
   return removed;
+}
+
+// A version that is no longer served keeps nothing here.
+void Pool::forget_if_empty(const Spec& spec) {
+  const auto found = groups_.find(spec);
+  if (found == groups_.end()) return;
+  const auto& group = found->second;
+  if (group.members == 0 && group.waiting == 0 && group.requested == 0) groups_.erase(found);
 }
 
 // Whoever finds an environment idle may be one of its own threads, which cannot wait for itself.
@@ -149,41 +235,55 @@ void Pool::dispose_later(SharedEnvironment environment) {
                                });
 }
 
+// In order of making, so that what is done to all is done in the same order every time.
+std::vector<Pool::Member*> Pool::members_where(const std::function<bool(const Member&)>& wanted) {
+  std::vector<Member*> found;
+  for (auto& [_, member] : members_) {
+    if (wanted(member)) found.push_back(&member);
+  }
+  std::sort(found.begin(), found.end(), [](const Member* a, const Member* b) {
+    return a->number < b->number;
+  });
+  return found;
+}
+
 bool Pool::retire(std::string_view id) {
   const std::lock_guard lock(mutex_);
-  for (auto& [environment, member] : members_) {
-    if (environment->id() != id) continue;
-    if (member.use == Use::idle) {
-      dispose_later(remove(*environment));
-    } else {
-      member.retire_when_idle = true;
-    }
-    return true;
-  }
-  return false;
+  const auto found =
+      members_where([id](const Member& member) { return member.environment->id() == id; });
+  if (found.empty()) return false;
+  const auto spec = found.front()->spec;
+  let_go(*found.front());
+  replenish(spec);
+  return true;
 }
 
 void Pool::retire_all() {
   const std::lock_guard lock(mutex_);
-  std::vector<Environment*> idle;
-  for (auto& [environment, member] : members_) {
-    if (member.use == Use::idle) {
-      idle.push_back(environment);
-    } else {
-      member.retire_when_idle = true;
-    }
+  for (auto* member : members_where([](const Member&) { return true; })) let_go(*member);
+  replenish_all();
+}
+
+void Pool::retire_version(const Spec& spec) {
+  const std::lock_guard lock(mutex_);
+  if (const auto found = groups_.find(spec); found != groups_.end()) found->second.requested = 0;
+  for (auto* member : members_where([&](const Member& m) { return m.spec == spec; })) {
+    let_go(*member);
   }
-  for (auto* environment : idle) dispose_later(remove(*environment));
+  set_share_aside(spec->function_name);
+  forget_if_empty(spec);
 }
 
 void Pool::schedule_retirement() {
   auto earliest = TimePoint::max();
   for (const auto& [_, member] : members_) {
-    if (member.use == Use::idle) earliest = std::min(earliest, member.idle_since);
+    if (member.use == Use::idle && !member.provisioned()) {
+      earliest = std::min(earliest, member.idle_since);
+    }
   }
   if (earliest == TimePoint::max()) return;
   retirement_ =
-      world_.timers.schedule(earliest + limits_.idle_timeout, [this] { retire_expired(); });
+      world_.service_timers.schedule(earliest + limits_.idle_timeout, [this] { retire_expired(); });
 }
 
 void Pool::retire_expired() {
@@ -193,14 +293,15 @@ void Pool::retire_expired() {
     ended_.notify_all();
     return;
   }
-  const auto now = world_.clock.monotonic_now();
-  std::vector<Environment*> found;
-  for (const auto& [environment, member] : members_) {
-    if (member.use == Use::idle && now - member.idle_since >= limits_.idle_timeout) {
-      found.push_back(environment);
-    }
-  }
-  for (auto* environment : found) dispose_later(remove(*environment));
+  const auto now = world_.service_clock.monotonic_now();
+  auto expired = members_where([&](const Member& member) {
+    return member.use == Use::idle && !member.provisioned() &&
+           now - member.idle_since >= limits_.idle_timeout;
+  });
+  std::stable_sort(expired.begin(), expired.end(), [](const Member* a, const Member* b) {
+    return a->idle_since < b->idle_since;
+  });
+  for (auto* member : expired) let_go(*member);
   schedule_retirement();
 }
 
@@ -208,34 +309,79 @@ void Pool::stop() {
   std::unique_lock lock(mutex_);
   if (!stopped_) {
     stopped_ = true;
-    std::vector<Environment*> idle;
-    // A retirement that cannot be cancelled is about to run, and is waited for below.
-    if (retirement_ && world_.timers.cancel(*retirement_)) retirement_.reset();
-    for (auto& [environment, member] : members_) {
-      environment->kill();
-      if (member.use == Use::idle) idle.push_back(environment);
+    // A timer that cannot be cancelled is about to run, and is waited for below.
+    for (auto* timer : {&retirement_, &refresh_}) {
+      if (*timer && world_.service_timers.cancel(**timer)) timer->reset();
     }
-    // By the timer queue, like all others, because one of its actions may hold an environment too.
-    for (auto* environment : idle) dispose_later(remove(*environment));
+    for (auto* member : members_where([](const Member&) { return true; })) {
+      member->environment->kill();
+      // By the timer queue, like all others, because one of its actions may hold an environment
+      // too.
+      let_go(*member);
+    }
     for (auto& [_, group] : groups_) group.idle_changed->notify_all();
-    room_.notify_all();
   }
-  ended_.wait(lock,
-              [this] { return busy_ == 0 && inside_ == 0 && disposing_ == 0 && !retirement_; });
+  ended_.wait(lock, [this] {
+    return busy_ == 0 && inside_ == 0 && disposing_ == 0 && initialising_ == 0 && !retirement_ &&
+           !refresh_;
+  });
+}
+
+// ---- What others see.
+
+void Pool::await_settled() const {
+  const Visit visit(*this);
+  std::unique_lock lock(mutex_);
+  ended_.wait(lock, [this] { return disposing_ == 0 && initialising_ == 0; });
 }
 
 std::vector<Snapshot> Pool::snapshots() const {
   const Visit visit(*this);
-  std::vector<SharedEnvironment> environments;
+  struct Seen {
+    std::uint64_t number;
+    SharedEnvironment environment;
+    milliseconds age;
+    milliseconds since_last_use;
+  };
+  std::vector<Seen> seen;
   {
     const std::lock_guard lock(mutex_);
-    environments.reserve(members_.size());
-    for (const auto& [_, member] : members_) environments.push_back(member.environment);
+    const auto now = world_.service_clock.monotonic_now();
+    seen.reserve(members_.size());
+    for (const auto& [_, member] : members_) {
+      const auto idle = member.use == Use::idle ? now - member.idle_since : TimePoint::duration{};
+      seen.push_back({member.number,
+                      member.environment,
+                      duration_cast<milliseconds>(now - member.made),
+                      duration_cast<milliseconds>(idle)});
+    }
   }
+  std::sort(
+      seen.begin(), seen.end(), [](const Seen& a, const Seen& b) { return a.number < b.number; });
   std::vector<Snapshot> snapshots;
-  snapshots.reserve(environments.size());
-  for (const auto& environment : environments) snapshots.push_back(environment->snapshot());
+  snapshots.reserve(seen.size());
+  for (const auto& [_, environment, age, since_last_use] : seen) {
+    snapshots.push_back(environment->snapshot());
+    snapshots.back().age = age;
+    snapshots.back().since_last_use = since_last_use;
+  }
   return snapshots;
+}
+
+std::map<std::string, FunctionEnvironments> Pool::environments_by_function() const {
+  const std::lock_guard lock(mutex_);
+  std::map<std::string, FunctionEnvironments> found;
+  for (const auto& [spec, group] : groups_) {
+    auto& function = found[spec->function_name];
+    function.environments += group.members;
+    function.in_use += group.busy;
+  }
+  return found;
+}
+
+ConcurrencyUse Pool::concurrency_use() const {
+  const std::lock_guard lock(mutex_);
+  return concurrency_.use();
 }
 
 }  // namespace emulator::environment

@@ -1,8 +1,11 @@
 // The execution environments of all functions: which one serves, when a further one is started,
-// when an idle one is retired, and when a caller is refused.
+// when an idle one is retired, how many are kept initialised ahead, and when a caller is refused.
 #pragma once
 
+#include "emulator/environment/concurrency.h"
 #include "emulator/environment/environment.h"
+#include "emulator/environment/init_threads.h"
+#include "emulator/environment/token_bucket.h"
 
 #include <tl/expected.hpp>
 
@@ -23,9 +26,7 @@
 namespace emulator::environment {
 
 struct PoolLimits {
-  // Invocations that may run at the same time, over all functions. Source: Lambda quotas, the
-  // account's default concurrency.
-  std::size_t max_concurrency = 1000;
+  ConcurrencyLimits concurrency{};
 
   // Our choice: AWS does not document when it reclaims idle environments; minutes are measured.
   std::chrono::milliseconds idle_timeout{600'000};
@@ -36,25 +37,73 @@ struct PoolLimits {
   std::chrono::milliseconds settle_grace{100};
 };
 
-struct Throttled {};
+// A provisioned environment that is older is replaced by a new one. Our choice: AWS replaces them
+// without documenting when; hours are measured.
+inline constexpr std::chrono::milliseconds kProvisionedAge = std::chrono::hours{8};
+
+// So many times in a row the processes of a provisioned environment may end while it idles; then it
+// is no longer initialised again, and the state is `failed`. Our choice: a runtime that cannot stay
+// alive must not keep the host busy for ever, and one that somebody killed comes back.
+inline constexpr std::size_t kMaxIdleLosses = 3;
+
+enum class ProvisionedState : std::uint8_t { in_progress, ready, failed };
+
+// Of one version's provisioned environments. Source of the words: the public service model.
+struct ProvisionedStatus {
+  std::size_t requested = 0;
+  std::size_t allocated = 0;  // being initialised, or initialised
+  std::size_t available = 0;  // initialised, in use or not
+  std::size_t in_use = 0;
+  ProvisionedState state = ProvisionedState::ready;
+  std::string failure;  // the error type of the init that failed
+};
+
+// Of one function's versions together, provisioned environments included.
+struct FunctionEnvironments {
+  std::size_t environments = 0;
+  std::size_t in_use = 0;
+};
 
 // Any thread. An environment serves one invocation at a time; the most recently used idle one is
 // taken first.
 class Pool {
  public:
+  // One object per version and kind of initialisation: environments of equal, but different ones
+  // are kept apart. Shared, because environments may outlive the version's configuration.
   using Spec = std::shared_ptr<const EnvironmentSpec>;
+
+  // What may serve an invocation of one version: an idle provisioned environment, else one on
+  // demand.
+  struct Candidates {
+    Spec on_demand;
+    Spec provisioned;  // made by provisioned_variant(), or nothing
+  };
 
   Pool(PoolLimits limits, World& world, std::function<std::string()> new_environment_id);
   Pool(const Pool&) = delete;
   Pool& operator=(const Pool&) = delete;
   ~Pool();  // stops
 
-  // Runs the invocation on the calling thread, in an idle environment of `spec` or a new one. Where
-  // as many run as may, an invocation of kind `event` waits for its turn, as the service keeps
-  // throttled events in their queue; any other is refused.
-  tl::expected<Served, Throttled> serve(const Spec& spec,
+  // Runs the invocation on the calling thread, in an idle environment or a new one. Where limits
+  // keep it from running now, it is refused at once, whatever its kind; whoever queues events backs
+  // off and comes again.
+  tl::expected<Served, Throttled> serve(const Candidates& candidates,
                                         runtime_api::NextInvocation next,
                                         const ServingTerms& terms);
+  tl::expected<Served, Throttled> serve(const Spec& on_demand,
+                                        runtime_api::NextInvocation next,
+                                        const ServingTerms& terms);
+
+  // What the function has reserved of the account's concurrency; 0 stops it, nothing takes the
+  // reservation away. What runs goes on.
+  void set_reserved(const std::string& function, std::optional<std::size_t> units);
+
+  // Keeps so many environments of `spec`, which provisioned_variant() made, initialised ahead from
+  // now on, on threads of its own; 0 lets them go. Their share is set aside at once. When an init
+  // fails, no further one is begun until this is called again; what is ready serves. The caller has
+  // checked the number against the account's concurrency.
+  void provision(const Spec& spec, std::size_t environments);
+  ProvisionedStatus provisioned_status(const Spec& spec) const;
 
   // Ends every environment; running invocations end with their processes. Later ones are refused.
   // When it returns no thread is inside the pool, no process lives, and the pool may be destroyed.
@@ -62,34 +111,66 @@ class Pool {
   void stop();
 
   // Retires an idle environment now and a busy one when its invocation has ended. False: unknown
-  // id.
+  // id. Provisioned ones are replaced.
   bool retire(std::string_view id);
   void retire_all();
 
-  std::vector<Snapshot> snapshots() const;
+  // All environments of one version that has changed or is gone; provisioned ones are not replaced.
+  void retire_version(const Spec& spec);
+
+  // Blocks until every init ahead and every disposal begun so far, and what they entail, is done.
+  // Invocations are not waited for. Not on a thread of the housekeeping queue or the pump.
+  void await_settled() const;
+
+  std::vector<Snapshot> snapshots() const;  // the oldest first
+  std::map<std::string, FunctionEnvironments> environments_by_function() const;
+  ConcurrencyUse concurrency_use() const;
 
  private:
   using TimePoint = std::chrono::steady_clock::time_point;
-  enum class Use : std::uint8_t { serving, settling, idle };
+  enum class Use : std::uint8_t { serving, settling, idle, initialising };
 
   struct Member {
     std::shared_ptr<Environment> environment;
     Spec spec;
+    std::uint64_t number = 0;  // in order of making
     Use use = Use::serving;
     std::uint64_t lease = 0;
     bool retire_when_idle = false;
+    TimePoint made;
     TimePoint idle_since;
+    // Of provisioned ones.
+    TimePoint initialised;
+    bool aged = false;            // a replacement is being made
+    std::size_t idle_losses = 0;  // since it last served
+
+    bool provisioned() const {
+      return spec->initialization == Initialization::provisioned_concurrency;
+    }
+    bool ready() const { return use != Use::initialising && !retire_when_idle; }
   };
 
   // The environments of one function version.
   struct Group {
     std::vector<Environment*> idle;  // the most recently used last
     std::size_t members = 0;
+    std::size_t busy = 0;  // serving or settling
     std::size_t settling = 0;
     std::size_t waiting = 0;
     // Shared, because it is notified without the lock, when the group may be gone already.
     std::shared_ptr<std::condition_variable> idle_changed =
         std::make_shared<std::condition_variable>();
+
+    // Of provisioned environments.
+    std::size_t requested = 0;
+    std::string failure;  // empty: none
+    TokenBucket requests;
+  };
+
+  // Of a group's members that are not to be retired.
+  struct ProvisionedCount {
+    std::size_t initialising = 0;
+    std::size_t ready = 0;
   };
 
   using SharedEnvironment = std::shared_ptr<Environment>;
@@ -112,35 +193,66 @@ class Pool {
     std::uint64_t number;
   };
 
-  tl::expected<Lease, Throttled> acquire(const Spec& spec, InvocationKind kind);
+  using Acquired = tl::expected<Lease, Throttled>;
+  Acquired acquire(const Candidates& candidates, InvocationKind kind);
+  Acquired acquire_on_demand(std::unique_lock<std::mutex>& lock,
+                             const Spec& spec,
+                             InvocationKind kind);
   void await_settling(std::unique_lock<std::mutex>& lock, Group& group);
-  bool may_run() const { return stopped_ || busy_ < limits_.max_concurrency; }
-  SharedEnvironment take_idle(Group& group);
-  SharedEnvironment make(const Spec& spec);
+  Lease lease(Member& member);
+  Member& take_idle(Group& group);
+  Member& make(const Spec& spec, Use use);
   void make_room();
   void answered(const Lease& lease);
   void became_idle(Environment& environment);
+  void end_use(Member& member, Group& group);
+  void rest(Member& member, Group& group);
+  void let_go(Member& member);
   SharedEnvironment remove(Environment& environment);
+  void forget_if_empty(const Spec& spec);
   void dispose_later(SharedEnvironment environment);
+  std::vector<Member*> members_where(const std::function<bool(const Member&)>& wanted);
   void retire_expired();
   void schedule_retirement();
+
+  // In pool_provisioned.cc.
+  std::optional<Acquired> acquire_provisioned(std::unique_lock<std::mutex>& lock,
+                                              const Spec& spec,
+                                              InvocationKind kind);
+  ProvisionedCount count(const Spec& spec) const;
+  void replenish(const Spec& spec);
+  void replenish_all();
+  void initialise_later(Member& member);
+  void initialise(Environment& environment);
+  void initialised(Member& member, const std::string& failure);
+  void lost(Environment& environment);
+  void cancel_inits(const Spec& spec, std::size_t wanted);
+  void retire_surplus(const Spec& spec, std::size_t wanted);
+  void set_share_aside(const std::string& function);
+  bool may_age(const Member& member) const;
+  void schedule_refresh();
+  void refresh_aged();
 
   const PoolLimits limits_;
   World& world_;
   const std::function<std::string()> new_environment_id_;
 
   mutable std::mutex mutex_;  // guards what follows
+  Concurrency concurrency_;
   std::unordered_map<Environment*, Member> members_;
   std::map<Spec, Group> groups_;
   std::uint64_t last_lease_ = 0;
-  std::size_t busy_ = 0;            // serving or settling
-  mutable std::size_t inside_ = 0;  // threads in serve() and snapshots()
-  std::size_t disposing_ = 0;       // environments that housekeeping is to destroy
-  std::size_t events_waiting_ = 0;
-  std::condition_variable room_;           // an event may run
-  mutable std::condition_variable ended_;  // one of the counts, or retirement_, went to nothing
+  std::uint64_t last_number_ = 0;
+  std::size_t busy_ = 0;                   // serving or settling
+  mutable std::size_t inside_ = 0;         // threads in serve(), snapshots() and await_settled()
+  std::size_t disposing_ = 0;              // environments that housekeeping is to destroy
+  std::size_t initialising_ = 0;           // jobs of init_threads_
+  mutable std::condition_variable ended_;  // one of the counts, or a timer, went to nothing
   std::optional<time::TimerQueue::TimerId> retirement_;
+  std::optional<time::TimerQueue::TimerId> refresh_;
   bool stopped_ = false;
+
+  InitThreads init_threads_;  // last: its jobs use the rest
 };
 
 }  // namespace emulator::environment

@@ -38,18 +38,28 @@ bool TimerQueue::cancel(TimerId id) {
 
 std::size_t TimerQueue::run_due() {
   std::size_t ran = 0;
-  std::unique_lock lock(mutex_);
-  while (!timers_.empty() && timers_.begin()->first.first <= clock_.monotonic_now()) {
-    auto first = timers_.extract(timers_.begin());
-    deadlines_.erase(first.key().second);
-    lock.unlock();
-    first.mapped()();
-    // What the action holds may schedule and cancel while it is destroyed, as the action may.
-    first = {};
-    ++ran;
-    lock.lock();
-  }
+  while (run_first_due()) ++ran;
   return ran;
+}
+
+bool TimerQueue::run_first_due() {
+  decltype(timers_)::node_type first;
+  {
+    const std::lock_guard lock(mutex_);
+    if (timers_.empty() || timers_.begin()->first.first > clock_.monotonic_now()) return false;
+    first = timers_.extract(timers_.begin());
+    deadlines_.erase(first.key().second);
+  }
+  first.mapped()();
+  // What the action holds goes without the lock: it may schedule and cancel while it is destroyed,
+  // as the action may.
+  return true;
+}
+
+std::optional<TimerQueue::TimePoint> TimerQueue::earliest() const {
+  const std::lock_guard lock(mutex_);
+  if (timers_.empty()) return std::nullopt;
+  return timers_.begin()->first.first;
 }
 
 void TimerQueue::serve(const std::stop_token& stop) {

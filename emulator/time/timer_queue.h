@@ -10,6 +10,7 @@
 #include <functional>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <utility>
 
@@ -17,8 +18,9 @@ namespace emulator::time {
 
 enum class TimerDrive { own_thread, by_hand };
 
-// Any thread. Actions run one at a time, in order of their deadlines, with no lock held; an action
-// may schedule and cancel. An action must be short: it delays every later one.
+// Any thread. Actions run one at a time, in order of their deadlines and, where those are the same,
+// of being scheduled, with no lock held; an action may schedule and cancel. An action must be
+// short: it delays every later one.
 class TimerQueue {
  public:
   using TimePoint = std::chrono::steady_clock::time_point;
@@ -39,12 +41,18 @@ class TimerQueue {
   // Runs what is due by the clock, including what that makes due. Returns how many ran.
   std::size_t run_due();
 
+  // Runs the first of what is due by the clock. False: nothing is.
+  bool run_first_due();
+
+  // The deadline of the next one, due or not.
+  std::optional<TimePoint> earliest() const;
+
  private:
   using Key = std::pair<TimePoint, TimerId>;
   void serve(const std::stop_token& stop);
 
   const Clock& clock_;
-  std::mutex mutex_;  // guards everything below
+  mutable std::mutex mutex_;  // guards everything below
   std::condition_variable_any changed_;
   std::map<Key, Action> timers_;
   std::map<TimerId, TimePoint> deadlines_;

@@ -137,7 +137,7 @@ void call(Scene& scene, Pool& pool, const Pool::Spec& spec, int caller) {
 
 PoolLimits tight() {
   PoolLimits limits;
-  limits.max_concurrency = 6;
+  limits.concurrency.account = 6;
   limits.idle_timeout = 3ms;
   limits.settle_grace = 1ms;
   return limits;

@@ -84,7 +84,7 @@ TEST_CASE("beyond the allowed concurrency a caller is refused, and served again 
   Gate gate;
   std::atomic<int> arrived = 0;
   EnvironmentWorld world(gated(gate, arrived));
-  Pool pool({.max_concurrency = 1}, world.world, numbered());
+  Pool pool({.concurrency = {.account = 1}}, world.world, numbered());
   const auto spec = world.spec();
   auto first = std::async(std::launch::async,
                           [&] { return pool.serve(spec, next_invocation("id-1"), kWithLog); });
@@ -172,43 +172,20 @@ TEST_CASE("stopping does not wait for a runtime that is still starting") {
   CHECK(world.launcher.living() == 0);
 }
 
-TEST_CASE("an event waits for its turn where a request is refused") {
+TEST_CASE("an event is refused at once like a request, and served when there is room") {
   Gate gate;
   std::atomic<int> arrived = 0;
   EnvironmentWorld world(gated(gate, arrived));
-  Pool pool({.max_concurrency = 1}, world.world, numbered());
+  Pool pool({.concurrency = {.account = 1}}, world.world, numbered());
   const auto spec = world.spec();
   auto first = std::async(std::launch::async,
                           [&] { return pool.serve(spec, next_invocation("id-1"), kWithLog); });
   while (arrived < 1) std::this_thread::yield();
-  std::vector<std::future<bool>> events;
-  for (int i = 0; i < 4; ++i) {
-    events.push_back(std::async(std::launch::async, [&, i] {
-      const ServingTerms terms{.kind = InvocationKind::event};
-      return pool.serve(spec, next_invocation("event-" + std::to_string(i)), terms).has_value();
-    }));
-  }
-  CHECK_FALSE(pool.serve(spec, next_invocation("id-2"), kWithLog));
+  const ServingTerms event{.release_at = ReleaseAt::report, .kind = InvocationKind::event};
+  const auto refused = pool.serve(spec, next_invocation("id-2"), event);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().reason == ThrottleReason::account_exceeded);
   gate.opened.set_value();
   CHECK(first.get());
-  for (auto& event : events) CHECK(event.get());
-}
-
-TEST_CASE("an event that waits for its turn is refused when the pool stops") {
-  EnvironmentWorld world([](ScriptedProcess& process) -> ScriptEnd {
-    process.next();
-    process.print("here\n");
-    process.hang();
-  });
-  Pool pool({.max_concurrency = 1}, world.world, numbered());
-  const auto spec = world.spec();
-  auto first = std::async(std::launch::async,
-                          [&] { return pool.serve(spec, next_invocation("id-1"), kWithLog); });
-  world.await_log("here");
-  auto event = std::async(std::launch::async, [&] {
-    return pool.serve(spec, next_invocation("id-2"), {.kind = InvocationKind::event});
-  });
-  pool.stop();
-  CHECK(first.get());
-  CHECK_FALSE(event.get());
+  CHECK(pool.serve(spec, next_invocation("id-3"), event));
 }
