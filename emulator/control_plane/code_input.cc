@@ -1,16 +1,24 @@
 #include "emulator/control_plane/code_input.h"
 
 #include "emulator/front_doors/base64.h"
-#include "emulator/functions/sha256.h"
 
 #include <nlohmann/json.hpp>
+#include <openssl/evp.h>
 
+#include <array>
 #include <filesystem>
 
 namespace emulator::control_plane {
 namespace {
 
 namespace fs = std::filesystem;
+
+std::string sha256_base64(std::string_view text) {
+  std::array<char, 32> digest{};
+  auto* bytes = reinterpret_cast<unsigned char*>(digest.data());
+  ::EVP_Digest(text.data(), text.size(), bytes, nullptr, ::EVP_sha256(), nullptr);
+  return front_doors::base64_encoded({digest.data(), digest.size()});
+}
 
 ServiceError refused(std::string message) { return invalid_parameter_value(std::move(message)); }
 
@@ -49,14 +57,13 @@ ServiceError from_package(const functions::CodePackageError& error, std::int64_t
 
 tl::expected<AcceptedCode, ServiceError> accept_zip(const std::string& base64,
                                                     const ServiceWorld& world,
-                                                    std::string_view operation,
                                                     std::int64_t unzipped_limit) {
   const auto bytes = front_doors::base64_decoded(base64);
   if (!bytes) {
     return tl::unexpected(serialization_failure("ZipFile is not base64"));
   }
   if (static_cast<std::int64_t>(bytes->size()) > world.limits.zipped_code_bytes) {
-    return tl::unexpected(zip_too_large(world.limits.zipped_code_bytes, operation));
+    return tl::unexpected(zip_too_large(world.limits.zipped_code_bytes));
   }
   const auto stored = world.code.add(*bytes, unzipped_limit);
   if (!stored)
@@ -73,7 +80,6 @@ tl::expected<AcceptedCode, ServiceError> accept_zip(const std::string& base64,
 
 tl::expected<AcceptedCode, ServiceError> accept_code(const Document& code,
                                                      const ServiceWorld& world,
-                                                     std::string_view operation,
                                                      std::int64_t unzipped_limit) {
   const auto bucket = code.value("S3Bucket", "");
   if (bucket == kHotReloadBucket) return accept_folder(code.value("S3Key", ""));
@@ -93,14 +99,14 @@ tl::expected<AcceptedCode, ServiceError> accept_code(const Document& code,
   if (zip == code.end()) {
     return tl::unexpected(refused("Please provide a source for function code."));
   }
-  return accept_zip(zip->get_ref<const std::string&>(), world, operation, unzipped_limit);
+  return accept_zip(zip->get_ref<const std::string&>(), world, unzipped_limit);
 }
 
 AcceptedCode folder_as_code(const fs::path& folder) {
   AcceptedCode accepted;
   accepted.source.folder = folder;
   // A folder has no one content; its path stands for it.
-  accepted.sha256_base64 = functions::sha256_base64(folder.string());
+  accepted.sha256_base64 = sha256_base64(folder.string());
   return accepted;
 }
 

@@ -25,11 +25,10 @@ struct AcceptedCode {
   std::int64_t unzipped_bytes = 0;
 };
 
-// `code` holds ZipFile, or S3Bucket and S3Key. `operation` is named in errors. `unzipped_limit` is
-// what is left of 250 MB beside the function's layers.
+// `code` holds ZipFile, or S3Bucket and S3Key. `unzipped_limit` is what is left of 250 MB beside
+// the function's layers.
 tl::expected<AcceptedCode, ServiceError> accept_code(const Document& code,
                                                      const ServiceWorld& world,
-                                                     std::string_view operation,
                                                      std::int64_t unzipped_limit);
 
 // A folder as code, for functions that are described on the command line too.

@@ -1,5 +1,5 @@
-// Functions that were described to Hearth itself, on the command line or in a template, as functions
-// of the service.
+// Functions that were described to Hearth itself, on the command line or in a template, as
+// functions of the service.
 //
 // Any thread.
 #pragma once

@@ -85,7 +85,7 @@ Answer create_function(const Document& input, ServiceWorld& world) {
   }
   const auto room = room_beside_layers(configuration, world);
   if (!room) return tl::unexpected(room.error());
-  const auto code = accept_code(input.at("Code"), world, "CreateFunction", *room);
+  const auto code = accept_code(input.at("Code"), world, *room);
   if (!code) return tl::unexpected(code.error());
   describe_code(*code, configuration);
   touch(world, configuration);
@@ -143,7 +143,7 @@ Answer update_function_code(const Document& input, ServiceWorld& world) {
   }
   const auto room = room_beside_layers(configuration, world);
   if (!room) return tl::unexpected(room.error());
-  const auto code = accept_code(input, world, "UpdateFunctionCode", *room);
+  const auto code = accept_code(input, world, *room);
   if (!code) return tl::unexpected(code.error());
   describe_code(*code, configuration);
   if (input.contains("Architectures")) configuration["Architectures"] = input["Architectures"];

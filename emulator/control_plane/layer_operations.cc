@@ -45,8 +45,7 @@ tl::expected<std::int64_t, ServiceError> take_number(const std::string& layer,
 Answer publish_layer_version(const Document& input, ServiceWorld& world) {
   const auto layer = named_layer(input);
   if (!layer) return tl::unexpected(layer.error());
-  const auto content = accept_code(
-      input.at("Content"), world, "PublishLayerVersion", world.limits.unzipped_code_bytes);
+  const auto content = accept_code(input.at("Content"), world, world.limits.unzipped_code_bytes);
   if (!content) return tl::unexpected(content.error());
   if (content->source.sha256_hex.empty()) {
     return tl::unexpected(invalid_parameter_value(

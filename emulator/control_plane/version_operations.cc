@@ -93,7 +93,7 @@ tl::expected<void, ServiceError> check_weights(const Alias& alias,
                                                   "configuration."));
   }
   if (!function.version(version)) {
-    return tl::unexpected(function_not_found_lower(arn_of(world, function.name, version)));
+    return tl::unexpected(function_not_found(arn_of(world, function.name, version)));
   }
   return {};
 }
