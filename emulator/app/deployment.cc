@@ -64,7 +64,8 @@ environment::VariableSources variable_sources(const functions::FunctionConfigura
 }  // namespace
 
 tl::expected<Deployed, AppError> deploy(const functions::FunctionConfiguration& configuration,
-                                        const DeploymentWorld& world) {
+                                        const DeploymentWorld& world,
+                                        std::string_view version) {
   if (const auto valid = functions::validate(configuration); !valid) {
     return tl::unexpected(AppError{kWrongUsage, valid.error().message});
   }
@@ -80,6 +81,7 @@ tl::expected<Deployed, AppError> deploy(const functions::FunctionConfiguration& 
 
   auto spec = std::make_shared<environment::EnvironmentSpec>();
   spec->function_name = configuration.name;
+  spec->version = version;
   spec->memory_size_mb = configuration.memory.mebibytes;
   spec->timeout = configuration.timeout;
   spec->argv = launch->argv;
@@ -87,8 +89,9 @@ tl::expected<Deployed, AppError> deploy(const functions::FunctionConfiguration& 
   spec->working_folder =
       launch->working_folder.empty() ? world.working_folder : launch->working_folder;
   spec->limits.core_bytes = kCoreBytes;
-  spec->variables =
-      environment::function_variables(variable_sources(configuration, folders, *launch, world));
+  auto sources = variable_sources(configuration, folders, *launch, world);
+  sources.version = version;
+  spec->variables = environment::function_variables(sources);
 
   Deployed deployed;
   if (launch->remark) deployed.remarks.push_back(*launch->remark);

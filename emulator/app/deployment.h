@@ -16,6 +16,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace emulator::app {
@@ -43,7 +44,8 @@ struct Deployed {
 };
 
 tl::expected<Deployed, AppError> deploy(const functions::FunctionConfiguration& configuration,
-                                        const DeploymentWorld& world);
+                                        const DeploymentWorld& world,
+                                        std::string_view version = functions::kLatestVersion);
 
 // All of them, or the first failure. Remarks go to Hearth's own log.
 tl::expected<std::vector<Deployed>, AppError> deploy_all(

@@ -23,6 +23,12 @@
 
 namespace emulator::app {
 
+// The service's own time, where it is not the host's: both or neither.
+struct ServiceTime {
+  const time::Clock* clock = nullptr;
+  time::TimerQueue* timers = nullptr;
+};
+
 struct EmulatorOptions {
   environment::PoolLimits limits;
   environment::Profile profile = environment::Profile::aws;
@@ -33,12 +39,21 @@ struct EmulatorOptions {
   // Removed even if Hearth is killed. What was unpacked for the functions is, anyhow.
   std::vector<std::filesystem::path> temporary_folders;
   int log_descriptor = 2;  // where the functions' lines and the platform's go
+  ServiceTime service_time{};
 };
+
+class Emulator;
+
+// What is run under which name, made when there is a machine to run it.
+using MakeTargets = std::function<invoke::FindTarget(Emulator&)>;
+
+// Functions that were deployed before and stay what they are.
+MakeTargets fixed_targets(std::vector<Deployed> functions, const EmulatorOptions& options);
 
 // Any thread, but for construction and destruction.
 class Emulator {
  public:
-  Emulator(const EmulatorOptions& options, std::vector<Deployed> functions);
+  Emulator(const EmulatorOptions& options, const MakeTargets& make_targets);
   Emulator(const Emulator&) = delete;
   Emulator& operator=(const Emulator&) = delete;
   ~Emulator();
@@ -48,12 +63,13 @@ class Emulator {
   const report::History& history() const { return history_; }
   const time::Clock& clock() const { return clock_; }
 
+  // A folder of ours that is to be removed even if Hearth is killed.
+  void remove_at_end(const std::filesystem::path& folder) { launcher_.remove_at_end(folder); }
+
   // Ends what runs and leaves no process. May be called again.
   void stop();
 
  private:
-  const EmulatorOptions options_;
-  const std::vector<Deployed> functions_;
   time::SystemClock clock_;
   report::History history_;
   LogWriter log_;

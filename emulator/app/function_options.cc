@@ -275,7 +275,10 @@ void add_machine_flags(CLI::App& command, FunctionOptions& o) {
 
 void add_environment_flags(CLI::App& command, FunctionOptions& o) {
   const auto* where = "Execution environments";
-  command.add_option("--max-concurrency", o.max_concurrency, "invocations at the same time")
+  command
+      .add_option("--account-concurrency,--max-concurrency",
+                  o.max_concurrency,
+                  "invocations at the same time, over all functions")
       ->check(CLI::Range(1, 100'000).description(""))
       ->type_name("N")
       ->group(where)
@@ -334,6 +337,16 @@ tl::expected<DescribedFunctions, AppError> describe_functions(const FunctionOpti
         "name one with --template FILE, code with --code DIR, or a command after --");
   }
   return from_template(options, file, names, temporary_parent);
+}
+
+tl::expected<DescribedFunctions, AppError> describe_served_functions(
+    const FunctionOptions& options,
+    const std::vector<std::string>& names,
+    const fs::path& temporary_parent) {
+  const bool nothing = !described_by_flags(options) && options.template_file.empty() &&
+                       names.empty() && find_template().empty();
+  if (nothing) return DescribedFunctions{};
+  return describe_functions(options, names, temporary_parent);
 }
 
 sandbox::IsolationWish isolation_wish(const FunctionOptions& options) {

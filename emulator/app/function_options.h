@@ -67,6 +67,12 @@ tl::expected<DescribedFunctions, AppError> describe_functions(
     const std::vector<std::string>& names,
     const std::filesystem::path& temporary_parent);
 
+// The same, but nothing described is no error: functions can be created through the API.
+tl::expected<DescribedFunctions, AppError> describe_served_functions(
+    const FunctionOptions& options,
+    const std::vector<std::string>& names,
+    const std::filesystem::path& temporary_parent);
+
 sandbox::IsolationWish isolation_wish(const FunctionOptions& options);
 
 // Probes the host, unless nothing is wished for, and plans. Fails where the host cannot do what was

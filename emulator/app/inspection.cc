@@ -1,11 +1,10 @@
 #include "emulator/app/inspection.h"
 
+#include "emulator/app/json_reply.h"
 #include "emulator/app/version.h"
 
 #include <nlohmann/json.hpp>
 
-#include <charconv>
-#include <optional>
 #include <string>
 #include <string_view>
 
@@ -18,35 +17,8 @@ using Json = nlohmann::ordered_json;
 
 constexpr std::string_view kEnvironments = "/_hearth/environments";
 
-Reply json_reply(int status, const Json& body) {
-  Reply reply;
-  reply.status = status;
-  reply.content_type = "application/json";
-  reply.body = body.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
-  return reply;
-}
-
 Reply not_found(std::string_view what) {
-  return json_reply(404, {{"message", "there is nothing at " + std::string(what)}});
-}
-
-std::string_view path_of(const Request& request) {
-  return request.target.substr(0, request.target.find('?'));
-}
-
-std::optional<std::string> query_value(const Request& request, std::string_view name) {
-  const auto mark = request.target.find('?');
-  auto rest = mark == std::string_view::npos ? std::string_view{} : request.target.substr(mark + 1);
-  while (!rest.empty()) {
-    const auto end = rest.find('&');
-    const auto pair = rest.substr(0, end);
-    if (pair.substr(0, pair.find('=')) == name && pair.size() > name.size()) {
-      return std::string(pair.substr(name.size() + 1));
-    }
-    if (end == std::string_view::npos) break;
-    rest.remove_prefix(end + 1);
-  }
-  return std::nullopt;
+  return message_reply(404, "there is nothing at " + std::string(what));
 }
 
 double milliseconds(environment::Nanoseconds value) {
@@ -64,7 +36,8 @@ Json as_json(const environment::Snapshot& snapshot) {
           {"age_ms", snapshot.age.count()},
           {"since_last_use_ms", snapshot.since_last_use.count()},
           {"memory_bytes", snapshot.memory_bytes},
-          {"frozen", snapshot.frozen}};
+          {"frozen", snapshot.frozen},
+          {"initialization", environment::name_of(snapshot.initialization)}};
 }
 
 Json as_json(const environment::InvocationReport& report) {
@@ -109,17 +82,11 @@ Reply retire(Emulator& emulator, const Request& request) {
 }
 
 Reply invocations(Emulator& emulator, const Request& request) {
-  std::size_t limit = kListedInvocations;
-  if (const auto text = query_value(request, "limit")) {
-    const auto* end = text->data() + text->size();
-    const auto [at, error] = std::from_chars(text->data(), end, limit);
-    if (error != std::errc{} || at != end) {
-      return json_reply(400, {{"message", "limit must be a number, not '" + *text + "'"}});
-    }
-  }
+  const auto limit = limit_of(request, kListedInvocations);
+  if (!limit) return limit.error();
   Json list = Json::array();
   for (const auto& report :
-       emulator.history().newest(query_value(request, "function").value_or(""), limit)) {
+       emulator.history().newest(query_value(request, "function").value_or(""), *limit)) {
     list.push_back(as_json(report));
   }
   return json_reply(200, {{"invocations", list}});
@@ -196,7 +163,7 @@ std::vector<control_plane::ExtraRoute> inspection_routes(const FindEmulator& fin
         std::move(method), std::string(path), [find, answer](const Request& request) {
           auto* emulator = find();
           if (emulator != nullptr) return answer(*emulator, request);
-          return json_reply(503, {{"message", "Hearth is starting"}});
+          return message_reply(503, "Hearth is starting");
         }};
   };
   return {route("GET", "/_hearth/health", health),

@@ -230,8 +230,8 @@ int run_invoke(const InvokeOptions& options) {
   if (!deployed) return fail(deployed.error());
 
   const auto function_name = described->functions.front().name;
-  Emulator emulator(emulator_options(options.function, *described, world.machine),
-                    std::move(*deployed));
+  const auto built_with = emulator_options(options.function, *described, world.machine);
+  Emulator emulator(built_with, fixed_targets(std::move(*deployed), built_with));
   std::atomic<bool> stopping = false;
   const StopSignals signals([&] {
     stopping = true;

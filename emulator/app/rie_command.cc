@@ -88,7 +88,7 @@ int run_rie(const std::vector<std::string>& arguments) {
   machine.log_descriptor = STDOUT_FILENO;
   std::vector<Deployed> functions;
   functions.push_back({.spec = spec_of(*options, inherited), .package = {}, .remarks = {}});
-  Emulator emulator(machine, std::move(functions));
+  Emulator emulator(machine, fixed_targets(std::move(functions), machine));
 
   front_doors::RieFrontDoor door;
   door.invoke = [&emulator](invoke::InvocationRequest request) {

@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <utility>
 
 namespace emulator::control_plane {
@@ -17,6 +18,22 @@ ServiceError lower_case(std::string_view exception, int status, std::string mess
   error.status = status;
   error.message = std::move(message);
   return error;
+}
+
+// Source: service model, ThrottleReason.
+std::string_view reason_of(const invoke::Refusal& refusal) {
+  using environment::ThrottleReason;
+  switch (refusal.reason.value_or(ThrottleReason::account_exceeded)) {
+    case ThrottleReason::account_exceeded:
+      return "ConcurrentInvocationLimitExceeded";
+    case ThrottleReason::reserved_exceeded:
+      return "ReservedFunctionConcurrentInvocationLimitExceeded";
+    case ThrottleReason::function_rate:
+      return "FunctionInvocationRateLimitExceeded";
+    case ThrottleReason::reserved_rate:
+      return "ReservedFunctionInvocationRateLimitExceeded";
+  }
+  return {};
 }
 
 std::string error_body(const ServiceError& error) {
@@ -63,11 +80,49 @@ ServiceError function_not_found(std::string_view arn) {
   return error;
 }
 
-ServiceError concurrency_exceeded() {
+ServiceError concurrency_exceeded(const invoke::Refusal& refusal) {
   auto error = lower_case("TooManyRequestsException", 429, "Rate Exceeded.");
-  error.reason = "ConcurrentInvocationLimitExceeded";
-  error.retry_after_seconds = 1;
+  error.reason = reason_of(refusal);
+  const auto seconds = std::chrono::ceil<std::chrono::seconds>(refusal.retry_after).count();
+  error.retry_after_seconds = static_cast<int>(std::max<std::int64_t>(seconds, 1));
   return error;
+}
+
+ServiceError function_exists(std::string_view name) {
+  return resource_conflict("Function already exist: " + std::string(name));
+}
+
+ServiceError resource_conflict(std::string message) {
+  return lower_case("ResourceConflictException", 409, std::move(message));
+}
+
+ServiceError resource_not_found(std::string message) {
+  auto error = lower_case("ResourceNotFoundException", 404, std::move(message));
+  error.key = MessageKey::capital;
+  return error;
+}
+
+ServiceError revision_mismatch(std::string_view operations) {
+  auto error =
+      lower_case("PreconditionFailedException",
+                 412,
+                 "The RevisionId provided does not match the latest RevisionId. Call the " +
+                     std::string(operations) + " API to retrieve the latest RevisionId.");
+  error.key = MessageKey::capital;
+  return error;
+}
+
+ServiceError serialization_failure(std::string message) {
+  auto error = lower_case("SerializationException", 400, std::move(message));
+  error.key = MessageKey::capital;
+  error.type = {};
+  return error;
+}
+
+ServiceError zip_too_large(std::int64_t limit_bytes) {
+  return lower_case("RequestEntityTooLargeException",
+                    413,
+                    "Zipped size must be smaller than " + std::to_string(limit_bytes) + " bytes");
 }
 
 ServiceError not_available(std::string message) {
@@ -90,13 +145,23 @@ ServiceError service_exception(std::string message) {
   return error;
 }
 
+// Source of name, status and members: service model.
+ServiceError invalid_runtime(std::string message) {
+  auto error = lower_case("InvalidRuntimeException", 502, std::move(message));
+  error.key = MessageKey::capital;
+  error.type = "Service";
+  return error;
+}
+
 ServiceError from_refusal(const invoke::Refusal& refusal, std::string_view arn) {
   switch (refusal.kind) {
     case invoke::Refusal::Kind::function_not_found:
     case invoke::Refusal::Kind::qualifier_not_found:
       return function_not_found(arn);
     case invoke::Refusal::Kind::concurrency_exceeded:
-      return concurrency_exceeded();
+      return concurrency_exceeded(refusal);
+    case invoke::Refusal::Kind::not_runnable:
+      return invalid_runtime(refusal.message);
     case invoke::Refusal::Kind::shutting_down:
     case invoke::Refusal::Kind::not_kept:
       break;

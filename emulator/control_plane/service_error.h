@@ -7,6 +7,7 @@
 #include "emulator/front_doors/http_message.h"
 #include "emulator/invoke/invocation.h"
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -41,8 +42,26 @@ ServiceError request_too_large(std::size_t limit_bytes);
 ServiceError function_not_found(std::string_view arn);
 
 // Source of the body: recorded for reserved concurrency; that the other reasons share its text is
-// unverified. Retry-After: modelled; its value of one second is ours.
-ServiceError concurrency_exceeded();
+// unverified. Retry-After: modelled; its value of at least one second is ours.
+ServiceError concurrency_exceeded(const invoke::Refusal& refusal);
+
+// "Function already exist: NAME". Source: recorded.
+ServiceError function_exists(std::string_view name);
+
+// 409, with the text as it is.
+ServiceError resource_conflict(std::string message);
+
+// 404, with the text as it is.
+ServiceError resource_not_found(std::string message);
+
+// A RevisionId that is not the newest; `operation` says what to call for that. Source: recorded.
+ServiceError revision_mismatch(std::string_view operations);
+
+// A body that is not what the operation's members are. Source: recorded.
+ServiceError serialization_failure(std::string message);
+
+// A package over the limit of what may be sent directly. Source: recorded.
+ServiceError zip_too_large(std::int64_t limit_bytes);
 
 // An operation that the service has and Hearth has not. Ours.
 ServiceError not_available(std::string message);
@@ -53,6 +72,9 @@ ServiceError unknown_operation();
 
 // A defect of ours, or a request during the stop. 500, which SDKs retry.
 ServiceError service_exception(std::string message);
+
+// 502: this host has not what the function needs; the text says how to get it.
+ServiceError invalid_runtime(std::string message);
 
 // How the API shows that an invocation was not run. `arn` is the function's, with qualifier.
 ServiceError from_refusal(const invoke::Refusal& refusal, std::string_view arn);

@@ -156,6 +156,9 @@ Reply rie_refusal_reply(const invoke::Refusal& refusal) {
     case invoke::Refusal::Kind::concurrency_exceeded:
       status = 429;
       break;
+    case invoke::Refusal::Kind::not_runnable:
+      status = 502;
+      break;
     case invoke::Refusal::Kind::shutting_down:
       status = 503;
       break;

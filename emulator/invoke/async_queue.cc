@@ -53,6 +53,7 @@ Judgement judge(const Refusal& refusal) {
       judgement.outcome = "FunctionNotFound";
       judgement.answer.status_code = 404;
       return judgement;
+    case Refusal::Kind::not_runnable:
     case Refusal::Kind::shutting_down:
     case Refusal::Kind::not_kept:
       break;
@@ -76,7 +77,7 @@ void show(QueuedEvent& event, AttemptStatus attempt) {
 }  // namespace
 
 AsyncQueue::AsyncQueue(
-    AsyncWorld world, Outbox& outbox, RunAttempt run, LookUpTerms look_up, std::size_t max_threads)
+    AsyncWorld world, Outbox& outbox, Invoke run, LookUpTerms look_up, std::size_t max_threads)
     : world_(std::move(world)),
       outbox_(outbox),
       run_(std::move(run)),
@@ -85,11 +86,8 @@ AsyncQueue::AsyncQueue(
 
 AsyncQueue::~AsyncQueue() { stop(); }
 
-tl::expected<std::shared_ptr<AsyncQueue>, std::string> AsyncQueue::open(AsyncWorld world,
-                                                                        Outbox& outbox,
-                                                                        RunAttempt run,
-                                                                        LookUpTerms look_up,
-                                                                        std::size_t max_threads) {
+tl::expected<std::shared_ptr<AsyncQueue>, std::string> AsyncQueue::open(
+    AsyncWorld world, Outbox& outbox, Invoke run, LookUpTerms look_up, std::size_t max_threads) {
   std::shared_ptr<AsyncQueue> queue(
       new AsyncQueue(std::move(world), outbox, std::move(run), std::move(look_up), max_threads));
   if (auto loaded = queue->load(); !loaded) return tl::unexpected(std::move(loaded.error()));
@@ -156,11 +154,13 @@ void AsyncQueue::start() {
 
 tl::expected<std::uint64_t, Refusal> AsyncQueue::admit(std::size_t bytes) {
   const std::lock_guard lock(mutex_);
-  if (closed_) return tl::unexpected(Refusal{Refusal::Kind::shutting_down, "Hearth is stopping"});
+  if (closed_)
+    return tl::unexpected(
+        Refusal{.kind = Refusal::Kind::shutting_down, .message = "Hearth is stopping"});
   if (admitted_ >= kMaxQueuedEvents || admitted_bytes_ + bytes > kMaxQueuedEventBytes) {
-    return tl::unexpected(Refusal{Refusal::Kind::concurrency_exceeded,
-                                  "the queue of asynchronous events is full; wait until some "
-                                  "have ended"});
+    return tl::unexpected(Refusal{.kind = Refusal::Kind::concurrency_exceeded,
+                                  .message = "the queue of asynchronous events is full; wait "
+                                             "until some have ended"});
   }
   ++admitted_;
   admitted_bytes_ += bytes;
@@ -185,7 +185,8 @@ tl::expected<void, Refusal> AsyncQueue::accept(InvocationRequest request) {
       const std::lock_guard lock(mutex_);
       --admitted_;
       admitted_bytes_ -= bytes;
-      return tl::unexpected(Refusal{Refusal::Kind::not_kept, kept.error().message});
+      return tl::unexpected(
+          Refusal{.kind = Refusal::Kind::not_kept, .message = kept.error().message});
     }
   }
   enqueue(std::move(event));
@@ -246,14 +247,7 @@ void AsyncQueue::attempt(QueuedEvent& event) {
     const std::lock_guard lock(mutex_);
     show(event, {started, {}, {}});
   }
-  tl::expected<InvocationResult, Refusal> result =
-      tl::unexpected(Refusal{Refusal::Kind::not_kept, {}});
-  try {
-    result = run_(request, event.attempts_begun + 1);
-  } catch (const std::exception& defect) {
-    world_.tell("a defect of Hearth's own ended an attempt of the event " + request.request_id +
-                ": " + defect.what());
-  }
+  auto result = run(event);
   if (!result && result.error().kind == Refusal::Kind::shutting_down) return put_back(event);
   auto judgement = result ? judge(std::move(*result), request.request_id) : judge(result.error());
   {
@@ -273,6 +267,21 @@ void AsyncQueue::attempt(QueuedEvent& event) {
   decision = after_attempt(*terms, standing(event), judgement.result);
   if (const auto* later = std::get_if<WaitFor>(&decision)) return wait(event, *later);
   end(event, terms, std::get<EndWith>(decision).condition, std::move(judgement.answer));
+}
+
+tl::expected<InvocationResult, Refusal> AsyncQueue::run(const QueuedEvent& event) const {
+  // The event keeps its bytes: for the next attempt, and for the record of its end.
+  auto request = event.request;
+  request.attempt = event.attempts_begun + 1;
+  try {
+    return run_(std::move(request));
+  } catch (const std::exception& defect) {
+    std::string message = "a defect of Hearth's own ended an attempt of the event " +
+                          event.request.request_id + ": " + defect.what();
+    world_.tell(message);
+    return tl::unexpected(
+        Refusal{.kind = Refusal::Kind::not_runnable, .message = std::move(message)});
+  }
 }
 
 Standing AsyncQueue::standing(const QueuedEvent& event) const {

@@ -35,9 +35,6 @@ namespace emulator::invoke {
 
 struct QueuedEvent;
 
-// Makes one attempt, on the calling thread, and blocks until it is over. Attempts count from one.
-using RunAttempt = std::function<tl::expected<InvocationResult, Refusal>(InvocationRequest, int)>;
-
 // What holds now; nullopt: there is no such function, version or alias.
 using LookUpTerms = std::function<std::optional<Terms>(
     const std::string& function_name, const std::optional<std::string>& qualifier)>;
@@ -61,11 +58,12 @@ class AsyncQueue : public std::enable_shared_from_this<AsyncQueue> {
   using TimePoint = std::chrono::steady_clock::time_point;
 
   // Reads what the store holds; nothing is run before start(). `outbox` must outlive the queue.
-  // `max_threads`: one makes the order of all attempts repeatable. The error is a sentence.
+  // `run` makes one attempt, whose number, from one, is in the request. `max_threads`: one makes
+  // the order of all attempts repeatable. The error is a sentence.
   static tl::expected<std::shared_ptr<AsyncQueue>, std::string> open(
       AsyncWorld world,
       Outbox& outbox,
-      RunAttempt run,
+      Invoke run,
       LookUpTerms look_up,
       std::size_t max_threads = kMaxEventThreads);
   AsyncQueue(const AsyncQueue&) = delete;
@@ -95,11 +93,8 @@ class AsyncQueue : public std::enable_shared_from_this<AsyncQueue> {
  private:
   using Place = std::pair<TimePoint, std::uint64_t>;  // due, sequence
 
-  AsyncQueue(AsyncWorld world,
-             Outbox& outbox,
-             RunAttempt run,
-             LookUpTerms look_up,
-             std::size_t max_threads);
+  AsyncQueue(
+      AsyncWorld world, Outbox& outbox, Invoke run, LookUpTerms look_up, std::size_t max_threads);
   tl::expected<void, std::string> load();
   tl::expected<std::uint64_t, Refusal> admit(std::size_t bytes);
   void enqueue(std::unique_ptr<QueuedEvent> event);
@@ -114,12 +109,13 @@ class AsyncQueue : public std::enable_shared_from_this<AsyncQueue> {
            std::optional<LastAnswer> answer);
   void arm();
   void wake();
+  tl::expected<InvocationResult, Refusal> run(const QueuedEvent& event) const;
   Standing standing(const QueuedEvent& event) const;
   void keep(const state::Changes& changes, const QueuedEvent& event);
 
   const AsyncWorld world_;
   Outbox& outbox_;
-  const RunAttempt run_;
+  const Invoke run_;
   const LookUpTerms look_up_;
   const std::size_t max_threads_;
 

@@ -5,10 +5,12 @@
 // Values only; any thread.
 #pragma once
 
+#include "emulator/environment/concurrency.h"
 #include "emulator/environment/outcome.h"
 
 #include <tl/expected.hpp>
 
+#include <chrono>
 #include <functional>
 #include <map>
 #include <optional>
@@ -33,6 +35,7 @@ struct InvocationRequest {
   std::optional<std::string> tenant_id;
   ReleaseAt release_at = ReleaseAt::response;
   environment::InvocationKind kind = environment::InvocationKind::request_response;
+  int attempt = 1;
   Lineage lineage{};
 };
 
@@ -47,12 +50,17 @@ struct Refusal {
   enum class Kind {
     function_not_found,
     qualifier_not_found,
-    concurrency_exceeded,  // the account's or the process's limit of environments
+    concurrency_exceeded,  // a limit of concurrency or of the rate of requests; or of this host
+    not_runnable,          // this host has not what the version needs
     shutting_down,
     not_kept,  // of an event: what must outlive the process could not be written
   };
   Kind kind;
   std::string message;  // a sentence that says what to do
+  // Of concurrency_exceeded: which limit, unless it is the host's; and when to come again, where
+  // that is known.
+  std::optional<environment::ThrottleReason> reason{};
+  std::chrono::milliseconds retry_after{};
 };
 
 // The one door: runs the invocation on the calling thread and blocks until it may be released.

@@ -25,9 +25,12 @@ using WallTime = std::chrono::system_clock::time_point;
 // Where a version's code lies: a package that was uploaded, named by its content, or a folder of
 // the developer's that is used in place and watched.
 struct CodeSource {
-  std::string sha256_hex;            // of the package in the code store; empty for a folder
-  std::filesystem::path folder;      // empty for a package
-  std::vector<std::string> command;  // started in place of a bootstrap; only from the command line
+  std::string sha256_hex;        // of the package in the code store; empty for a folder
+  std::filesystem::path folder;  // empty for a package
+  // Only of functions that are described on the command line or in a template: what is started in
+  // place of a bootstrap, and layers that are folders or .zip files of this machine.
+  std::vector<std::string> command;
+  std::vector<std::filesystem::path> layers;
   bool operator==(const CodeSource&) const = default;
 };
 

@@ -83,6 +83,9 @@ FunctionVersion version_from(std::string_view text) {
   version.code.sha256_hex = json.value("package", "");
   version.code.folder = json.value("folder", "");
   version.code.command = json.value("command", std::vector<std::string>{});
+  for (const auto& layer : json.value("layers", std::vector<std::string>{})) {
+    version.code.layers.emplace_back(layer);
+  }
   if (line != std::string_view::npos) version.configuration = text.substr(line + 1);
   return version;
 }
@@ -125,6 +128,7 @@ std::string stored_version(const FunctionVersion& version) {
   if (!version.code.sha256_hex.empty()) json["package"] = version.code.sha256_hex;
   if (!version.code.folder.empty()) json["folder"] = version.code.folder.string();
   if (!version.code.command.empty()) json["command"] = version.code.command;
+  for (const auto& layer : version.code.layers) json["layers"].push_back(layer.string());
   return json.dump() + "\n" + version.configuration;
 }
 

@@ -1,0 +1,321 @@
+#include "emulator/app/service.h"
+
+#include "emulator/app/identifiers.h"
+#include "emulator/control_plane/described_functions.h"
+#include "emulator/control_plane/layer_names.h"
+#include "emulator/registry/machine_configuration.h"
+#include "emulator/registry/resolution.h"
+
+#include <nlohmann/json.hpp>
+#include <spdlog/spdlog.h>
+
+#include <utility>
+
+namespace emulator::app {
+namespace {
+
+AppError from(const state::StoreError& error) { return {kHostCannot, error.message}; }
+AppError from(const functions::CodePackageError& error) { return {kHostCannot, error.message}; }
+
+
+}  // namespace
+
+tl::expected<std::unique_ptr<Service>, AppError> Service::open(ServiceOptions options) {
+  std::unique_ptr<Service> service(new Service(std::move(options)));
+  if (auto opened = service->open_state(); !opened) return tl::unexpected(opened.error());
+  service->build_machine();
+  service->build_api();
+  if (auto built = service->build_queue(); !built) return tl::unexpected(built.error());
+  return service;
+}
+
+Service::~Service() { stop(); }
+
+// ---- Building.
+
+tl::expected<void, AppError> Service::open_state() {
+  draws_.seed(options_.alias_seed);
+  if (options_.virtual_start) {
+    virtual_time_ = std::make_unique<time::VirtualTime>(*options_.virtual_start);
+  } else {
+    own_timers_ =
+        std::make_unique<time::TimerQueue>(system_clock_, time::TimerDrive::own_thread);
+  }
+  if (options_.state_folder) {
+    auto store = state::open_store(*options_.state_folder);
+    if (!store) return tl::unexpected(from(store.error()));
+    store_ = std::move(*store);
+  } else {
+    store_ = state::store_in_memory();
+    auto folder = functions::TemporaryFolder::create(options_.deployment.temporary_parent);
+    if (!folder) return tl::unexpected(from(folder.error()));
+    temporary_code_ = std::move(*folder);
+  }
+  auto code = functions::CodeStore::open(
+      options_.state_folder ? *options_.state_folder / "code" : temporary_code_->path());
+  if (!code) return tl::unexpected(from(code.error()));
+  code_ = std::move(*code);
+  auto opened = registry::Registry::open(*store_);
+  if (!opened) return tl::unexpected(AppError{kHostCannot, opened.error().message});
+  registry_ = std::move(*opened);
+  // A kill between keeping code and naming it leaves code that nobody names.
+  if (options_.state_folder) code_->keep_only(registry_->named_packages());
+  return {};
+}
+
+void Service::build_machine() {
+  auto built_with = options_.emulator;
+  built_with.service_time = {.clock = &clock(), .timers = &timers()};
+  if (temporary_code_) built_with.temporary_folders.push_back(temporary_code_->path());
+  emulator_ = std::make_unique<Emulator>(built_with, [this](Emulator& emulator) {
+    deployments_ = std::make_unique<invoke::Deployments>(
+        *registry_,
+        emulator.pool(),
+        [this](const registry::FunctionVersion& version) { return deploy(version); },
+        [this] { return draw(); },
+        [this](const std::string& name) {
+          return functions::function_arn(
+              options_.emulator.region, options_.emulator.account, name);
+        });
+    return [this](const std::string& name, const std::optional<std::string>& qualifier) {
+      return find(name, qualifier);
+    };
+  });
+  hot_code_ = std::make_unique<HotCode>([this](const std::filesystem::path& place) {
+    deployments_->code_changed([&place](const registry::FunctionVersion& version) {
+      return runs_from(version, place);
+    });
+  });
+  const auto follow = [this](const std::string& name) {
+    deployments_->follow(name);
+    hot_code_->follow(name, registry_->find(name).get());
+  };
+  registry_->on_change([follow](const auto& before, const auto& after) {
+    follow(after ? after->name : before->name);
+  });
+  // Of what the state folder brought, only what has a standing with the machine.
+  for (const auto& function : registry_->list("", SIZE_MAX)) {
+    const bool stands = function->reserved_concurrency || !function->provisioned.empty();
+    if (stands) deployments_->follow(function->name);
+    if (!function->latest->code.folder.empty()) hot_code_->follow(function->name, function.get());
+  }
+}
+
+void Service::build_api() {
+  api_world_ = std::make_unique<control_plane::ServiceWorld>(
+      control_plane::ServiceWorld{.registry = *registry_,
+                                  .code = *code_,
+                                  .clock = clock(),
+                                  .new_uuid = [] { return new_uuid(); },
+                                  .region = options_.emulator.region,
+                                  .account = options_.emulator.account,
+                                  .limits = options_.account_limits,
+                                  .provisioned_state =
+                                      [this](const auto& function, const auto& qualifier) {
+                                        return provisioned_state(function, qualifier);
+                                      },
+                                  .unrunnable = [this](const registry::FunctionVersion& version)
+                                      -> std::optional<std::string> {
+                                    const auto deployed = deploy(version);
+                                    if (deployed) return std::nullopt;
+                                    return deployed.error();
+                                  },
+                                  .endpoint = options_.endpoint});
+  router_ = std::make_unique<control_plane::OperationRouter>(*api_world_);
+}
+
+tl::expected<void, AppError> Service::build_queue() {
+  const invoke::AsyncWorld world{.store = *store_,
+                                 .clock = clock(),
+                                 .timers = timers(),
+                                 .activity = activity_,
+                                 .tell = [](const std::string& what) { spdlog::warn("{}", what); }};
+  DeliveryPlaces places{.endpoints = options_.endpoints, .folder = std::nullopt};
+  if (options_.state_folder) places.folder = *options_.state_folder / "deliveries";
+  routes_ = std::make_unique<DeliveryRoutes>(
+      std::move(places),
+      [this](invoke::InvocationRequest request) { return queue_->accept(std::move(request)); },
+      [] { return new_uuid(); });
+  auto outbox = invoke::Outbox::open(
+      world, [this](const invoke::Delivery& delivery) { return routes_->deliver(delivery); });
+  if (!outbox) return tl::unexpected(AppError{kHostCannot, outbox.error()});
+  outbox_ = std::move(*outbox);
+  auto queue = invoke::AsyncQueue::open(
+      world,
+      *outbox_,
+      [this](invoke::InvocationRequest request, int attempt) {
+        request.kind = environment::InvocationKind::event;
+        request.attempt = attempt;
+        return emulator_->invoker().invoke(std::move(request));
+      },
+      [this](const std::string& function, const std::optional<std::string>& qualifier) {
+        return terms_of(function, qualifier);
+      });
+  if (!queue) return tl::unexpected(AppError{kHostCannot, queue.error()});
+  queue_ = std::move(*queue);
+  return {};
+}
+
+tl::expected<void, AppError> Service::serve(
+    const std::vector<functions::FunctionConfiguration>& described,
+    std::map<std::string, std::string> further_names) {
+  {
+    const std::lock_guard lock(mutex_);
+    further_names_ = std::move(further_names);
+  }
+  for (const auto& function : described) {
+    if (const auto valid = functions::validate(function); !valid) {
+      return tl::unexpected(AppError{kWrongUsage, valid.error().message});
+    }
+    if (auto put = control_plane::put_described(function, *api_world_); !put) {
+      return tl::unexpected(AppError{kHostCannot, put.error().message});
+    }
+    // A developer who names a function that cannot run is told now, not at its first invocation.
+    if (const auto found = deployments_->find(function.name, std::nullopt); !found) {
+      return tl::unexpected(AppError{kHostCannot, found.error().message});
+    }
+  }
+  return {};
+}
+
+void Service::start() {
+  outbox_->start();
+  queue_->start();
+}
+
+// ---- What the parts ask of one another.
+
+tl::expected<invoke::Target, invoke::Refusal> Service::find(
+    const std::string& name, const std::optional<std::string>& qualifier) {
+  auto found = deployments_->find(name, qualifier);
+  if (found || found.error().kind != invoke::Refusal::Kind::function_not_found) return found;
+  std::string meant;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto further = further_names_.find(name);
+    if (further == further_names_.end()) return found;
+    meant = further->second;
+  }
+  return deployments_->find(meant, qualifier);
+}
+
+tl::expected<environment::Pool::Spec, std::string> Service::deploy(
+    const registry::FunctionVersion& version) {
+  const registry::CodePlaces places{
+      .package = [this](const std::string& hash) { return code_->folder_of(hash); },
+      .layer_version = [this](const std::string& arn) { return layer_folder(arn); }};
+  const auto configuration = registry::machine_configuration(version, places);
+  if (!configuration) return tl::unexpected(configuration.error());
+  auto deployed = app::deploy(*configuration, options_.deployment, version.number);
+  if (!deployed) return tl::unexpected(deployed.error().message);
+  for (const auto& remark : deployed->remarks) spdlog::warn("{}: {}", configuration->name, remark);
+  for (const auto& folder : deployed->package.unpacked) emulator_->remove_at_end(folder->path());
+  const auto kept = std::make_shared<const Deployed>(std::move(*deployed));
+  return environment::Pool::Spec(kept, kept->spec.get());
+}
+
+std::optional<std::filesystem::path> Service::layer_folder(const std::string& arn) const {
+  const auto name = control_plane::parse_layer_version_arn(arn);
+  if (!name) return std::nullopt;
+  const auto layer =
+      control_plane::find_layer_version(*api_world_, name->layer, name->version);
+  return layer ? code_->folder_of(layer->package) : std::nullopt;
+}
+
+std::optional<invoke::Terms> Service::terms_of(const std::string& function,
+                                               const std::optional<std::string>& qualifier) const {
+  const auto record = registry_->find(function);
+  if (!record) return std::nullopt;
+  const auto resolution = registry::resolve(*record, qualifier, [] { return 0.0; });
+  if (!resolution) return std::nullopt;
+  invoke::Terms terms;
+  terms.function_arn =
+      functions::function_arn(options_.emulator.region, options_.emulator.account, function);
+  if (const auto found = record->event_invoke.find(resolution->qualifier);
+      found != record->event_invoke.end()) {
+    const auto& config = found->second;
+    terms.maximum_retries = config.maximum_retry_attempts.value_or(terms.maximum_retries);
+    if (config.maximum_event_age_seconds) {
+      terms.maximum_age = std::chrono::seconds(*config.maximum_event_age_seconds);
+    }
+    terms.on_success = config.on_success;
+    terms.on_failure = config.on_failure;
+  }
+  terms.dead_letter = registry::dead_letter_target(*resolution->version);
+  if (record->reserved_concurrency == 0) {
+    terms.reserved_concurrency = invoke::ReservedConcurrency::zero;
+  }
+  if (const auto found = record->settings.find("recursion");
+      found != record->settings.end() && found->second.find("\"Allow\"") != std::string::npos) {
+    terms.recursive_loop = invoke::RecursiveLoop::allow;
+  }
+  return terms;
+}
+
+control_plane::ProvisionedState Service::provisioned_state(const std::string& function,
+                                                           const std::string& qualifier) const {
+  using Status = control_plane::ProvisionedState::Status;
+  control_plane::ProvisionedState shown;
+  const auto status = deployments_->provisioned_status(function, qualifier);
+  if (!status) return shown;
+  shown.allocated = static_cast<int>(status->allocated);
+  shown.available = static_cast<int>(status->available);
+  switch (status->state) {
+    case environment::ProvisionedState::in_progress:
+      shown.status = Status::in_progress;
+      break;
+    case environment::ProvisionedState::ready:
+      shown.status = Status::ready;
+      break;
+    case environment::ProvisionedState::failed:
+      shown.status = Status::failed;
+      // Source: recorded from the service, 2026-02.
+      shown.reason = "FUNCTION_ERROR_INIT_FAILURE";
+      break;
+  }
+  return shown;
+}
+
+double Service::draw() {
+  const std::lock_guard lock(mutex_);
+  return std::uniform_real_distribution<double>(0, 1)(draws_);
+}
+
+// ---- Time.
+
+const time::Clock& Service::clock() const {
+  if (virtual_time_) return virtual_time_->clock();
+  return system_clock_;
+}
+
+time::TimerQueue& Service::timers() {
+  return virtual_time_ ? virtual_time_->timers() : *own_timers_;
+}
+
+// An attempt may begin an init or end an environment, and both may end while the other is awaited;
+// neither begins an attempt.
+void Service::settle() {
+  activity_.await_none();
+  emulator_->pool().await_settled();
+}
+
+std::size_t Service::advance(std::chrono::milliseconds by) {
+  return virtual_time_->advance(by, [this] { settle(); });
+}
+
+// ---- The end.
+
+void Service::stop() {
+  std::size_t lost = 0;
+  if (queue_) lost += queue_->close();
+  if (outbox_) lost += outbox_->close();
+  if (lost > 0) {
+    spdlog::warn("{} accepted events or deliveries end with this process; --state-dir keeps them",
+                 lost);
+  }
+  if (emulator_) emulator_->stop();
+  if (queue_) queue_->stop();
+  if (outbox_) outbox_->stop();
+}
+
+}  // namespace emulator::app

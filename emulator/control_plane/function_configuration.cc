@@ -1,0 +1,238 @@
+#include "emulator/control_plane/function_configuration.h"
+
+#include "emulator/control_plane/function_names.h"
+#include "emulator/control_plane/layer_names.h"
+
+#include <nlohmann/json.hpp>
+
+#include <array>
+#include <set>
+
+namespace emulator::control_plane {
+namespace {
+
+using Checked = tl::expected<void, ServiceError>;
+
+// Members that are taken over as they are, because the model has said all there is to say of them.
+constexpr std::array kPlainMembers = {"Role",
+                                      "Handler",
+                                      "Description",
+                                      "Timeout",
+                                      "MemorySize",
+                                      "KMSKeyArn",
+                                      "TracingConfig",
+                                      "EphemeralStorage",
+                                      "FileSystemConfigs",
+                                      "ImageConfig",
+                                      "DurableConfig",
+                                      "CapacityProviderConfig",
+                                      "TenancyConfig"};
+
+ServiceError refused(std::string message) { return invalid_parameter_value(std::move(message)); }
+
+// Source: recorded. The service lists the request's variables after the sentence.
+Checked check_variables(const Document& variables) {
+  std::string reserved;
+  std::size_t total = 0;
+  for (const auto& [key, value] : variables.items()) {
+    if (functions::is_reserved_variable(key)) {
+      reserved.append(reserved.empty() ? "" : ", ").append(key);
+    }
+    total += key.size() + value.get_ref<const std::string&>().size();
+  }
+  if (!reserved.empty()) {
+    return tl::unexpected(
+        refused("Lambda was unable to configure your environment variables because the environment "
+                "variables you have provided contains reserved keys that are currently not "
+                "supported for modification. Reserved keys used in this request: " +
+                reserved));
+  }
+  if (total > functions::kMaxEnvironmentBytes) {
+    return tl::unexpected(
+        refused("Lambda was unable to configure your environment variables because the environment "
+                "variables you have provided exceeded the 4KB limit. String measured: " +
+                variables.dump(-1, ' ', false, Document::error_handler_t::replace)));
+  }
+  return {};
+}
+
+Checked apply_environment(const Document& input, Document& configuration) {
+  const auto given = input.find("Environment");
+  if (given == input.end()) return {};
+  const auto variables = given->value("Variables", Document::object());
+  if (variables.empty()) {
+    configuration.erase("Environment");
+    return {};
+  }
+  if (auto checked = check_variables(variables); !checked) return checked;
+  configuration["Environment"] = {{"Variables", variables}};
+  return {};
+}
+
+void apply_network(const Document& input, Document& configuration) {
+  const auto given = input.find("VpcConfig");
+  if (given == input.end()) return;
+  const auto subnets = given->value("SubnetIds", Document::array());
+  const auto groups = given->value("SecurityGroupIds", Document::array());
+  if (subnets.empty() && groups.empty()) {
+    configuration.erase("VpcConfig");
+    return;
+  }
+  configuration["VpcConfig"] = {
+      {"SubnetIds", subnets},
+      {"SecurityGroupIds", groups},
+      {"VpcId", "vpc-00000000000000000"},
+      {"Ipv6AllowedForDualStack", given->value("Ipv6AllowedForDualStack", false)}};
+}
+
+void apply_dead_letters(const Document& input, Document& configuration) {
+  const auto given = input.find("DeadLetterConfig");
+  if (given == input.end()) return;
+  const auto target = given->value("TargetArn", "");
+  if (target.empty()) {
+    configuration.erase("DeadLetterConfig");
+  } else {
+    configuration["DeadLetterConfig"] = {{"TargetArn", target}};
+  }
+}
+
+Checked apply_layers(const Document& input, const ServiceWorld& world, Document& configuration) {
+  const auto given = input.find("Layers");
+  if (given == input.end()) return {};
+  if (given->empty()) {
+    configuration.erase("Layers");
+    return {};
+  }
+  // Source of the three texts: recorded.
+  if (given->size() > kMaxLayers) {
+    return tl::unexpected(
+        refused("Cannot reference more than " + std::to_string(kMaxLayers) + " layers."));
+  }
+  Document layers = Document::array();
+  std::map<std::string, std::string> seen;  // layer → the version that was named first
+  for (const auto& entry : *given) {
+    const auto& arn = entry.get_ref<const std::string&>();
+    const auto named = parse_layer_version_arn(arn);
+    const auto layer = named ? find_layer_version(world, named->layer, named->version) : nullptr;
+    if (layer == nullptr) {
+      return tl::unexpected(refused("Layer version " + arn + " does not exist."));
+    }
+    const auto [first, fresh] = seen.emplace(named->layer, arn);
+    if (!fresh) {
+      return tl::unexpected(
+          refused("Two different versions of the same layer are not allowed to be referenced in "
+                  "the same function. " +
+                  first->second + " and " + arn + " are versions of the same layer."));
+    }
+    layers.push_back({{"Arn", arn}, {"CodeSize", layer->zip_bytes}});
+  }
+  configuration["Layers"] = std::move(layers);
+  return {};
+}
+
+// Source of the runtime's identifier in answers: recorded; the hash names a build of AWS's, so ours
+// is made of zeroes.
+void apply_runtime(const Document& input, const ServiceWorld& world, Document& configuration) {
+  const auto given = input.find("Runtime");
+  if (given == input.end()) return;
+  configuration["Runtime"] = *given;
+  configuration["RuntimeVersionConfig"] = {
+      {"RuntimeVersionArn",
+       "arn:aws:lambda:" + world.region + "::runtime:" + std::string(64, '0')}};
+}
+
+void apply_snap_start(const Document& input, Document& configuration) {
+  const auto given = input.find("SnapStart");
+  if (given == input.end()) return;
+  configuration["SnapStart"] = {{"ApplyOn", given->value("ApplyOn", "None")},
+                                {"OptimizationStatus", "Off"}};
+}
+
+void apply_logging(const Document& input, Document& configuration) {
+  const auto given = input.find("LoggingConfig");
+  if (given == input.end()) return;
+  auto& logging = configuration["LoggingConfig"];
+  for (const auto& [key, value] : given->items()) logging[key] = value;
+  // Source: developer guide, advanced logging controls: with JSON both levels are INFO unless told.
+  if (logging.value("LogFormat", "Text") == "JSON") {
+    if (!logging.contains("ApplicationLogLevel")) logging["ApplicationLogLevel"] = "INFO";
+    if (!logging.contains("SystemLogLevel")) logging["SystemLogLevel"] = "INFO";
+  } else {
+    logging.erase("ApplicationLogLevel");
+    logging.erase("SystemLogLevel");
+  }
+}
+
+}  // namespace
+
+Document default_configuration(std::string_view name, const ServiceWorld& world) {
+  const std::string function(name);
+  return {{"FunctionName", function},
+          {"FunctionArn", arn_of(world, function)},
+          {"Role", ""},
+          {"CodeSize", 0},
+          {"Description", ""},
+          {"Timeout", 3},
+          {"MemorySize", 128},
+          {"CodeSha256", ""},
+          {"Version", "$LATEST"},
+          {"TracingConfig", {{"Mode", "PassThrough"}}},
+          {"PackageType", "Zip"},
+          {"Architectures", {"x86_64"}},
+          {"EphemeralStorage", {{"Size", 512}}},
+          {"SnapStart", {{"ApplyOn", "None"}, {"OptimizationStatus", "Off"}}},
+          {"LoggingConfig", {{"LogFormat", "Text"}, {"LogGroup", "/aws/lambda/" + function}}},
+          {"State", "Active"},
+          {"LastUpdateStatus", "Successful"}};
+}
+
+Checked apply_configuration(const Document& input,
+                            const ServiceWorld& world,
+                            Document& configuration) {
+  for (const auto* member : kPlainMembers) {
+    if (const auto given = input.find(member); given != input.end()) configuration[member] = *given;
+  }
+  // Source: developer guide, SnapStart and the handler of images: neither needs one.
+  if (configuration.value("KMSKeyArn", "").empty()) configuration.erase("KMSKeyArn");
+  apply_runtime(input, world, configuration);
+  apply_network(input, configuration);
+  apply_dead_letters(input, configuration);
+  apply_snap_start(input, configuration);
+  apply_logging(input, configuration);
+  if (auto applied = apply_environment(input, configuration); !applied) return applied;
+  return apply_layers(input, world, configuration);
+}
+
+void touch(const ServiceWorld& world, Document& configuration) {
+  configuration["LastModified"] = service_time(world.clock.wall_now());
+  configuration["RevisionId"] = world.new_uuid();
+}
+
+Checked check_revision(const Document& input, const Document& configuration) {
+  const auto given = input.find("RevisionId");
+  if (given == input.end() || *given == configuration.value("RevisionId", "")) return {};
+  return tl::unexpected(revision_mismatch("GetFunction/GetAlias"));
+}
+
+Document configuration_of(const registry::FunctionVersion& version) {
+  // What the registry holds, this process wrote: nothing else can be there.
+  auto configuration = Document::parse(version.configuration, nullptr, false);
+  return configuration.is_object() ? configuration : Document::object();
+}
+
+Document shown_as_pending(Document configuration) {
+  configuration["State"] = "Pending";
+  configuration["StateReason"] = "The function is being created.";
+  configuration["StateReasonCode"] = "Creating";
+  configuration.erase("LastUpdateStatus");
+  return configuration;
+}
+
+Document shown_as_updating(Document configuration) {
+  configuration["LastUpdateStatus"] = "InProgress";
+  configuration["LastUpdateStatusReason"] = "The function is being created.";
+  configuration["LastUpdateStatusReasonCode"] = "Creating";
+  return configuration;
+}
+
+}  // namespace emulator::control_plane

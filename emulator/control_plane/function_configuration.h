@@ -1,0 +1,47 @@
+// The configuration of a function as the Lambda API shows it (the model's FunctionConfiguration),
+// and what a caller may change of it.
+//
+// Sources: the public service model for members and defaults; responses recorded from the service
+// for which members are there and for the texts of what is refused.
+//
+// Pure but for reading the registry; any thread.
+#pragma once
+
+#include "emulator/control_plane/operation.h"
+
+#include <tl/expected.hpp>
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace emulator::control_plane {
+
+// Five layers and the code, unzipped. Source: AWS Lambda quotas.
+inline constexpr std::size_t kMaxLayers = 5;
+
+// What a new function has where the caller says nothing. `name` is the bare name.
+Document default_configuration(std::string_view name, const ServiceWorld& world);
+
+// Takes over the members of CreateFunction's or UpdateFunctionConfiguration's input. An empty
+// Environment, VpcConfig or Layers clears what was there.
+tl::expected<void, ServiceError> apply_configuration(const Document& input,
+                                                     const ServiceWorld& world,
+                                                     Document& configuration);
+
+// New LastModified and RevisionId.
+void touch(const ServiceWorld& world, Document& configuration);
+
+// "The RevisionId provided does not match …", if the input has one and it is another.
+tl::expected<void, ServiceError> check_revision(const Document& input,
+                                                const Document& configuration);
+
+// The text that a version keeps, as members.
+Document configuration_of(const registry::FunctionVersion& version);
+
+// How an answer shows a version that is being made or changed: the service makes it a moment later,
+// Hearth has made it already.
+Document shown_as_pending(Document configuration);
+Document shown_as_updating(Document configuration);
+
+}  // namespace emulator::control_plane

@@ -1,0 +1,298 @@
+#include "emulator/control_plane/code_input.h"
+#include "emulator/control_plane/function_configuration.h"
+#include "emulator/control_plane/function_names.h"
+#include "emulator/control_plane/layer_names.h"
+#include "emulator/control_plane/operation.h"
+#include "emulator/control_plane/version_publishing.h"
+#include "emulator/front_doors/base64.h"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+
+namespace emulator::control_plane {
+namespace {
+
+// Source: recorded; the model allows MaxItems up to 10,000, the service gives 50 at a time.
+constexpr std::size_t kFunctionsOnAPage = 50;
+
+std::int64_t unzipped_bytes_of_layers(const Document& configuration, const ServiceWorld& world) {
+  std::int64_t sum = 0;
+  for (const auto& entry : configuration.value("Layers", Document::array())) {
+    const auto named = parse_layer_version_arn(entry.value("Arn", ""));
+    if (!named) continue;
+    if (const auto layer = find_layer_version(world, named->layer, named->version)) {
+      sum += layer->unzipped_bytes;
+    }
+  }
+  return sum;
+}
+
+tl::expected<std::int64_t, ServiceError> room_beside_layers(const Document& configuration,
+                                                            const ServiceWorld& world) {
+  const auto left =
+      world.limits.unzipped_code_bytes - unzipped_bytes_of_layers(configuration, world);
+  if (left > 0) return left;
+  // Source: recorded; the text is that of one package.
+  return tl::unexpected(
+      invalid_parameter_value("Function code combined with layers exceeds the maximum allowed size "
+                              "of " +
+                              std::to_string(world.limits.unzipped_code_bytes) + " bytes."));
+}
+
+void describe_code(const AcceptedCode& code, Document& configuration) {
+  configuration["CodeSize"] = code.zip_bytes;
+  configuration["CodeSha256"] = code.sha256_base64;
+}
+
+// A function that this host cannot run is made all the same, as one that failed; its state says
+// why.
+void judge(registry::FunctionVersion& version, Document& configuration, const ServiceWorld& world) {
+  configuration["State"] = "Active";
+  configuration.erase("StateReason");
+  configuration.erase("StateReasonCode");
+  version.configuration = configuration.dump();
+  if (!world.unrunnable) return;
+  const auto reason = world.unrunnable(version);
+  if (!reason) return;
+  configuration["State"] = "Failed";
+  configuration["StateReason"] = *reason;
+  configuration["StateReasonCode"] = "InvalidRuntime";
+  version.configuration = configuration.dump();
+}
+
+Answer create_function(const Document& input, ServiceWorld& world) {
+  const auto reference = functions::parse_function_reference(input.value("FunctionName", ""));
+  if (!reference || reference->qualifier) {
+    return tl::unexpected(
+        invalid_parameter_value("The function name of a new function has no qualifier; give the "
+                                "bare name"));
+  }
+  const auto& name = reference->name;
+  if (world.registry.find(name)) return tl::unexpected(function_exists(name));
+  auto configuration = default_configuration(name, world);
+  if (input.contains("Architectures")) configuration["Architectures"] = input["Architectures"];
+  if (auto applied = apply_configuration(input, world, configuration); !applied) {
+    return tl::unexpected(std::move(applied.error()));
+  }
+  if (input.value("PackageType", "Zip") == "Zip") {
+    // Source: recorded.
+    if (!input.contains("Runtime") || !input.contains("Handler")) {
+      return tl::unexpected(invalid_parameter_value(
+          "Runtime and Handler are mandatory parameters for functions created with deployment "
+          "packages."));
+    }
+  }
+  const auto room = room_beside_layers(configuration, world);
+  if (!room) return tl::unexpected(room.error());
+  const auto code = accept_code(input.at("Code"), world, *room);
+  if (!code) return tl::unexpected(code.error());
+  describe_code(*code, configuration);
+  touch(world, configuration);
+
+  registry::FunctionVersion latest;
+  latest.function_name = name;
+  latest.code = code->source;
+  judge(latest, configuration, world);
+  registry::FunctionRecord record;
+  record.name = name;
+  record.latest = std::make_shared<const registry::FunctionVersion>(std::move(latest));
+  for (const auto& [key, value] : input.value("Tags", Document::object()).items()) {
+    record.tags[key] = value.get<std::string>();
+  }
+  const auto created = world.registry.create(std::move(record));
+  if (!created) return tl::unexpected(from_registry(created.error(), name));
+  if (!input.value("Publish", false)) return shown_as_pending(std::move(configuration));
+  auto published = publish(*created, {}, world);
+  if (!published) return tl::unexpected(std::move(published.error()));
+  return shown_as_pending(std::move(*published));
+}
+
+// What a $LATEST that was changed is answered with.
+Answer replaced_latest(const registry::SharedFunction& base,
+                       registry::FunctionVersion latest,
+                       Document configuration,
+                       const Document& input,
+                       ServiceWorld& world) {
+  touch(world, configuration);
+  judge(latest, configuration, world);
+  auto record = *base;
+  record.latest = std::make_shared<const registry::FunctionVersion>(std::move(latest));
+  const auto changed = world.registry.replace(base, std::move(record));
+  if (!changed) return tl::unexpected(from_registry(changed.error(), base->name));
+  if (!input.value("Publish", false)) return shown_as_updating(std::move(configuration));
+  auto published = publish(*changed, {}, world);
+  if (!published) return tl::unexpected(std::move(published.error()));
+  return shown_as_updating(std::move(*published));
+}
+
+// Updates are of $LATEST, whatever qualifier a caller may think of.
+tl::expected<registry::SharedFunction, ServiceError> function_to_change(const Document& input,
+                                                                        const ServiceWorld& world) {
+  const auto named = named_function(input, world);
+  if (!named) return tl::unexpected(named.error());
+  return named->record;
+}
+
+Answer update_function_code(const Document& input, ServiceWorld& world) {
+  const auto base = function_to_change(input, world);
+  if (!base) return tl::unexpected(base.error());
+  auto configuration = configuration_of(*(*base)->latest);
+  if (auto checked = check_revision(input, configuration); !checked) {
+    return tl::unexpected(std::move(checked.error()));
+  }
+  const auto room = room_beside_layers(configuration, world);
+  if (!room) return tl::unexpected(room.error());
+  const auto code = accept_code(input, world, *room);
+  if (!code) return tl::unexpected(code.error());
+  describe_code(*code, configuration);
+  if (input.contains("Architectures")) configuration["Architectures"] = input["Architectures"];
+  if (input.value("DryRun", false)) return configuration;
+  auto latest = *(*base)->latest;
+  latest.code = code->source;
+  return replaced_latest(*base, std::move(latest), std::move(configuration), input, world);
+}
+
+Answer update_function_configuration(const Document& input, ServiceWorld& world) {
+  const auto base = function_to_change(input, world);
+  if (!base) return tl::unexpected(base.error());
+  auto configuration = configuration_of(*(*base)->latest);
+  if (auto checked = check_revision(input, configuration); !checked) {
+    return tl::unexpected(std::move(checked.error()));
+  }
+  if (auto applied = apply_configuration(input, world, configuration); !applied) {
+    return tl::unexpected(std::move(applied.error()));
+  }
+  return replaced_latest(*base, *(*base)->latest, std::move(configuration), input, world);
+}
+
+// Where a package can be fetched: from Hearth itself. A folder is where it is.
+std::string code_location(const registry::CodeSource& code, const ServiceWorld& world) {
+  if (code.sha256_hex.empty()) return "file://" + code.folder.string();
+  return world.endpoint + "/_hearth/code/" + code.sha256_hex + ".zip";
+}
+
+Answer get_function(const Document& input, ServiceWorld& world) {
+  const auto named = named_qualifier(input, world);
+  if (!named) return tl::unexpected(named.error());
+  auto configuration = configuration_of(*named->version);
+  if (named->record->aliases.contains(named->qualifier)) {
+    configuration["FunctionArn"] = arn_of(world, named->record->name, named->qualifier);
+  }
+  Document answer;
+  answer["Configuration"] = std::move(configuration);
+  answer["Code"] = {{"RepositoryType", "S3"},
+                    {"Location", code_location(named->version->code, world)}};
+  if (!named->record->tags.empty()) answer["Tags"] = named->record->tags;
+  if (named->record->reserved_concurrency) {
+    answer["Concurrency"] = {
+        {"ReservedConcurrentExecutions", *named->record->reserved_concurrency}};
+  }
+  return answer;
+}
+
+Answer get_function_configuration(const Document& input, ServiceWorld& world) {
+  auto whole = get_function(input, world);
+  if (!whole) return whole;
+  return std::move((*whole)["Configuration"]);
+}
+
+// In lists a version's state is left out. Source: recorded.
+Document listed(const registry::FunctionVersion& version) {
+  auto configuration = configuration_of(version);
+  for (const auto* member : {"State",
+                             "StateReason",
+                             "StateReasonCode",
+                             "LastUpdateStatus",
+                             "LastUpdateStatusReason",
+                             "LastUpdateStatusReasonCode",
+                             "RuntimeVersionConfig"}) {
+    configuration.erase(member);
+  }
+  return configuration;
+}
+
+Answer list_functions(const Document& input, ServiceWorld& world) {
+  const auto page = page_of(input);
+  if (!page) return tl::unexpected(page.error());
+  const auto limit = std::min(page->limit, kFunctionsOnAPage);
+  const bool all_versions = input.value("FunctionVersion", "") == "ALL";
+  auto functions = world.registry.list(page->after, limit + 1);
+  Document answer = {{"Functions", Document::array()}};
+  const bool more = functions.size() > limit;
+  if (more) functions.pop_back();
+  for (const auto& function : functions) {
+    auto latest = listed(*function->latest);
+    if (all_versions) latest["FunctionArn"] = arn_of(world, function->name, "$LATEST");
+    answer["Functions"].push_back(std::move(latest));
+    if (!all_versions) continue;
+    for (const auto& [_, version] : function->published) {
+      answer["Functions"].push_back(listed(*version));
+    }
+  }
+  if (more) answer["NextMarker"] = marker_after(functions.back()->name);
+  return answer;
+}
+
+// Source of the texts: recorded.
+tl::expected<void, ServiceError> check_version_can_go(const registry::FunctionRecord& record,
+                                                      const std::string& qualifier) {
+  if (qualifier == functions::kLatestVersion) {
+    return tl::unexpected(invalid_parameter_value(
+        "$LATEST version cannot be deleted without deleting the function."));
+  }
+  if (record.aliases.contains(qualifier)) {
+    return tl::unexpected(
+        invalid_parameter_value("Deletion of aliases is not currently supported."));
+  }
+  std::string users;
+  for (const auto& [name, alias] : record.aliases) {
+    if (alias.version != qualifier && !alias.weights.contains(qualifier)) continue;
+    users.append(users.empty() ? "" : ", ").append(name);
+  }
+  if (users.empty()) return {};
+  return tl::unexpected(resource_conflict(
+      "Unable to delete version because the following aliases reference it: [" + users + "]"));
+}
+
+Answer delete_version(const NamedFunction& named, ServiceWorld& world) {
+  const auto& qualifier = *named.qualifier;
+  if (auto checked = check_version_can_go(*named.record, qualifier); !checked) {
+    return tl::unexpected(std::move(checked.error()));
+  }
+  auto record = *named.record;
+  const auto version = record.version(qualifier);
+  // What is not there is gone already. Source: recorded.
+  if (!version) return Document::object();
+  record.published.erase(std::stoll(version->number));
+  record.provisioned.erase(qualifier);
+  record.event_invoke.erase(qualifier);
+  const auto changed = world.registry.replace(named.record, std::move(record));
+  if (!changed) return tl::unexpected(from_registry(changed.error(), named.record->name));
+  return Document::object();
+}
+
+Answer delete_function(const Document& input, ServiceWorld& world) {
+  const auto named = named_function(input, world);
+  if (!named) return tl::unexpected(named.error());
+  if (named->qualifier) return delete_version(*named, world);
+  const auto removed = world.registry.remove(named->record);
+  if (!removed) return tl::unexpected(from_registry(removed.error(), named->record->name));
+  return Document::object();
+}
+
+constexpr Operation kOperations[] = {
+    {"CreateFunction", create_function},
+    {"GetFunction", get_function},
+    {"GetFunctionConfiguration", get_function_configuration},
+    {"UpdateFunctionCode", update_function_code},
+    {"UpdateFunctionConfiguration", update_function_configuration},
+    {"DeleteFunction", delete_function},
+    {"ListFunctions", list_functions},
+};
+
+}  // namespace
+
+std::span<const Operation> function_operations() { return kOperations; }
+
+}  // namespace emulator::control_plane

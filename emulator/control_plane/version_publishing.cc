@@ -1,0 +1,90 @@
+#include "emulator/control_plane/version_publishing.h"
+
+#include "emulator/control_plane/function_configuration.h"
+#include "emulator/control_plane/function_names.h"
+#include "emulator/functions/zip_writer.h"
+
+#include <nlohmann/json.hpp>
+
+namespace emulator::control_plane {
+namespace {
+
+// What differs between $LATEST and a version of it although nothing has changed.
+Document comparable(Document configuration) {
+  for (const auto* member : {"Version",
+                             "FunctionArn",
+                             "RevisionId",
+                             "LastModified",
+                             "Description",
+                             "State",
+                             "StateReason",
+                             "StateReasonCode",
+                             "LastUpdateStatus"}) {
+    configuration.erase(member);
+  }
+  return configuration;
+}
+
+tl::expected<void, ServiceError> check(const PublishTerms& terms, const Document& latest) {
+  if (!terms.revision_id.empty() && terms.revision_id != latest.value("RevisionId", "")) {
+    return tl::unexpected(revision_mismatch("GetFunction/GetAlias"));
+  }
+  const auto current = latest.value("CodeSha256", "");
+  if (terms.code_sha256.empty() || terms.code_sha256 == current) return {};
+  return tl::unexpected(invalid_parameter_value(
+      "CodeSHA256 (" + terms.code_sha256 + ") is different from current CodeSHA256 in $LATEST (" +
+      current + "). Please try again with the CodeSHA256 in $LATEST."));
+}
+
+// A folder as it is now, kept for good.
+tl::expected<void, ServiceError> freeze_code(registry::FunctionVersion& version,
+                                             Document& configuration,
+                                             const ServiceWorld& world) {
+  if (version.code.folder.empty()) return {};
+  const auto zip = functions::zip_of_folder(version.code.folder);
+  if (!zip) return tl::unexpected(invalid_parameter_value(zip.error().message));
+  const auto stored = world.code.add(*zip, world.limits.unzipped_code_bytes);
+  if (!stored) return tl::unexpected(invalid_parameter_value(stored.error().message));
+  version.code.folder.clear();
+  version.code.sha256_hex = stored->sha256_hex;
+  configuration["CodeSize"] = stored->zip_bytes;
+  configuration["CodeSha256"] = stored->sha256_base64;
+  return {};
+}
+
+}  // namespace
+
+Answer publish(const registry::SharedFunction& function,
+               const PublishTerms& terms,
+               ServiceWorld& world) {
+  auto configuration = configuration_of(*function->latest);
+  if (auto checked = check(terms, configuration); !checked) {
+    return tl::unexpected(std::move(checked.error()));
+  }
+  auto version = *function->latest;
+  if (auto frozen = freeze_code(version, configuration, world); !frozen) {
+    return tl::unexpected(std::move(frozen.error()));
+  }
+  const auto newest = function->published.find(function->last_published);
+  if (newest != function->published.end()) {
+    auto former = configuration_of(*newest->second);
+    if (comparable(former) == comparable(configuration)) return former;
+  }
+  auto record = *function;
+  const auto number = ++record.last_published;
+  version.number = std::to_string(number);
+  if (terms.description && !terms.description->empty()) {
+    configuration["Description"] = *terms.description;
+  }
+  configuration["Version"] = version.number;
+  configuration["FunctionArn"] = arn_of(world, function->name, version.number);
+  configuration["RevisionId"] = world.new_uuid();
+  version.configuration = configuration.dump();
+  record.published.emplace(number,
+                           std::make_shared<const registry::FunctionVersion>(std::move(version)));
+  const auto changed = world.registry.replace(function, std::move(record));
+  if (!changed) return tl::unexpected(from_registry(changed.error(), function->name));
+  return configuration;
+}
+
+}  // namespace emulator::control_plane

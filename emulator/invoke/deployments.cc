@@ -1,0 +1,224 @@
+#include "emulator/invoke/deployments.h"
+
+#include "emulator/registry/resolution.h"
+
+#include <utility>
+#include <vector>
+
+namespace emulator::invoke {
+namespace {
+
+using environment::Pool;
+using registry::SharedVersion;
+
+Refusal not_found(const std::string& name, const std::optional<std::string>& qualifier) {
+  if (!qualifier) {
+    return {.kind = Refusal::Kind::function_not_found,
+            .message = "there is no function " + name + "; create it, or look at the template"};
+  }
+  return {.kind = Refusal::Kind::qualifier_not_found,
+          .message = "function " + name + " has no version or alias " + *qualifier};
+}
+
+std::map<std::string, Provision> wanted_provisions(const registry::FunctionRecord* record) {
+  std::map<std::string, Provision> wanted;
+  if (record == nullptr) return wanted;
+  for (const auto& [qualifier, config] : record->provisioned) {
+    const auto alias = record->aliases.find(qualifier);
+    const auto version =
+        record->version(alias == record->aliases.end() ? qualifier : alias->second.version);
+    if (!version) continue;
+    wanted[qualifier] = {version, nullptr, static_cast<std::size_t>(config.requested)};
+  }
+  return wanted;
+}
+
+}  // namespace
+
+Deployments::Deployments(const registry::Registry& registry,
+                         Pool& pool,
+                         Deploy deploy,
+                         std::function<double()> draw,
+                         std::function<std::string(const std::string&)> arn_of)
+    : registry_(registry),
+      pool_(pool),
+      deploy_(std::move(deploy)),
+      draw_(std::move(draw)),
+      arn_of_(std::move(arn_of)) {}
+
+tl::expected<Target, Refusal> Deployments::find(const std::string& function_name,
+                                                const std::optional<std::string>& qualifier) {
+  const auto record = registry_.find(function_name);
+  if (!record) return tl::unexpected(not_found(function_name, std::nullopt));
+  const auto resolution = registry::resolve(*record, qualifier, draw_);
+  if (!resolution) return tl::unexpected(not_found(function_name, qualifier));
+  const auto spec = spec_of(resolution->version);
+  if (!spec) return tl::unexpected(spec.error());
+  Target target;
+  target.candidates.on_demand = *spec;
+  if (!record->provisioned.empty()) {
+    target.candidates.provisioned = provisioned_spec(function_name, *resolution);
+  }
+  target.arn = arn_of_(function_name);
+  return target;
+}
+
+Pool::Spec Deployments::provisioned_spec(const std::string& function_name,
+                                         const registry::Resolution& resolution) const {
+  const std::shared_lock lock(mutex_);
+  const auto function = functions_.find(function_name);
+  if (function == functions_.end()) return nullptr;
+  const auto provision = function->second.provisions.find(resolution.qualifier);
+  if (provision == function->second.provisions.end()) return nullptr;
+  return provision->second.version == resolution.version ? provision->second.spec : nullptr;
+}
+
+tl::expected<Pool::Spec, Refusal> Deployments::spec_of(const SharedVersion& version) {
+  SharedDeployment deployment;
+  {
+    const std::shared_lock lock(mutex_);
+    const auto function = functions_.find(version->function_name);
+    if (function != functions_.end()) {
+      const auto found = function->second.deployments.find(version);
+      if (found != function->second.deployments.end()) deployment = found->second;
+    }
+  }
+  if (!deployment) {
+    const std::unique_lock lock(mutex_);
+    auto& slot = functions_[version->function_name].deployments[version];
+    if (!slot) slot = std::make_shared<Deployment>();
+    deployment = slot;
+  }
+  const std::lock_guard making(deployment->making);
+  if (deployment->spec) return deployment->spec;
+  // A failure is not kept: the developer may have mended the host meanwhile.
+  auto deployed = deploy_(*version);
+  if (!deployed) {
+    return tl::unexpected(
+        Refusal{.kind = Refusal::Kind::not_runnable, .message = std::move(deployed.error())});
+  }
+  deployment->spec = std::move(*deployed);
+  return deployment->spec;
+}
+
+void Deployments::follow(const std::string& function_name) {
+  const std::lock_guard one_at_a_time(following_);
+  const auto record = registry_.find(function_name);
+  std::optional<std::size_t> reserved;
+  if (record && record->reserved_concurrency) {
+    reserved = static_cast<std::size_t>(*record->reserved_concurrency);
+  }
+  pool_.set_reserved(function_name, reserved);
+  follow_provisions(function_name, record.get());
+  forget_former_versions(function_name, record.get());
+}
+
+void Deployments::forget_former_versions(const std::string& name,
+                                         const registry::FunctionRecord* record) {
+  std::vector<SharedDeployment> former;
+  {
+    const std::unique_lock lock(mutex_);
+    const auto function = functions_.find(name);
+    if (function == functions_.end()) return;
+    auto& deployments = function->second.deployments;
+    for (auto at = deployments.begin(); at != deployments.end();) {
+      const bool stays = record != nullptr && record->version(at->first->number) == at->first;
+      if (stays) {
+        ++at;
+        continue;
+      }
+      former.push_back(std::move(at->second));
+      at = deployments.erase(at);
+    }
+    if (record == nullptr) functions_.erase(function);
+  }
+  for (const auto& deployment : former) {
+    const std::lock_guard making(deployment->making);
+    if (deployment->spec) pool_.retire_version(deployment->spec);
+  }
+}
+
+// What is no longer wanted goes before what is wanted comes: the same environments are never
+// counted twice against the account.
+void Deployments::follow_provisions(const std::string& name,
+                                    const registry::FunctionRecord* record) {
+  std::map<std::string, Provision> former;
+  {
+    const std::shared_lock lock(mutex_);
+    if (const auto found = functions_.find(name); found != functions_.end()) {
+      former = found->second.provisions;
+    }
+  }
+  auto wanted = wanted_provisions(record);
+  for (const auto& [qualifier, before] : former) {
+    const auto next = wanted.find(qualifier);
+    const bool stays = next != wanted.end() && next->second.version == before.version;
+    if (stays) next->second.spec = before.spec;
+    if (!stays && before.spec) pool_.provision(before.spec, 0);
+  }
+  for (auto& [qualifier, provision] : wanted) {
+    const auto before = former.find(qualifier);
+    const bool unchanged = provision.spec && before->second.environments == provision.environments;
+    if (unchanged) continue;
+    if (!provision.spec) provision.spec = make_provisioned_spec(provision.version);
+    if (provision.spec) pool_.provision(provision.spec, provision.environments);
+  }
+  if (former.empty() && wanted.empty()) return;
+  const std::unique_lock lock(mutex_);
+  functions_[name].provisions = std::move(wanted);
+}
+
+Pool::Spec Deployments::make_provisioned_spec(const SharedVersion& version) {
+  const auto on_demand = spec_of(version);
+  if (!on_demand) return nullptr;
+  // What the deployment keeps on disk must last as long as these environments do.
+  struct Variant {
+    Pool::Spec on_demand;
+    environment::EnvironmentSpec spec;
+  };
+  auto variant =
+      std::make_shared<const Variant>(Variant{*on_demand, provisioned_variant(**on_demand)});
+  return {variant, &variant->spec};
+}
+
+void Deployments::code_changed(const std::function<bool(const registry::FunctionVersion&)>& uses) {
+  std::vector<SharedDeployment> changed;
+  {
+    const std::unique_lock lock(mutex_);
+    for (auto& [name, function] : functions_) {
+      for (auto at = function.deployments.begin(); at != function.deployments.end();) {
+        if (!uses(*at->first)) {
+          ++at;
+          continue;
+        }
+        changed.push_back(std::move(at->second));
+        at = function.deployments.erase(at);
+      }
+    }
+  }
+  for (const auto& deployment : changed) {
+    const std::lock_guard making(deployment->making);
+    if (deployment->spec) pool_.retire_version(deployment->spec);
+  }
+}
+
+std::optional<environment::ProvisionedStatus> Deployments::provisioned_status(
+    const std::string& function_name, const std::string& qualifier) const {
+  Provision provision;
+  {
+    const std::shared_lock lock(mutex_);
+    const auto function = functions_.find(function_name);
+    if (function == functions_.end()) return std::nullopt;
+    const auto found = function->second.provisions.find(qualifier);
+    if (found == function->second.provisions.end()) return std::nullopt;
+    provision = found->second;
+  }
+  if (!provision.spec) {
+    return environment::ProvisionedStatus{.requested = provision.environments,
+                                          .state = environment::ProvisionedState::failed,
+                                          .failure = "Runtime.InvalidRuntime"};
+  }
+  return pool_.provisioned_status(provision.spec);
+}
+
+}  // namespace emulator::invoke

@@ -1,0 +1,89 @@
+#include "emulator/registry/machine_configuration.h"
+
+#include <nlohmann/json.hpp>
+
+namespace emulator::registry {
+namespace {
+
+using Json = nlohmann::json;
+using functions::FunctionConfiguration;
+
+void read_members(const Json& json, FunctionConfiguration& into) {
+  into.runtime = json.value("Runtime", into.runtime);
+  into.handler = json.value("Handler", "");
+  into.memory.mebibytes = json.value("MemorySize", into.memory.mebibytes);
+  into.timeout = std::chrono::seconds(json.value("Timeout", into.timeout.count()));
+  if (const auto storage = json.find("EphemeralStorage"); storage != json.end()) {
+    into.ephemeral_storage.mebibytes = storage->value("Size", into.ephemeral_storage.mebibytes);
+  }
+  if (const auto tracing = json.find("TracingConfig"); tracing != json.end()) {
+    into.tracing = tracing->value("Mode", "") == "Active" ? functions::Tracing::active
+                                                          : functions::Tracing::pass_through;
+  }
+  if (const auto environment = json.find("Environment"); environment != json.end()) {
+    into.variables = environment->value("Variables", into.variables);
+  }
+}
+
+tl::expected<void, std::string> find_code(const FunctionVersion& version,
+                                          const CodePlaces& places,
+                                          FunctionConfiguration& into) {
+  into.command = version.code.command;
+  into.code = version.code.folder;
+  if (version.code.sha256_hex.empty()) return {};
+  const auto folder = places.package(version.code.sha256_hex);
+  if (!folder) {
+    return tl::unexpected("the code of " + version.function_name + ":" + version.number +
+                          " is no longer in the state folder; update the function's code");
+  }
+  into.code = *folder;
+  return {};
+}
+
+tl::expected<void, std::string> find_layers(const Json& json,
+                                            const CodePlaces& places,
+                                            FunctionConfiguration& into) {
+  for (const auto& layer : json.value("Layers", Json::array())) {
+    const auto arn = layer.value("Arn", "");
+    const auto folder = places.layer_version(arn);
+    if (!folder) {
+      return tl::unexpected("the content of layer version " + arn +
+                            " is no longer there; name another with UpdateFunctionConfiguration");
+    }
+    into.layers.push_back(*folder);
+  }
+  return {};
+}
+
+}  // namespace
+
+tl::expected<FunctionConfiguration, std::string> machine_configuration(
+    const FunctionVersion& version, const CodePlaces& places) {
+  FunctionConfiguration configuration;
+  configuration.name = version.function_name;
+  configuration.layers = version.code.layers;
+  try {
+    const auto json = Json::parse(version.configuration);
+    read_members(json, configuration);
+    if (auto found = find_layers(json, places, configuration); !found) {
+      return tl::unexpected(std::move(found.error()));
+    }
+  } catch (const Json::exception& broken) {
+    return tl::unexpected("the configuration of " + version.function_name + ":" + version.number +
+                          " cannot be read: " + broken.what());
+  }
+  if (auto found = find_code(version, places, configuration); !found) {
+    return tl::unexpected(std::move(found.error()));
+  }
+  return configuration;
+}
+
+std::string dead_letter_target(const FunctionVersion& version) {
+  // Most have none, and that can be seen without taking the text apart.
+  if (version.configuration.find("\"DeadLetterConfig\"") == std::string::npos) return {};
+  const auto json = Json::parse(version.configuration, nullptr, false);
+  if (!json.is_object() || !json.contains("DeadLetterConfig")) return {};
+  return json["DeadLetterConfig"].value("TargetArn", "");
+}
+
+}  // namespace emulator::registry
