@@ -77,7 +77,7 @@ void show(QueuedEvent& event, AttemptStatus attempt) {
 }  // namespace
 
 AsyncQueue::AsyncQueue(
-    AsyncWorld world, Outbox& outbox, Invoke run, LookUpTerms look_up, std::size_t max_threads)
+    AsyncWorld world, Outbox& outbox, RunAttempt run, LookUpTerms look_up, std::size_t max_threads)
     : world_(std::move(world)),
       outbox_(outbox),
       run_(std::move(run)),
@@ -87,7 +87,7 @@ AsyncQueue::AsyncQueue(
 AsyncQueue::~AsyncQueue() { stop(); }
 
 tl::expected<std::shared_ptr<AsyncQueue>, std::string> AsyncQueue::open(
-    AsyncWorld world, Outbox& outbox, Invoke run, LookUpTerms look_up, std::size_t max_threads) {
+    AsyncWorld world, Outbox& outbox, RunAttempt run, LookUpTerms look_up, std::size_t max_threads) {
   std::shared_ptr<AsyncQueue> queue(
       new AsyncQueue(std::move(world), outbox, std::move(run), std::move(look_up), max_threads));
   if (auto loaded = queue->load(); !loaded) return tl::unexpected(std::move(loaded.error()));
@@ -271,10 +271,8 @@ void AsyncQueue::attempt(QueuedEvent& event) {
 
 tl::expected<InvocationResult, Refusal> AsyncQueue::run(const QueuedEvent& event) const {
   // The event keeps its bytes: for the next attempt, and for the record of its end.
-  auto request = event.request;
-  request.attempt = event.attempts_begun + 1;
   try {
-    return run_(std::move(request));
+    return run_(event.request, event.attempts_begun + 1);
   } catch (const std::exception& defect) {
     std::string message = "a defect of Hearth's own ended an attempt of the event " +
                           event.request.request_id + ": " + defect.what();

@@ -35,6 +35,10 @@ namespace emulator::invoke {
 
 struct QueuedEvent;
 
+// Makes one attempt, on the calling thread, and blocks until it is over. Attempts count from one.
+using RunAttempt =
+    std::function<tl::expected<InvocationResult, Refusal>(InvocationRequest, int attempt)>;
+
 // What holds now; nullopt: there is no such function, version or alias.
 using LookUpTerms = std::function<std::optional<Terms>(
     const std::string& function_name, const std::optional<std::string>& qualifier)>;
@@ -58,12 +62,11 @@ class AsyncQueue : public std::enable_shared_from_this<AsyncQueue> {
   using TimePoint = std::chrono::steady_clock::time_point;
 
   // Reads what the store holds; nothing is run before start(). `outbox` must outlive the queue.
-  // `run` makes one attempt, whose number, from one, is in the request. `max_threads`: one makes
-  // the order of all attempts repeatable. The error is a sentence.
+  // `max_threads`: one makes the order of all attempts repeatable. The error is a sentence.
   static tl::expected<std::shared_ptr<AsyncQueue>, std::string> open(
       AsyncWorld world,
       Outbox& outbox,
-      Invoke run,
+      RunAttempt run,
       LookUpTerms look_up,
       std::size_t max_threads = kMaxEventThreads);
   AsyncQueue(const AsyncQueue&) = delete;
@@ -94,7 +97,7 @@ class AsyncQueue : public std::enable_shared_from_this<AsyncQueue> {
   using Place = std::pair<TimePoint, std::uint64_t>;  // due, sequence
 
   AsyncQueue(
-      AsyncWorld world, Outbox& outbox, Invoke run, LookUpTerms look_up, std::size_t max_threads);
+      AsyncWorld world, Outbox& outbox, RunAttempt run, LookUpTerms look_up, std::size_t max_threads);
   tl::expected<void, std::string> load();
   tl::expected<std::uint64_t, Refusal> admit(std::size_t bytes);
   void enqueue(std::unique_ptr<QueuedEvent> event);
@@ -115,7 +118,7 @@ class AsyncQueue : public std::enable_shared_from_this<AsyncQueue> {
 
   const AsyncWorld world_;
   Outbox& outbox_;
-  const Invoke run_;
+  const RunAttempt run_;
   const LookUpTerms look_up_;
   const std::size_t max_threads_;
 
