@@ -91,6 +91,7 @@ int run_version(const std::string& output) {
       {"yaml-cpp", HEARTH_YAML_VERSION},
       {"libarchive", HEARTH_ARCHIVE_VERSION},
       {"openssl", HEARTH_OPENSSL_VERSION},
+      {"sqlite", HEARTH_SQLITE_VERSION},
   };
   if (output == "json") {
     nlohmann::ordered_json json = {{"version", kVersion}, {"build", HEARTH_BUILD_TYPE}};

@@ -12,6 +12,7 @@ TEST_CASE("a heavy header is refused in our headers and accepted in sources", "[
   CHECK(findings("emulator/invoke/a.h", "nlohmann/json_fwd.hpp") == 0);
   CHECK(findings("emulator/invoke/a.h", "spdlog/spdlog.h") == 1);
   CHECK(findings("emulator/invoke/a.cc", "nlohmann/json.hpp") == 0);
+  CHECK(findings("emulator/state/a.h", "sqlite3.h") == 1);
   CHECK(findings("emulator/front_doors/a.h", "httplib.h") == 1);
   CHECK(findings("emulator/front_doors/a.cc", "httplib.h") == 0);
 }
