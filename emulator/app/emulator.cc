@@ -66,8 +66,7 @@ Emulator::Emulator(const EmulatorOptions& options, const MakeTargets& make_targe
   if (options.profile == environment::Profile::aws) {
     trace_id = [this] { return new_trace_id(clock_); };
   }
-  invoker_ =
-      std::make_unique<invoke::Invoker>(*pool_, make_targets(*this), std::move(trace_id));
+  invoker_ = std::make_unique<invoke::Invoker>(*pool_, make_targets(*this), std::move(trace_id));
 }
 
 Emulator::~Emulator() { stop(); }

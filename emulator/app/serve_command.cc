@@ -73,15 +73,15 @@ control_plane::ControlPlane control_plane_of(const LateService& late) {
             if (late.get() == nullptr) return std::nullopt;
             return late.get()->router().body_limit(head);
           },
-          .answer = [&late](front_doors::Request request) {
-            return late.get()->router().answer(std::move(request));
-          }};
+          .answer =
+              [&late](front_doors::Request request) {
+                return late.get()->router().answer(std::move(request));
+              }};
 }
 
 std::vector<control_plane::ExtraRoute> routes_of(const LateService& late) {
-  auto routes = inspection_routes([&late]() -> Emulator* {
-    return late.get() != nullptr ? &late.get()->emulator() : nullptr;
-  });
+  auto routes = inspection_routes(
+      [&late]() -> Emulator* { return late.get() != nullptr ? &late.get()->emulator() : nullptr; });
   for (auto& route : service_routes([&late] { return late.get(); })) {
     routes.push_back(std::move(route));
   }
@@ -123,9 +123,8 @@ void add_account_flags(CLI::App& command, ServeOptions& options) {
       ->group(account)
       ->capture_default_str();
   command
-      .add_option("--alias-seed",
-                  options.alias_seed,
-                  "makes the choices of weighted aliases repeatable")
+      .add_option(
+          "--alias-seed", options.alias_seed, "makes the choices of weighted aliases repeatable")
       ->type_name("N")
       ->group(account);
 }
@@ -173,7 +172,8 @@ int run_serve(const ServeOptions& options) {
   if (!machine) return fail(machine.error());
   auto world = deployment_world(options.function);
   world.machine = *machine;
-  auto described = describe_served_functions(options.function, options.names, world.temporary_parent);
+  auto described =
+      describe_served_functions(options.function, options.names, world.temporary_parent);
   if (!described) return fail(described.error());
   for (const auto& warning : described->warnings) spdlog::warn("{}", warning);
   auto built_with = emulator_options(options.function, *described, world.machine);

@@ -17,7 +17,6 @@ namespace {
 AppError from(const state::StoreError& error) { return {kHostCannot, error.message}; }
 AppError from(const functions::CodePackageError& error) { return {kHostCannot, error.message}; }
 
-
 }  // namespace
 
 tl::expected<std::unique_ptr<Service>, AppError> Service::open(ServiceOptions options) {
@@ -38,8 +37,7 @@ tl::expected<void, AppError> Service::open_state() {
   if (options_.virtual_start) {
     virtual_time_ = std::make_unique<time::VirtualTime>(*options_.virtual_start);
   } else {
-    own_timers_ =
-        std::make_unique<time::TimerQueue>(system_clock_, time::TimerDrive::own_thread);
+    own_timers_ = std::make_unique<time::TimerQueue>(system_clock_, time::TimerDrive::own_thread);
   }
   if (options_.state_folder) {
     auto store = state::open_store(*options_.state_folder);
@@ -51,8 +49,8 @@ tl::expected<void, AppError> Service::open_state() {
     if (!folder) return tl::unexpected(from(folder.error()));
     temporary_code_ = std::move(*folder);
   }
-  auto code = functions::CodeStore::open(
-      options_.state_folder ? *options_.state_folder / "code" : temporary_code_->path());
+  auto code = functions::CodeStore::open(options_.state_folder ? *options_.state_folder / "code"
+                                                               : temporary_code_->path());
   if (!code) return tl::unexpected(from(code.error()));
   code_ = std::move(*code);
   auto opened = registry::Registry::open(*store_);
@@ -74,17 +72,15 @@ void Service::build_machine() {
         [this](const registry::FunctionVersion& version) { return deploy(version); },
         [this] { return draw(); },
         [this](const std::string& name) {
-          return functions::function_arn(
-              options_.emulator.region, options_.emulator.account, name);
+          return functions::function_arn(options_.emulator.region, options_.emulator.account, name);
         });
     return [this](const std::string& name, const std::optional<std::string>& qualifier) {
       return find(name, qualifier);
     };
   });
   hot_code_ = std::make_unique<HotCode>([this](const std::filesystem::path& place) {
-    deployments_->code_changed([&place](const registry::FunctionVersion& version) {
-      return runs_from(version, place);
-    });
+    deployments_->code_changed(
+        [&place](const registry::FunctionVersion& version) { return runs_from(version, place); });
   });
   const auto follow = [this](const std::string& name) {
     deployments_->follow(name);
@@ -102,25 +98,24 @@ void Service::build_machine() {
 }
 
 void Service::build_api() {
-  api_world_ = std::make_unique<control_plane::ServiceWorld>(
-      control_plane::ServiceWorld{.registry = *registry_,
-                                  .code = *code_,
-                                  .clock = clock(),
-                                  .new_uuid = [] { return new_uuid(); },
-                                  .region = options_.emulator.region,
-                                  .account = options_.emulator.account,
-                                  .limits = options_.account_limits,
-                                  .provisioned_state =
-                                      [this](const auto& function, const auto& qualifier) {
-                                        return provisioned_state(function, qualifier);
-                                      },
-                                  .unrunnable = [this](const registry::FunctionVersion& version)
-                                      -> std::optional<std::string> {
-                                    const auto deployed = deploy(version);
-                                    if (deployed) return std::nullopt;
-                                    return deployed.error();
-                                  },
-                                  .endpoint = options_.endpoint});
+  api_world_ = std::make_unique<control_plane::ServiceWorld>(control_plane::ServiceWorld{
+      .registry = *registry_,
+      .code = *code_,
+      .clock = clock(),
+      .new_uuid = [] { return new_uuid(); },
+      .region = options_.emulator.region,
+      .account = options_.emulator.account,
+      .limits = options_.account_limits,
+      .provisioned_state =
+          [this](const auto& function, const auto& qualifier) {
+            return provisioned_state(function, qualifier);
+          },
+      .unrunnable = [this](const registry::FunctionVersion& version) -> std::optional<std::string> {
+        const auto deployed = deploy(version);
+        if (deployed) return std::nullopt;
+        return deployed.error();
+      },
+      .endpoint = options_.endpoint});
   router_ = std::make_unique<control_plane::OperationRouter>(*api_world_);
 }
 
@@ -217,8 +212,7 @@ tl::expected<environment::Pool::Spec, std::string> Service::deploy(
 std::optional<std::filesystem::path> Service::layer_folder(const std::string& arn) const {
   const auto name = control_plane::parse_layer_version_arn(arn);
   if (!name) return std::nullopt;
-  const auto layer =
-      control_plane::find_layer_version(*api_world_, name->layer, name->version);
+  const auto layer = control_plane::find_layer_version(*api_world_, name->layer, name->version);
   return layer ? code_->folder_of(layer->package) : std::nullopt;
 }
 

@@ -142,14 +142,13 @@ Reply advance(Service& service, const Request& request) {
   }
   const auto by = advance_of(request.body);
   if (!by) {
-    return message_reply(400,
-                         "send {\"advance_ms\":N} with N from 0 to " +
-                             std::to_string(kLongestAdvanceMs));
+    return message_reply(
+        400, "send {\"advance_ms\":N} with N from 0 to " + std::to_string(kLongestAdvanceMs));
   }
   const auto fired = service.advance(std::chrono::milliseconds(*by));
-  return json_reply(200,
-                    {{"now", invoke::iso_milliseconds(service.clock().wall_now())},
-                     {"timers_fired", fired}});
+  return json_reply(
+      200,
+      {{"now", invoke::iso_milliseconds(service.clock().wall_now())}, {"timers_fired", fired}});
 }
 
 Reply package(Service& service, const Request& request) {

@@ -308,14 +308,18 @@ tl::expected<fs::path, CodePackageError> open_mount(const std::vector<fs::path>&
 }  // namespace
 
 tl::expected<std::unique_ptr<TemporaryFolder>, CodePackageError> TemporaryFolder::create(
-    const fs::path& parent) {
-  std::string pattern = (parent / "hearth-XXXXXX").string();
+    const fs::path& parent, std::string_view prefix) {
+  std::string pattern = (parent / (std::string(prefix) + "XXXXXX")).string();
   if (!::mkdtemp(pattern.data())) {
     return refuse(Kind::host,
                   "cannot make a temporary folder in " + parent.string() + ": " + reason(errno) +
                       "; set TMPDIR to a folder that can be written");
   }
   return std::unique_ptr<TemporaryFolder>(new TemporaryFolder(std::move(pattern)));
+}
+
+std::unique_ptr<TemporaryFolder> TemporaryFolder::adopt(fs::path folder) {
+  return std::unique_ptr<TemporaryFolder>(new TemporaryFolder(std::move(folder)));
 }
 
 TemporaryFolder::~TemporaryFolder() { remove_everything(path_); }

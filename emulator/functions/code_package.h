@@ -23,6 +23,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace emulator::functions {
@@ -48,9 +49,11 @@ struct CodePackageError {
 // A folder of our own that is removed with everything in it. Mode 0700, made with mkdtemp.
 class TemporaryFolder {
  public:
-  // Makes the folder inside `parent`, which must exist.
+  // Makes the folder inside `parent`, which must exist; its name begins with `prefix`.
   static tl::expected<std::unique_ptr<TemporaryFolder>, CodePackageError> create(
-      const std::filesystem::path& parent);
+      const std::filesystem::path& parent, std::string_view prefix = "hearth-");
+  // Takes over a folder that an earlier process made and left.
+  static std::unique_ptr<TemporaryFolder> adopt(std::filesystem::path folder);
 
   ~TemporaryFolder();
   TemporaryFolder(const TemporaryFolder&) = delete;

@@ -1,4 +1,5 @@
-// Writes files, folders and links below one folder and nowhere else. Used by code_package only.
+// Writes files, folders and links below one folder and nowhere else. Used by code_package and
+// code_store only.
 //
 // Every name is walked from the folder's descriptor, one component at a time, without following
 // links; so a link that was written earlier can never carry a later file outside.

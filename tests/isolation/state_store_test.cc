@@ -1,17 +1,16 @@
 // Stores whose process comes to a bad end.
 #include "emulator/state/store.h"
+#include "tests/support/forked_child.h"
 #include "tests/support/scratch_folder.h"
 
 #include <catch2/catch_test_macros.hpp>
 
 #include <signal.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include <array>
+#include <algorithm>
 #include <cstdint>
-#include <functional>
 #include <map>
 #include <set>
 #include <string>
@@ -20,58 +19,12 @@
 #include <vector>
 
 using namespace emulator::state;
+using tests::ForkedChild;
 
 namespace {
 
 constexpr int kThreads = 4;
 constexpr int kDocumentsOfBatch = 3;
-
-// A process of this program's own code, which tells numbers through a pipe.
-class Child {
- public:
-  using Tell = std::function<void(std::int64_t)>;
-
-  explicit Child(const std::function<void(const Tell&)>& body) {
-    std::array<int, 2> ends{};
-    REQUIRE(::pipe(ends.data()) == 0);
-    pid_ = ::fork();
-    REQUIRE(pid_ >= 0);
-    if (pid_ == 0) {
-      ::close(ends[0]);
-      body([&ends](std::int64_t number) {
-        if (::write(ends[1], &number, sizeof number) != sizeof number) ::_exit(1);
-      });
-      ::_exit(0);
-    }
-    ::close(ends[1]);
-    pipe_ = ends[0];
-  }
-  Child(const Child&) = delete;
-  Child& operator=(const Child&) = delete;
-  ~Child() {
-    kill_and_wait();
-    ::close(pipe_);
-  }
-
-  // The next number; nothing once the child has ended and all are read.
-  std::optional<std::int64_t> next() const {
-    std::int64_t number = 0;
-    if (::read(pipe_, &number, sizeof number) != sizeof number) return std::nullopt;
-    return number;
-  }
-
-  void kill_and_wait() {
-    if (pid_ <= 0) return;
-    ::kill(pid_, SIGKILL);
-    ::waitpid(std::exchange(pid_, -1), nullptr, 0);
-  }
-
-  pid_t pid() const { return pid_; }
-
- private:
-  pid_t pid_ = -1;
-  int pipe_ = -1;
-};
 
 std::unique_ptr<Store> opened(const std::filesystem::path& folder) {
   auto store = open_store(folder);
@@ -81,7 +34,7 @@ std::unique_ptr<Store> opened(const std::filesystem::path& folder) {
 }
 
 // Commits batches without end: number → as many documents as a batch has.
-void commit_forever(Store& store, std::int64_t first, const Child::Tell& acknowledged) {
+void commit_forever(Store& store, std::int64_t first, const ForkedChild::Tell& acknowledged) {
   for (std::int64_t number = first;; number += kThreads) {
     Changes changes;
     for (int part = 0; part < kDocumentsOfBatch; ++part) {
@@ -108,7 +61,7 @@ TEST_CASE("a kill at any instant loses no commit that was acknowledged and leave
   std::set<std::int64_t> acknowledged;
   std::int64_t next_number = 0;
   for (int round = 0; round < 20; ++round) {
-    Child child([&](const Child::Tell& tell) {
+    ForkedChild child([&](const ForkedChild::Tell& tell) {
       auto store = open_store(scratch.path());
       if (!store) return;
       std::vector<std::thread> threads;
@@ -142,7 +95,7 @@ TEST_CASE("a kill at any instant loses no commit that was acknowledged and leave
 TEST_CASE("a state folder is refused with the holder's process id until the holder is killed",
           "[state]") {
   const tests::ScratchFolder scratch;
-  Child holder([&](const Child::Tell& tell) {
+  ForkedChild holder([&](const ForkedChild::Tell& tell) {
     const auto store = open_store(scratch.path());
     tell(store.has_value() ? 1 : 0);
     ::pause();
@@ -160,7 +113,7 @@ TEST_CASE("a state folder is refused with the holder's process id until the hold
 TEST_CASE("a child that a killed Hearth leaves behind does not keep its state folder", "[state]") {
   const tests::ScratchFolder scratch;
   pid_t orphan = 0;
-  Child holder([&](const Child::Tell& tell) {
+  ForkedChild holder([&](const ForkedChild::Tell& tell) {
     const auto store = open_store(scratch.path());
     const pid_t child = ::fork();
     if (child == 0) {
@@ -179,7 +132,7 @@ TEST_CASE("a child that a killed Hearth leaves behind does not keep its state fo
 
 TEST_CASE("a disk that takes no more is an error of the commit alone", "[state]") {
   const tests::ScratchFolder scratch;
-  Child child([&](const Child::Tell& tell) {
+  ForkedChild child([&](const ForkedChild::Tell& tell) {
     auto store = open_store(scratch.path());
     ::signal(SIGXFSZ, SIG_IGN);
     const rlimit limit{.rlim_cur = 256 * 1024, .rlim_max = RLIM_INFINITY};

@@ -1,0 +1,70 @@
+// Code by its content: .zip packages, kept and unpacked, each once under its SHA-256 digest.
+//
+//   <folder>/<sha256 in hex>/package.zip      the bytes as they came
+//   <folder>/<sha256 in hex>/unzipped/        what is in them, for /var/task or /opt
+//   <folder>/<sha256 in hex>/unzipped_bytes   how much that is, as the quota counts
+//   <folder>/.hearth-*/                       an entry that is being made or removed
+//
+// An entry appears and disappears with one rename, so a kill at any instant leaves it complete or
+// not at all. Data is not forced to the disk: a power cut may take entries that are seconds old.
+#pragma once
+
+#include "emulator/functions/code_package.h"
+
+#include <tl/expected.hpp>
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace emulator::functions {
+
+struct StoredCode {
+  std::string sha256_hex;     // its name in the store
+  std::string sha256_base64;  // MODEL: CodeSha256 of a function or layer
+  std::int64_t zip_bytes = 0;
+  std::int64_t unzipped_bytes = 0;
+};
+
+// Any thread; at once, and for the same content too. Several processes must not share a folder.
+class CodeStore {
+ public:
+  // Makes the folder with mode 0700 if it is missing, and removes what a killed process left half
+  // made; nothing else that may lie in it.
+  static tl::expected<std::unique_ptr<CodeStore>, CodePackageError> open(
+      const std::filesystem::path& folder);
+
+  CodeStore(const CodeStore&) = delete;
+  CodeStore& operator=(const CodeStore&) = delete;
+  ~CodeStore() = default;
+
+  // Keeps the package and unpacks it as unpack_zip does. What it holds already is not unpacked
+  // again, and is refused like new content if it is larger than this call's limit. After an error
+  // nothing stays.
+  tl::expected<StoredCode, CodePackageError> add(std::string_view zip_bytes,
+                                                 std::int64_t max_unzipped_bytes);
+
+  // Of an entry, by its hexadecimal digest; nullopt if there is none. Valid until it is removed.
+  std::optional<std::filesystem::path> zip_of(std::string_view sha256_hex) const;
+  std::optional<std::filesystem::path> folder_of(std::string_view sha256_hex) const;
+
+  // Removes what none of these names any more. What is added meanwhile and not named may go too,
+  // so this is for the start, when it is known what is left and nothing new comes.
+  void keep_only(const std::set<std::string>& hashes);
+  // To remove what is not there is well. What cannot be removed stays.
+  void remove(std::string_view sha256_hex);
+
+ private:
+  explicit CodeStore(std::filesystem::path folder) : folder_(std::move(folder)) {}
+
+  std::optional<std::filesystem::path> entry(std::string_view sha256_hex) const;
+
+  const std::filesystem::path folder_;
+};
+
+}  // namespace emulator::functions
