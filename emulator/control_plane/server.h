@@ -2,6 +2,7 @@
 #pragma once
 
 #include "emulator/control_plane/invoke_api.h"
+#include "emulator/control_plane/operation_router.h"
 #include "emulator/front_doors/http_listener.h"
 #include "emulator/front_doors/http_message.h"
 
@@ -31,9 +32,13 @@ struct ExtraRoute {
 // Threads: start, stop and destruction by the owner's thread; port() any thread.
 class LambdaServer {
  public:
-  // Of several routes that match, the one with the longest path is taken.
+  // Of several routes that match, the one with the longest path is taken. `operations` answers the
+  // rest of the API and outlives the server; with nullptr there is only Invoke.
   static tl::expected<std::unique_ptr<LambdaServer>, front_doors::ListenError> start(
-      const front_doors::ListenAddress& address, InvokeApi api, std::vector<ExtraRoute> routes);
+      const front_doors::ListenAddress& address,
+      InvokeApi api,
+      std::vector<ExtraRoute> routes,
+      const OperationRouter* operations = nullptr);
 
   int port() const { return listener_->port(); }
 
