@@ -60,10 +60,6 @@ Checked apply_environment(const Document& input, Document& configuration) {
   const auto given = input.find("Environment");
   if (given == input.end()) return {};
   const auto variables = given->value("Variables", Document::object());
-  if (variables.empty()) {
-    configuration.erase("Environment");
-    return {};
-  }
   if (auto checked = check_variables(variables); !checked) return checked;
   configuration["Environment"] = {{"Variables", variables}};
   return {};
