@@ -19,6 +19,10 @@ ServiceError refusal(ServiceParts& parts, std::string_view name, const Document&
   return answer.error();
 }
 
+std::string current_revision(ServiceParts& parts) {
+  return run(parts, "GetFunctionConfiguration", {{"FunctionName", "f"}}).value()["RevisionId"];
+}
+
 }  // namespace
 
 TEST_CASE("a new function is pending in the answer and active the moment after", "[functions]") {
@@ -119,13 +123,14 @@ TEST_CASE("an update changes what it names and nothing else", "[functions]") {
 TEST_CASE("an update for another revision is refused", "[functions]") {
   ServiceParts parts;
   const auto created = parts.create("f");
-  const auto refused = refusal(
-      parts, "UpdateFunctionConfiguration", {{"FunctionName", "f"}, {"RevisionId", "another"}});
+  const auto refused = refusal(parts,
+                               "UpdateFunctionConfiguration",
+                               {{"FunctionName", "f"}, {"RevisionId", created["RevisionId"]}});
   CHECK(refused.exception == "PreconditionFailedException");
   CHECK(refused.status == 412);
   CHECK(run(parts,
             "UpdateFunctionConfiguration",
-            {{"FunctionName", "f"}, {"RevisionId", created["RevisionId"]}}));
+            {{"FunctionName", "f"}, {"RevisionId", current_revision(parts)}}));
 }
 
 TEST_CASE("reserved and oversized variables are refused in the service's words", "[functions]") {
