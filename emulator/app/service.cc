@@ -116,7 +116,8 @@ void Service::build_api() {
         return deployed.error();
       },
       .endpoint = options_.endpoint});
-  router_ = std::make_unique<control_plane::OperationRouter>(*api_world_);
+  router_ = std::make_unique<control_plane::OperationRouter>(*api_world_,
+                                                             control_plane::all_operations());
 }
 
 tl::expected<void, AppError> Service::build_queue() {
