@@ -13,7 +13,6 @@
 #include <filesystem>
 #include <functional>
 #include <map>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -22,7 +21,7 @@ namespace emulator::app {
 
 // Of one request to an endpoint. Our choice: a local emulator answers in milliseconds.
 inline constexpr std::chrono::milliseconds kEndpointConnectTimeout{2'000};
-inline constexpr std::chrono::milliseconds kEndpointAnswerTimeout{10'000};
+inline constexpr std::chrono::milliseconds kEndpointAnswerTimeout{5'000};
 
 // "sqs=http://127.0.0.1:9324": the service's requests go to that address.
 struct Endpoint {
@@ -50,7 +49,7 @@ class DeliveryRoutes {
   DeliveryRoutes(const DeliveryRoutes&) = delete;
   DeliveryRoutes& operator=(const DeliveryRoutes&) = delete;
 
-  // See invoke::Deliver.
+  // See invoke::Deliver. Deliveries to one target one at a time, as invoke::Outbox sends them.
   tl::expected<std::string, invoke::DeliveryError> deliver(const invoke::Delivery& delivery);
 
  private:
@@ -62,7 +61,6 @@ class DeliveryRoutes {
   const DeliveryPlaces places_;
   const invoke::InvokeAsync invoke_async_;
   const std::function<std::string()> new_request_id_;
-  std::mutex files_;  // one line at a time
 };
 
 }  // namespace emulator::app

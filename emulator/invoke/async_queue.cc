@@ -86,8 +86,11 @@ AsyncQueue::AsyncQueue(
 
 AsyncQueue::~AsyncQueue() { stop(); }
 
-tl::expected<std::shared_ptr<AsyncQueue>, std::string> AsyncQueue::open(
-    AsyncWorld world, Outbox& outbox, RunAttempt run, LookUpTerms look_up, std::size_t max_threads) {
+tl::expected<std::shared_ptr<AsyncQueue>, std::string> AsyncQueue::open(AsyncWorld world,
+                                                                        Outbox& outbox,
+                                                                        RunAttempt run,
+                                                                        LookUpTerms look_up,
+                                                                        std::size_t max_threads) {
   std::shared_ptr<AsyncQueue> queue(
       new AsyncQueue(std::move(world), outbox, std::move(run), std::move(look_up), max_threads));
   if (auto loaded = queue->load(); !loaded) return tl::unexpected(std::move(loaded.error()));

@@ -96,8 +96,11 @@ class AsyncQueue : public std::enable_shared_from_this<AsyncQueue> {
  private:
   using Place = std::pair<TimePoint, std::uint64_t>;  // due, sequence
 
-  AsyncQueue(
-      AsyncWorld world, Outbox& outbox, RunAttempt run, LookUpTerms look_up, std::size_t max_threads);
+  AsyncQueue(AsyncWorld world,
+             Outbox& outbox,
+             RunAttempt run,
+             LookUpTerms look_up,
+             std::size_t max_threads);
   tl::expected<void, std::string> load();
   tl::expected<std::uint64_t, Refusal> admit(std::size_t bytes);
   void enqueue(std::unique_ptr<QueuedEvent> event);
