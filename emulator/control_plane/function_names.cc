@@ -91,6 +91,12 @@ std::string arn_of(const ServiceWorld& world,
   return functions::function_arn(world.region, world.account, function, qualifier);
 }
 
+std::string arn_of_kind(const ServiceWorld& world, std::string_view kind, std::string_view id) {
+  constexpr std::string_view kFunction = ":function:";
+  auto arn = arn_of(world, id);
+  return arn.replace(arn.find(kFunction), kFunction.size(), ":" + std::string(kind) + ":");
+}
+
 std::string service_time(registry::WallTime time) {
   const auto whole = std::chrono::floor<std::chrono::seconds>(time);
   const auto milliseconds =

@@ -118,10 +118,6 @@ tl::expected<void, ServiceError> check_unique(EventSource source,
   return {};
 }
 
-std::string mapping_arn(const ServiceWorld& world, const std::string& uuid) {
-  return "arn:aws:lambda:" + world.region + ":" + world.account + ":event-source-mapping:" + uuid;
-}
-
 Document with_state(Document mapping, const char* state) {
   mapping["State"] = state;
   return mapping;
@@ -157,7 +153,7 @@ Answer create_mapping(const Document& input, ServiceWorld& world) {
   if (!mapping) return mapping;
   const auto uuid = world.new_uuid();
   (*mapping)["UUID"] = uuid;
-  (*mapping)["EventSourceMappingArn"] = mapping_arn(world, uuid);
+  (*mapping)["EventSourceMappingArn"] = arn_of_kind(world, "event-source-mapping", uuid);
   (*mapping)["LastModified"] = epoch_seconds(world.clock.wall_now());
   (*mapping)["State"] = steady_state(input);
   (*mapping)["StateTransitionReason"] = is_sharded(*source) ? "User action" : "USER_INITIATED";

@@ -29,10 +29,6 @@ std::string new_id(const ServiceWorld& world) {
   return "csc-" + id;
 }
 
-std::string arn_of_config(const ServiceWorld& world, const std::string& id) {
-  return "arn:aws:lambda:" + world.region + ":" + world.account + ":code-signing-config:" + id;
-}
-
 void take_over(const Document& input, Document& config) {
   for (const auto* member : {"Description", "AllowedPublishers", "CodeSigningPolicies"}) {
     if (const auto given = input.find(member); given != input.end()) config[member] = *given;
@@ -46,7 +42,7 @@ Answer shown(const Document& entry) {
 // Source of members and of the default policy: recorded.
 Answer create_config(const Document& input, ServiceWorld& world) {
   const auto id = new_id(world);
-  const auto arn = arn_of_config(world, id);
+  const auto arn = arn_of_kind(world, "code-signing-config", id);
   Document config = {{"CodeSigningConfigId", id},
                      {"CodeSigningConfigArn", arn},
                      {"Description", ""},
