@@ -97,7 +97,8 @@ Answer create_function(const Document& input, ServiceWorld& world) {
   registry::FunctionRecord record;
   record.name = name;
   record.latest = std::make_shared<const registry::FunctionVersion>(std::move(latest));
-  for (const auto& [key, value] : input.value("Tags", Document::object()).items()) {
+  const auto tags = input.value("Tags", Document::object());
+  for (const auto& [key, value] : tags.items()) {
     record.tags[key] = value.get<std::string>();
   }
   const auto created = world.registry.create(std::move(record));

@@ -113,8 +113,8 @@ void take_over(const Document& input, Alias& alias) {
   if (input.contains("Description")) alias.description = input["Description"];
   if (const auto routing = input.find("RoutingConfig"); routing != input.end()) {
     alias.weights.clear();
-    for (const auto& [version, weight] :
-         routing->value("AdditionalVersionWeights", Document::object()).items()) {
+    const auto weights = routing->value("AdditionalVersionWeights", Document::object());
+    for (const auto& [version, weight] : weights.items()) {
       alias.weights[version] = weight.get<double>();
     }
   }

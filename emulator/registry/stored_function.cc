@@ -59,15 +59,18 @@ FunctionRecord record_from(std::string_view name, const Json& json) {
   record.name = name;
   record.last_published = json.at("last_published");
   if (json.contains("reserved")) record.reserved_concurrency = json["reserved"].get<int>();
-  for (const auto& [alias, value] : json.value("aliases", Json::object()).items()) {
+  const auto aliases = json.value("aliases", Json::object());
+  for (const auto& [alias, value] : aliases.items()) {
     record.aliases.emplace(alias, alias_from(alias, value));
   }
   record.tags = json.value("tags", std::map<std::string, std::string>{});
-  for (const auto& [qualifier, value] : json.value("provisioned", Json::object()).items()) {
+  const auto provisioned = json.value("provisioned", Json::object());
+  for (const auto& [qualifier, value] : provisioned.items()) {
     record.provisioned[qualifier] = {value.at("requested").get<int>(),
                                      as_time(value.at("last_modified_ms"))};
   }
-  for (const auto& [qualifier, value] : json.value("event_invoke", Json::object()).items()) {
+  const auto event_invoke = json.value("event_invoke", Json::object());
+  for (const auto& [qualifier, value] : event_invoke.items()) {
     record.event_invoke.emplace(qualifier, event_invoke_from(value));
   }
   record.settings = json.value("settings", std::map<std::string, std::string>{});
