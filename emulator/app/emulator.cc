@@ -52,14 +52,14 @@ Emulator::Emulator(const EmulatorOptions& options, const MakeTargets& make_targe
           .clock = clock_,
           .timers = timers_,
           .housekeeping = housekeeping_,
-          .service_clock = options.service_time.clock ? *options.service_time.clock : clock_,
-          .service_timers = options.service_time.timers ? *options.service_time.timers : timers_,
           .launcher = launcher_,
           .pump = pump_,
           .log = [this](std::string_view lines) { log_.write(lines); },
           .new_log_stream_id = [] { return new_hex(32); },
           .reported = [this](const environment::InvocationReport& report) { history_.add(report); },
-          .advise = [](std::string_view hint) { spdlog::warn("{}", hint); }} {
+          .advise = [](std::string_view hint) { spdlog::warn("{}", hint); },
+          .service_clock = options.service_time.clock ? *options.service_time.clock : clock_,
+          .service_timers = options.service_time.timers ? *options.service_time.timers : timers_} {
   for (const auto& folder : options.temporary_folders) launcher_.remove_at_end(folder);
   pool_ = std::make_unique<environment::Pool>(options.limits, world_, [] { return new_hex(16); });
   std::function<std::string()> trace_id;

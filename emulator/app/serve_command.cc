@@ -69,13 +69,21 @@ control_plane::InvokeApi invoke_api_of(const LateService& late, const ServeOptio
 }
 
 control_plane::ControlPlane control_plane_of(const LateService& late) {
-  return {.body_limit = [&late](const front_doors::Request& head) -> std::optional<std::size_t> {
-            if (late.get() == nullptr) return std::nullopt;
-            return late.get()->router().body_limit(head);
-          },
+  return {.handles =
+              [&late](const front_doors::Request& head) {
+                return late.get() != nullptr && late.get()->router().handles(head);
+              },
+          .body_limit =
+              [&late](const front_doors::Request& head) {
+                return late.get()->router().body_limit(head);
+              },
           .answer =
               [&late](front_doors::Request request) {
                 return late.get()->router().answer(std::move(request));
+              },
+          .refuse_too_large =
+              [&late](const front_doors::Request& head) {
+                return late.get()->router().refuse_too_large(head);
               }};
 }
 

@@ -98,7 +98,7 @@ void Service::build_machine() {
 }
 
 void Service::build_api() {
-  api_world_ = std::make_unique<control_plane::ServiceWorld>(control_plane::ServiceWorld{
+  api_world_.reset(new control_plane::ServiceWorld{
       .registry = *registry_,
       .code = *code_,
       .clock = clock(),
@@ -107,7 +107,7 @@ void Service::build_api() {
       .account = options_.emulator.account,
       .limits = options_.account_limits,
       .provisioned_state =
-          [this](const auto& function, const auto& qualifier) {
+          [this](const std::string& function, const std::string& qualifier) {
             return provisioned_state(function, qualifier);
           },
       .unrunnable = [this](const registry::FunctionVersion& version) -> std::optional<std::string> {
@@ -116,7 +116,8 @@ void Service::build_api() {
         return deployed.error();
       },
       .endpoint = options_.endpoint});
-  router_ = std::make_unique<control_plane::OperationRouter>(*api_world_);
+  router_ = std::make_unique<control_plane::OperationRouter>(*api_world_,
+                                                             control_plane::all_operations());
 }
 
 tl::expected<void, AppError> Service::build_queue() {
@@ -293,8 +294,12 @@ void Service::settle() {
   emulator_->pool().await_settled();
 }
 
-std::size_t Service::advance(std::chrono::milliseconds by) {
-  return virtual_time_->advance(by, [this] { settle(); });
+tl::expected<std::size_t, std::string> Service::advance(std::chrono::milliseconds by) {
+  // What was accepted before this moment happens before it passes.
+  settle();
+  const auto fired = virtual_time_->advance(by, [this] { settle(); });
+  if (!fired) return tl::unexpected(fired.error().message);
+  return *fired;
 }
 
 // ---- The end.

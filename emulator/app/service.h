@@ -72,8 +72,9 @@ class Service {
   const time::Clock& clock() const;
   // Nothing where it is the host's.
   time::VirtualTime* virtual_time() { return virtual_time_.get(); }
-  // Moves virtual time on; every consequence of a timer is over before the next one fires.
-  std::size_t advance(std::chrono::milliseconds by);
+  // Moves virtual time on; every consequence of a timer is over before the next one fires. Returns
+  // how many fired, or a sentence where the clock cannot be moved so.
+  tl::expected<std::size_t, std::string> advance(std::chrono::milliseconds by);
 
   // Ends what runs and leaves no process. What was accepted and not run stays in the state folder.
   void stop();

@@ -60,10 +60,6 @@ Checked apply_environment(const Document& input, Document& configuration) {
   const auto given = input.find("Environment");
   if (given == input.end()) return {};
   const auto variables = given->value("Variables", Document::object());
-  if (variables.empty()) {
-    configuration.erase("Environment");
-    return {};
-  }
   if (auto checked = check_variables(variables); !checked) return checked;
   configuration["Environment"] = {{"Variables", variables}};
   return {};
@@ -220,7 +216,8 @@ Document configuration_of(const registry::FunctionVersion& version) {
   return configuration.is_object() ? configuration : Document::object();
 }
 
-Document shown_as_pending(Document configuration) {
+Document shown_as_pending(Document configuration, const ServiceWorld& world) {
+  configuration["RevisionId"] = world.new_uuid();
   configuration["State"] = "Pending";
   configuration["StateReason"] = "The function is being created.";
   configuration["StateReasonCode"] = "Creating";
@@ -228,7 +225,8 @@ Document shown_as_pending(Document configuration) {
   return configuration;
 }
 
-Document shown_as_updating(Document configuration) {
+Document shown_as_updating(Document configuration, const ServiceWorld& world) {
+  configuration["RevisionId"] = world.new_uuid();
   configuration["LastUpdateStatus"] = "InProgress";
   configuration["LastUpdateStatusReason"] = "The function is being created.";
   configuration["LastUpdateStatusReasonCode"] = "Creating";

@@ -24,7 +24,7 @@ inline constexpr std::size_t kMaxLayers = 5;
 Document default_configuration(std::string_view name, const ServiceWorld& world);
 
 // Takes over the members of CreateFunction's or UpdateFunctionConfiguration's input. An empty
-// Environment, VpcConfig or Layers clears what was there.
+// VpcConfig, DeadLetterConfig or list of layers clears what was there.
 tl::expected<void, ServiceError> apply_configuration(const Document& input,
                                                      const ServiceWorld& world,
                                                      Document& configuration);
@@ -39,9 +39,10 @@ tl::expected<void, ServiceError> check_revision(const Document& input,
 // The text that a version keeps, as members.
 Document configuration_of(const registry::FunctionVersion& version);
 
-// How an answer shows a version that is being made or changed: the service makes it a moment later,
-// Hearth has made it already.
-Document shown_as_pending(Document configuration);
-Document shown_as_updating(Document configuration);
+// How an answer shows a version that is being made or changed. The service finishes that a moment
+// later, and the version's RevisionId changes once more (recorded); Hearth has finished already, so
+// what it answers has a RevisionId of the past.
+Document shown_as_pending(Document configuration, const ServiceWorld& world);
+Document shown_as_updating(Document configuration, const ServiceWorld& world);
 
 }  // namespace emulator::control_plane

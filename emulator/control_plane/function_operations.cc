@@ -102,10 +102,12 @@ Answer create_function(const Document& input, ServiceWorld& world) {
   }
   const auto created = world.registry.create(std::move(record));
   if (!created) return tl::unexpected(from_registry(created.error(), name));
-  if (!input.value("Publish", false)) return shown_as_pending(std::move(configuration));
+  if (!input.value("Publish", false)) return shown_as_pending(std::move(configuration), world);
   auto published = publish(*created, {}, world);
   if (!published) return tl::unexpected(std::move(published.error()));
-  return shown_as_pending(std::move(*published));
+  // Source of the ARN without a number: recorded.
+  (*published)["FunctionArn"] = arn_of(world, name);
+  return shown_as_pending(std::move(*published), world);
 }
 
 // What a $LATEST that was changed is answered with.
@@ -120,10 +122,10 @@ Answer replaced_latest(const registry::SharedFunction& base,
   record.latest = std::make_shared<const registry::FunctionVersion>(std::move(latest));
   const auto changed = world.registry.replace(base, std::move(record));
   if (!changed) return tl::unexpected(from_registry(changed.error(), base->name));
-  if (!input.value("Publish", false)) return shown_as_updating(std::move(configuration));
+  if (!input.value("Publish", false)) return shown_as_updating(std::move(configuration), world);
   auto published = publish(*changed, {}, world);
   if (!published) return tl::unexpected(std::move(published.error()));
-  return shown_as_updating(std::move(*published));
+  return shown_as_updating(std::move(*published), world);
 }
 
 // Updates are of $LATEST, whatever qualifier a caller may think of.
@@ -172,11 +174,18 @@ std::string code_location(const registry::CodeSource& code, const ServiceWorld& 
   return world.endpoint + "/_hearth/code/" + code.sha256_hex + ".zip";
 }
 
+// The qualifier that the caller used; empty: none.
+std::string named_by(const Document& input) {
+  if (input.contains("Qualifier")) return input["Qualifier"];
+  const auto reference = functions::parse_function_reference(input.value("FunctionName", ""));
+  return reference ? reference->qualifier.value_or("") : "";
+}
+
 Answer get_function(const Document& input, ServiceWorld& world) {
   const auto named = named_qualifier(input, world);
   if (!named) return tl::unexpected(named.error());
   auto configuration = configuration_of(*named->version);
-  if (named->record->aliases.contains(named->qualifier)) {
+  if (!named_by(input).empty()) {
     configuration["FunctionArn"] = arn_of(world, named->record->name, named->qualifier);
   }
   Document answer;

@@ -28,12 +28,25 @@ struct ExtraRoute {
   std::function<front_doors::Reply(front_doors::Request)> handler;
 };
 
+// The operations beside Invoke; see OperationRouter. Called from any connection's thread.
+struct ControlPlane {
+  // Whether a request is one of them; nothing below is asked of any other.
+  std::function<bool(const front_doors::Request& head)> handles;
+  std::function<std::size_t(const front_doors::Request& head)> body_limit;
+  std::function<front_doors::Reply(front_doors::Request)> answer;
+  std::function<front_doors::Reply(const front_doors::Request& head)> refuse_too_large;
+};
+
 // Threads: start, stop and destruction by the owner's thread; port() any thread.
 class LambdaServer {
  public:
-  // Of several routes that match, the one with the longest path is taken.
+  // Of several routes that match, the one with the longest path is taken. A control plane without
+  // `handles` has no operations.
   static tl::expected<std::unique_ptr<LambdaServer>, front_doors::ListenError> start(
-      const front_doors::ListenAddress& address, InvokeApi api, std::vector<ExtraRoute> routes);
+      const front_doors::ListenAddress& address,
+      InvokeApi api,
+      ControlPlane control_plane,
+      std::vector<ExtraRoute> routes);
 
   int port() const { return listener_->port(); }
 

@@ -103,13 +103,10 @@ ServiceError resource_not_found(std::string message) {
 }
 
 ServiceError revision_mismatch(std::string_view operations) {
-  auto error =
-      lower_case("PreconditionFailedException",
-                 412,
-                 "The RevisionId provided does not match the latest RevisionId. Call the " +
-                     std::string(operations) + " API to retrieve the latest RevisionId.");
-  error.key = MessageKey::capital;
-  return error;
+  return lower_case("PreconditionFailedException",
+                    412,
+                    "The Revision Id provided does not match the latest Revision Id. Call the " +
+                        std::string(operations) + " API to retrieve the latest Revision Id");
 }
 
 ServiceError serialization_failure(std::string message) {

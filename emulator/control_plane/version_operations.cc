@@ -46,8 +46,9 @@ Answer list_versions(const Document& input, ServiceWorld& world) {
     if (version->number == functions::kLatestVersion) {
       configuration["FunctionArn"] = arn_of(world, named->record->name, version->number);
     }
-    configuration.erase("State");
-    configuration.erase("LastUpdateStatus");
+    for (const auto* member : {"State", "LastUpdateStatus", "RuntimeVersionConfig"}) {
+      configuration.erase(member);
+    }
     answer["Versions"].push_back(std::move(configuration));
   }
   if (more) {

@@ -41,6 +41,13 @@ tl::unexpected<CodePackageError> host_error(const fs::path& path,
                     "; see that this user may write there and that its disk has room");
 }
 
+tl::unexpected<CodePackageError> too_large(std::int64_t bytes, std::int64_t max_bytes) {
+  return refuse(Kind::too_large,
+                "the .zip file: unzipped it has " + std::to_string(bytes) +
+                    " bytes, and there is room for " + std::to_string(max_bytes) +
+                    "; leave out what is not needed at run time");
+}
+
 std::string reason(int number) { return std::generic_category().message(number); }
 
 tl::expected<Digest, CodePackageError> digest_of(std::string_view bytes) {
@@ -117,20 +124,15 @@ tl::expected<std::int64_t, CodePackageError> fill_entry(const fs::path& folder,
   return *bytes;
 }
 
-tl::expected<std::int64_t, CodePackageError> unzipped_bytes_of(const fs::path& entry,
-                                                               std::int64_t max_bytes) {
+// Of an entry, as fill_entry counted them; nullopt if it is not what fill_entry left, such as after
+// a power cut.
+std::optional<std::int64_t> unzipped_bytes_of(const fs::path& entry, std::int64_t zip_bytes) {
+  std::error_code failed;
+  const auto size = fs::file_size(entry / kPackage, failed);
   std::int64_t bytes = -1;
   std::ifstream file(entry / kUnzippedBytes);
-  if (!(file >> bytes) || bytes < 0) {
-    return refuse(Kind::host,
-                  "the stored code in " + entry.string() +
-                      " is damaged; remove that folder and create the function again");
-  }
-  if (bytes > max_bytes) {
-    return refuse(Kind::too_large,
-                  "the .zip file: unzipped it has " + std::to_string(bytes) +
-                      " bytes, and there is room for " + std::to_string(max_bytes) +
-                      "; leave out what is not needed at run time");
+  if (failed || static_cast<std::int64_t>(size) != zip_bytes || !(file >> bytes) || bytes < 0) {
+    return std::nullopt;
   }
   return bytes;
 }
@@ -159,7 +161,8 @@ std::vector<fs::path> choose(const fs::path& folder, std::error_code& failed, Ch
 
 }  // namespace
 
-tl::expected<std::unique_ptr<CodeStore>, CodePackageError> CodeStore::open(const fs::path& folder) {
+tl::expected<std::unique_ptr<CodeStore>, CodePackageError> CodeStore::open(const fs::path& path) {
+  const auto folder = path.has_filename() ? path : path.parent_path();  // no slash at its end
   std::error_code failed;
   if (folder.has_parent_path()) fs::create_directories(folder.parent_path(), failed);
   if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) {
@@ -180,10 +183,12 @@ tl::expected<StoredCode, CodePackageError> CodeStore::add(std::string_view zip_b
                   .sha256_base64 = base64_of(*digest),
                   .zip_bytes = static_cast<std::int64_t>(zip_bytes.size())};
   if (const auto known = entry(code.sha256_hex)) {
-    const auto bytes = unzipped_bytes_of(*known, max_unzipped_bytes);
-    if (!bytes) return tl::unexpected(bytes.error());
-    code.unzipped_bytes = *bytes;
-    return code;
+    if (const auto bytes = unzipped_bytes_of(*known, code.zip_bytes)) {
+      if (*bytes > max_unzipped_bytes) return too_large(*bytes, max_unzipped_bytes);
+      code.unzipped_bytes = *bytes;
+      return code;
+    }
+    remove_entry(*known);
   }
   const auto made = TemporaryFolder::create(folder_, kUnfinished);
   if (!made) return tl::unexpected(made.error());

@@ -44,8 +44,8 @@ class CodeStore {
   ~CodeStore() = default;
 
   // Keeps the package and unpacks it as unpack_zip does. What it holds already is not unpacked
-  // again, and is refused like new content if it is larger than this call's limit. After an error
-  // nothing stays.
+  // again, unless it was damaged, and is refused like new content if it is larger than this call's
+  // limit. After an error nothing stays.
   tl::expected<StoredCode, CodePackageError> add(std::string_view zip_bytes,
                                                  std::int64_t max_unzipped_bytes);
 

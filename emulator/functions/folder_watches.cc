@@ -201,6 +201,7 @@ void FolderWatches::drop_use(int watch,
   std::erase_if(found->second, [&](const Use& use) {
     return use.root == name && use.role == role && (role != Role::content || use.path == path);
   });
+  if (found->second.empty()) unused_.push_back(watch);
 }
 
 void FolderWatches::drop_uses(const std::string& name, Root& root) {
@@ -224,11 +225,13 @@ void FolderWatches::drop_tree(const std::string& name, Root& root, const std::st
 }
 
 void FolderWatches::end_unused() {
-  std::erase_if(watches_, [this](const auto& entry) {
-    if (!entry.second.empty()) return false;
-    ::inotify_rm_watch(descriptor_, entry.first);
-    return true;
-  });
+  for (const int watch : std::exchange(unused_, {})) {
+    const auto found = watches_.find(watch);
+    // It may have ended by itself, or be used again.
+    if (found == watches_.end() || !found->second.empty()) continue;
+    ::inotify_rm_watch(descriptor_, watch);
+    watches_.erase(found);
+  }
 }
 
 FolderWatches::Changes FolderWatches::read_changes() {

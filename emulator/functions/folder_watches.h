@@ -103,6 +103,7 @@ class FolderWatches {
   int descriptor_ = -1;
   std::map<std::string, Root> roots_;
   std::map<int, std::vector<Use>> watches_;
+  std::vector<int> unused_;  // watches that lost their last use since end_unused()
 };
 
 }  // namespace emulator::functions

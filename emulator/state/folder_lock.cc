@@ -40,11 +40,10 @@ tl::unexpected<StoreError> refuse(Kind kind, std::string message) {
 }
 
 tl::unexpected<StoreError> host_error(const fs::path& path, std::string_view act, int number) {
-  return refuse(
-      Kind::host,
-      "cannot " + std::string(act) + " " + path.string() + ": " +
-          std::generic_category().message(number) +
-          "; make it a folder that this user may write to, or choose another --state-dir");
+  return refuse(Kind::host,
+                "cannot " + std::string(act) + " " + path.string() + ": " +
+                    std::generic_category().message(number) +
+                    "; let this user write to the folder, or choose another --state-dir");
 }
 
 tl::unexpected<StoreError> in_use(const fs::path& folder, pid_t holder) {
@@ -70,7 +69,8 @@ pid_t holder_of(int descriptor) {
 
 }  // namespace
 
-tl::expected<std::unique_ptr<FolderLock>, StoreError> FolderLock::acquire(const fs::path& folder) {
+tl::expected<std::unique_ptr<FolderLock>, StoreError> FolderLock::acquire(const fs::path& given) {
+  const auto folder = given.has_filename() ? given : given.parent_path();  // no slash at its end
   std::error_code failed;
   // Folders above it, if they are missing, are nobody's secret.
   if (folder.has_parent_path()) fs::create_directories(folder.parent_path(), failed);

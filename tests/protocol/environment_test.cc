@@ -591,3 +591,85 @@ TEST_CASE("a sandbox is kept over a reset") {
   CHECK(world.launcher.launches() == 2);
   CHECK(world.launcher.machine().sandboxes == 1);
 }
+
+TEST_CASE("an environment that was initialised ahead serves its first invocation without an init") {
+  EnvironmentWorld world(echo);
+  const auto environment = make(world, world.provisioned_spec());
+  CHECK_FALSE(environment->initialise_provisioned());
+  CHECK(environment->phase() == Phase::idle);
+  CHECK(environment->snapshot().initialization == Initialization::provisioned_concurrency);
+  CHECK(world.log().empty());
+  CHECK(body_of(environment->serve(next_invocation("id-1"), kWithLog)) == "{}");
+  CHECK(world.launcher.launches() == 1);
+  REQUIRE(world.reports().size() == 1);
+  CHECK_FALSE(world.reports()[0].init_duration);
+  CHECK(world.log().find("Init Duration") == std::string::npos);
+}
+
+TEST_CASE("an init ahead that fails is told once, by itself, and may be tried again") {
+  std::atomic<bool> broken = true;
+  EnvironmentWorld world([&](ScriptedProcess& process) -> ScriptEnd {
+    if (broken) return {.code = 3, .signal = {}};
+    return echo(process);
+  });
+  const auto environment = make(world, world.provisioned_spec());
+  const auto failure = environment->initialise_provisioned();
+  REQUIRE(failure);
+  CHECK(error_type(*failure) == "Runtime.ExitError");
+  CHECK(without_times(world.log()) ==
+        "INIT_REPORT Init Duration: <t> ms\tPhase: init\tStatus: error\tError Type: "
+        "Runtime.ExitError\n");
+  CHECK(environment->phase() == Phase::reset);
+  broken = false;
+  CHECK_FALSE(environment->initialise_provisioned());
+  CHECK(body_of(environment->serve(next_invocation("id-1"), kWithLog)) == "{}");
+  CHECK_FALSE(world.reports().at(0).init_duration);
+}
+
+TEST_CASE("an init ahead has the limit of its kind") {
+  EnvironmentWorld world([](ScriptedProcess& process) -> ScriptEnd { process.hang(); });
+  auto spec = world.provisioned_spec();
+  spec->init_limit = 1ms;
+  const auto environment = make(world, spec);
+  const auto failure = environment->initialise_provisioned();
+  REQUIRE(failure);
+  CHECK(error_type(*failure) == "Sandbox.Timedout");
+  CHECK(world.launcher.living() == 0);
+}
+
+TEST_CASE("an init ahead ends when the environment is retired, and that is no failed init") {
+  EnvironmentWorld world([](ScriptedProcess& process) -> ScriptEnd {
+    process.print("starting\n");
+    process.hang();
+  });
+  const auto environment = make(world, world.provisioned_spec());
+  auto initialised =
+      std::async(std::launch::async, [&] { return environment->initialise_provisioned(); });
+  world.await_log("starting");
+  environment->kill();
+  CHECK(initialised.get());
+  CHECK(environment->phase() == Phase::gone);
+  CHECK(world.log() == "starting\n");
+  CHECK(environment->initialise_provisioned());
+  CHECK(world.launcher.launches() == 1);
+}
+
+TEST_CASE("the loss of an idle environment's processes is told, and of a serving one's is not") {
+  EnvironmentWorld world([](ScriptedProcess& process) -> ScriptEnd {
+    const auto next = process.next();
+    if (next.body == "\"end\"") return {.code = 1, .signal = {}};
+    process.respond(ScriptedProcess::id_of(next), next.body);
+    return echo(process);
+  });
+  std::atomic<int> lost = 0;
+  const auto environment = std::make_shared<Environment>(
+      "env-1", world.spec(), world.world, [](Environment&) {}, [&](Environment&) { ++lost; });
+  environment->serve(next_invocation("id-1"), kWithLog);
+  CHECK(lost == 0);
+  world.launcher.kill_newest();
+  await([&] { return lost == 1; });
+  CHECK(environment->phase() == Phase::reset);
+  environment->serve(next_invocation("id-2", "\"end\""), kWithLog);
+  CHECK(environment->phase() == Phase::reset);
+  CHECK(lost == 1);
+}

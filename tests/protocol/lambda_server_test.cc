@@ -35,7 +35,8 @@ InvokeApi echoing() {
 }
 
 std::unique_ptr<LambdaServer> serve(InvokeApi api, std::vector<ExtraRoute> routes = {}) {
-  auto server = LambdaServer::start({"127.0.0.1", 0, "--port"}, std::move(api), std::move(routes));
+  auto server =
+      LambdaServer::start({"127.0.0.1", 0, "--port"}, std::move(api), {}, std::move(routes));
   REQUIRE(server);
   return std::move(*server);
 }

@@ -102,10 +102,17 @@ ScriptEnd live(ScriptedProcess& process, Deliveries& deliveries) {
 }
 
 // What somebody outside does now and then: the kernel, the developer, a page that shows the pool.
-void meddle(Pool& pool, EnvironmentWorld& world, const std::string& id) {
+void meddle(Pool& pool,
+            const Pool::Candidates& candidates,
+            EnvironmentWorld& world,
+            const std::string& id) {
   const auto chance = draw("meddling at " + id);
   if (chance % 5 == 0) world.launcher.kill_any(static_cast<std::size_t>(chance / 5));
   if (chance % 41 == 0) pool.retire_all();
+  if (chance % 29 == 0) pool.provision(candidates.provisioned, chance / 29 % 4);
+  if (chance % 31 == 0) pool.set_reserved("f", chance / 31 % 5 + 3);
+  if (chance % 37 == 0) pool.set_reserved("f", std::nullopt);
+  if (chance % 43 == 0) pool.retire_version(candidates.on_demand);
   if (chance % 7 != 0) return;
   const auto snapshots = pool.snapshots();
   if (!snapshots.empty()) pool.retire(snapshots.front().id);
@@ -119,15 +126,15 @@ struct Scene {
 };
 
 // Calls one after the other.
-void call(Scene& scene, Pool& pool, const Pool::Spec& spec, int caller) {
+void call(Scene& scene, Pool& pool, const Pool::Candidates& candidates, int caller) {
   for (int i = 0; i < kCalls; ++i) {
     const auto id = std::to_string(caller) + "-" + std::to_string(i);
-    meddle(pool, scene.world, id);
+    meddle(pool, candidates, scene.world, id);
     const auto chance = draw("terms of " + id);
     ServingTerms terms;
     if (chance % 2 == 0) terms.release_at = ReleaseAt::report;
     if (chance % 3 == 0) terms.kind = InvocationKind::event;
-    const auto served = pool.serve(spec, next_invocation(id, "\"" + id + "\""), terms);
+    const auto served = pool.serve(candidates, next_invocation(id, "\"" + id + "\""), terms);
     if (!served) continue;
     ++scene.served;
     const auto* responded = std::get_if<Responded>(&served->outcome);
@@ -140,13 +147,15 @@ PoolLimits tight() {
   limits.concurrency.account = 6;
   limits.idle_timeout = 3ms;
   limits.settle_grace = 1ms;
+  limits.concurrency.requests_per_unit = 0;
   return limits;
 }
 
-std::shared_ptr<EnvironmentSpec> impatient(const EnvironmentWorld& world) {
-  auto spec = world.spec(30ms);
-  spec->init_limit = 200ms;
-  return spec;
+Pool::Candidates impatient(const EnvironmentWorld& world) {
+  auto on_demand = world.spec(30ms);
+  auto provisioned = world.provisioned_spec(30ms);
+  on_demand->init_limit = provisioned->init_limit = 200ms;
+  return {.on_demand = std::move(on_demand), .provisioned = std::move(provisioned)};
 }
 
 std::function<std::string()> numbered() {
@@ -160,13 +169,14 @@ TEST_CASE("whatever runtimes do, each call has one outcome and nothing is left b
           "[stress]") {
   Scene scene;
   Pool pool(tight(), scene.world.world, numbered());
-  const Pool::Spec spec = impatient(scene.world);
+  const auto candidates = impatient(scene.world);
   std::vector<std::thread> callers;
   for (int caller = 0; caller < kCallers; ++caller) {
-    callers.emplace_back([&, caller] { call(scene, pool, spec, caller); });
+    callers.emplace_back([&, caller] { call(scene, pool, candidates, caller); });
   }
   for (auto& caller : callers) caller.join();
   pool.stop();
+  CHECK(pool.concurrency_use().in_flight == 0);
   CHECK(scene.wrong == 0);
   CHECK(scene.served > 0);
   CHECK(scene.world.reports().size() == scene.served);
@@ -179,12 +189,12 @@ TEST_CASE("a pool that is stopped in the middle of it leaves nothing alive", "[s
   Scene scene;
   for (int round = 0; round < 4; ++round) {
     Pool pool(tight(), scene.world.world, numbered());
-    const Pool::Spec spec = impatient(scene.world);
+    const auto candidates = impatient(scene.world);
     std::vector<std::thread> callers;
     const auto reported = scene.world.reports().size();
     for (int caller = 0; caller < kCallers; ++caller) {
       callers.emplace_back(
-          [&, caller, round] { call(scene, pool, spec, caller + kCallers * round); });
+          [&, caller, round] { call(scene, pool, candidates, caller + kCallers * round); });
     }
     scene.world.await_reports(reported + 8);
     pool.stop();

@@ -189,3 +189,61 @@ TEST_CASE("an event is refused at once like a request, and served when there is 
   CHECK(first.get());
   CHECK(pool.serve(spec, next_invocation("id-3"), event));
 }
+
+TEST_CASE("a function with nothing reserved is refused, and served again without the reservation") {
+  EnvironmentWorld world(echo);
+  Pool pool({}, world.world, numbered());
+  const auto spec = world.spec();
+  pool.set_reserved("f", 0);
+  const auto refused = pool.serve(spec, next_invocation("id-1"), kWithLog);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().reason == ThrottleReason::reserved_exceeded);
+  CHECK(world.launcher.launches() == 0);
+  pool.set_reserved("f", std::nullopt);
+  CHECK(pool.serve(spec, next_invocation("id-2"), kWithLog));
+}
+
+TEST_CASE("a new environment counts for how fast a function scales, one that idles does not") {
+  emulator::time::VirtualTime time(std::chrono::system_clock::time_point{1'768'262'400s});
+  EnvironmentWorld world(echo, time);
+  Pool pool({.concurrency = {.scaling_burst = 1, .scaling_window = 10s}}, world.world, numbered());
+  const auto spec = world.spec();
+  for (int i = 0; i < 3; ++i) REQUIRE(pool.serve(spec, next_invocation("id"), kWithLog));
+  pool.retire_all();
+  const auto refused = pool.serve(spec, next_invocation("id-2"), kWithLog);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().reason == ThrottleReason::account_exceeded);
+  CHECK(refused.error().retry_after == 10s);
+  REQUIRE(time.advance(10s, [] {}));
+  CHECK(pool.serve(spec, next_invocation("id-3"), kWithLog));
+}
+
+TEST_CASE("requests beyond a function's rate are refused until the clock has gone on") {
+  emulator::time::VirtualTime time(std::chrono::system_clock::time_point{1'768'262'400s});
+  EnvironmentWorld world(echo, time);
+  Pool pool({}, world.world, numbered());
+  pool.set_reserved("f", 1);
+  const auto spec = world.spec();
+  for (int i = 0; i < 10; ++i) REQUIRE(pool.serve(spec, next_invocation("id"), kWithLog));
+  const auto refused = pool.serve(spec, next_invocation("id-2"), kWithLog);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().reason == ThrottleReason::reserved_rate);
+  CHECK(refused.error().retry_after == 100ms);
+  REQUIRE(time.advance(refused.error().retry_after, [] {}));
+  CHECK(pool.serve(spec, next_invocation("id-3"), kWithLog));
+}
+
+TEST_CASE(
+    "environments that idle for one function make way for another's, the longest idle first") {
+  emulator::time::VirtualTime time(std::chrono::system_clock::time_point{1'768'262'400s});
+  EnvironmentWorld world(echo, time);
+  Pool pool({.concurrency = {.account = 2}}, world.world, numbered());
+  const std::vector<Pool::Spec> specs = {world.spec(), world.spec(), world.spec()};
+  REQUIRE(pool.serve(specs[0], next_invocation("id-1"), kWithLog));
+  REQUIRE(pool.serve(specs[1], next_invocation("id-2"), kWithLog));
+  REQUIRE(pool.serve(specs[2], next_invocation("id-3"), kWithLog));
+  const auto snapshots = pool.snapshots();
+  REQUIRE(snapshots.size() == 2);
+  CHECK(snapshots[0].id == "env-2");
+  CHECK(snapshots[1].id == "env-3");
+}

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "emulator/environment/environment.h"
+#include "emulator/time/virtual_time.h"
 #include "tests/support/scripted_runtime.h"
 
 #include <condition_variable>
@@ -21,9 +22,14 @@ class EnvironmentWorld {
   std::string log_;
   std::vector<emulator::environment::InvocationReport> reports_;
   std::vector<std::string> advice_;
+  emulator::time::VirtualTime* const virtual_time_;  // null: the service's clock is the host's
 
  public:
-  explicit EnvironmentWorld(Script script) : launcher(std::move(script)) {}
+  explicit EnvironmentWorld(Script script) : virtual_time_(nullptr), launcher(std::move(script)) {}
+
+  // `time`, which the test advances, is the service's.
+  EnvironmentWorld(Script script, emulator::time::VirtualTime& time)
+      : virtual_time_(&time), launcher(std::move(script)) {}
 
   std::shared_ptr<emulator::environment::EnvironmentSpec> spec(
       std::chrono::milliseconds timeout = std::chrono::minutes{10}) const {
@@ -32,6 +38,13 @@ class EnvironmentWorld {
     result->argv = {"scripted"};
     result->timeout = timeout;
     return result;
+  }
+
+  // The same function's, initialised ahead.
+  std::shared_ptr<emulator::environment::EnvironmentSpec> provisioned_spec(
+      std::chrono::milliseconds timeout = std::chrono::minutes{10}) const {
+    return std::make_shared<emulator::environment::EnvironmentSpec>(
+        emulator::environment::provisioned_variant(*spec(timeout)));
   }
 
   std::string log() const {
@@ -81,7 +94,9 @@ class EnvironmentWorld {
           [this](std::string_view hint) {
             const std::lock_guard lock(mutex_);
             advice_.emplace_back(hint);
-          }};
+          },
+      .service_clock = virtual_time_ == nullptr ? clock : virtual_time_->clock(),
+      .service_timers = virtual_time_ == nullptr ? timers : virtual_time_->timers()};
   emulator::environment::OutputPump pump;
   emulator::time::TimerQueue timers{clock, emulator::time::TimerDrive::own_thread};
   emulator::time::TimerQueue housekeeping{clock, emulator::time::TimerDrive::own_thread};

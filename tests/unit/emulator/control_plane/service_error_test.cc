@@ -3,12 +3,17 @@
 #include <catch2/catch_test_macros.hpp>
 
 using namespace emulator::control_plane;
+using emulator::environment::ThrottleReason;
 using emulator::front_doors::Header;
 using emulator::invoke::Refusal;
 
 namespace {
 
 const std::string kArn = "arn:aws:lambda:us-east-1:123456789012:function:f:$LATEST";
+
+Refusal throttle(ThrottleReason reason) {
+  return {.kind = Refusal::Kind::concurrency_exceeded, .message = "why", .reason = reason};
+}
 
 }  // namespace
 
@@ -25,10 +30,25 @@ TEST_CASE("each service exception has its status, name and body, byte for byte",
        404,
        "ResourceNotFoundException",
        R"({"Type":"User","Message":"Function not found: )" + kArn + R"("})"},
-      {concurrency_exceeded(),
+      {concurrency_exceeded(throttle(ThrottleReason::account_exceeded)),
        429,
        "TooManyRequestsException",
        R"({"Reason":"ConcurrentInvocationLimitExceeded","Type":"User",)"
+       R"("message":"Rate Exceeded."})"},
+      {concurrency_exceeded(throttle(ThrottleReason::reserved_exceeded)),
+       429,
+       "TooManyRequestsException",
+       R"({"Reason":"ReservedFunctionConcurrentInvocationLimitExceeded","Type":"User",)"
+       R"("message":"Rate Exceeded."})"},
+      {concurrency_exceeded(throttle(ThrottleReason::function_rate)),
+       429,
+       "TooManyRequestsException",
+       R"({"Reason":"FunctionInvocationRateLimitExceeded","Type":"User",)"
+       R"("message":"Rate Exceeded."})"},
+      {concurrency_exceeded(throttle(ThrottleReason::reserved_rate)),
+       429,
+       "TooManyRequestsException",
+       R"({"Reason":"ReservedFunctionInvocationRateLimitExceeded","Type":"User",)"
        R"("message":"Rate Exceeded."})"},
       {request_too_large(6291456),
        413,
@@ -65,16 +85,26 @@ TEST_CASE("each service exception has its status, name and body, byte for byte",
 }
 
 TEST_CASE("a throttled caller is told when to come back", "[control_plane]") {
-  const auto reply = error_reply(concurrency_exceeded(), "id");
-  REQUIRE(reply.headers.size() == 3);
-  CHECK(reply.headers[2] == Header{"Retry-After", "1"});
+  auto refusal = throttle(ThrottleReason::function_rate);
+  const auto retry_after = [&] {
+    const auto reply = error_reply(concurrency_exceeded(refusal), "id");
+    REQUIRE(reply.headers.size() == 3);
+    return reply.headers[2];
+  };
+  CHECK(retry_after() == Header{"Retry-After", "1"});
+  refusal.retry_after = std::chrono::milliseconds{2'001};
+  CHECK(retry_after() == Header{"Retry-After", "3"});
 }
 
 TEST_CASE("an invocation that was not run becomes the service's exception", "[control_plane]") {
-  const auto shown = [](Refusal::Kind kind) { return from_refusal({kind, "why"}, kArn); };
+  const auto shown = [](Refusal::Kind kind) {
+    return from_refusal({.kind = kind, .message = "why"}, kArn);
+  };
   CHECK(shown(Refusal::Kind::function_not_found).status == 404);
   CHECK(shown(Refusal::Kind::qualifier_not_found).exception == "ResourceNotFoundException");
   CHECK(shown(Refusal::Kind::concurrency_exceeded).status == 429);
+  CHECK(shown(Refusal::Kind::not_runnable).status == 502);
+  CHECK(shown(Refusal::Kind::not_runnable).exception == "InvalidRuntimeException");
   CHECK(shown(Refusal::Kind::shutting_down).status == 500);
   CHECK(shown(Refusal::Kind::shutting_down).message == "why");
 }

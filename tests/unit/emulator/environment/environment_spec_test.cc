@@ -80,3 +80,25 @@ TEST_CASE("a customer's variable beats the runtime's and the defaults, never a r
   CHECK(variables.at("_HANDLER") == "app.handler");
   CHECK(variables.at("AWS_SESSION_TOKEN") == "token");
 }
+
+TEST_CASE("a version's provisioned environments are told so and have longer for their init") {
+  EnvironmentSpec on_demand;
+  on_demand.variables["AWS_LAMBDA_INITIALIZATION_TYPE"] = "on-demand";
+  on_demand.variables["COLOUR"] = "blue";
+  on_demand.timeout = std::chrono::seconds{3};
+  const auto provisioned = provisioned_variant(on_demand);
+  CHECK(provisioned.initialization == Initialization::provisioned_concurrency);
+  CHECK(provisioned.variables.at("AWS_LAMBDA_INITIALIZATION_TYPE") == "provisioned-concurrency");
+  CHECK(provisioned.variables.at("COLOUR") == "blue");
+  CHECK(provisioned.timeout == on_demand.timeout);
+  CHECK(provisioned.init_limit == std::chrono::seconds{130});
+  CHECK(on_demand.init_limit == std::chrono::seconds{10});
+}
+
+TEST_CASE("an init ahead may take as long as the function may run, up to fifteen minutes") {
+  EnvironmentSpec spec;
+  spec.timeout = std::chrono::seconds{131};
+  CHECK(provisioned_variant(spec).init_limit == std::chrono::seconds{131});
+  spec.timeout = std::chrono::hours{1};
+  CHECK(provisioned_variant(spec).init_limit == std::chrono::seconds{900});
+}

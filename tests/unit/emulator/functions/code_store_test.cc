@@ -75,7 +75,7 @@ TEST_CASE("stored code is named by the SHA-256 digest of its package", "[code_st
 TEST_CASE("stored code can be had as it came and unpacked, also by a later process",
           "[code_store]") {
   const tests::ScratchFolder scratch;
-  const auto folder = scratch.path() / "a" / "code";
+  const auto folder = scratch.path() / "a" / "code" / "";
   const auto zip = tests::zip_bytes({{"app.py", "print(1)"}, {"lib/x.py", "x"}});
   const auto code = added(*opened(folder), zip);
   CHECK(code.unzipped_bytes == 9);
@@ -135,6 +135,19 @@ TEST_CASE("stored code is refused like new code where less is allowed", "[code_s
   REQUIRE_FALSE(refused.has_value());
   CHECK(refused.error().kind == Kind::too_large);
   CHECK(store->add(zip, 5).has_value());
+}
+
+TEST_CASE("stored code that a power cut damaged is stored again", "[code_store]") {
+  const tests::ScratchFolder scratch;
+  const auto store = opened(scratch.path());
+  const auto zip = tests::zip_bytes({{"app.py", "12345"}});
+  const auto hash = added(*store, zip).sha256_hex;
+  SECTION("its package is cut off") { fs::resize_file(*store->zip_of(hash), 10); }
+  SECTION("its count is empty") { fs::resize_file(scratch.path() / hash / "unzipped_bytes", 0); }
+  fs::resize_file(*store->folder_of(hash) / "app.py", 0);
+  CHECK(added(*store, zip).unzipped_bytes == 5);
+  CHECK(content(*store->folder_of(hash) / "app.py") == "12345");
+  CHECK(content(*store->zip_of(hash)) == zip);
 }
 
 TEST_CASE("code that nothing names any more is removed, and only that", "[code_store]") {

@@ -109,7 +109,7 @@ TEST_CASE("keys come in the order of their bytes, whatever the bytes are", "[sta
 
 TEST_CASE("only the user can read what a store keeps", "[state]") {
   const tests::ScratchFolder scratch;
-  const auto folder = scratch.path() / "state";
+  const auto folder = scratch.path() / "state" / "";
   const auto store = opened(folder);
   REQUIRE(store->commit({{"t", "a", "secret"}}));
   CHECK(mode_of(folder) == 0700);

@@ -63,3 +63,31 @@ TEST_CASE("the queue's own thread runs an earlier timer that came after a later 
   changed.wait(lock, [&] { return ran; });
   CHECK(ran);
 }
+
+TEST_CASE("timers can be run one by one, and tell when the next one is due") {
+  tests::ManualClock clock;
+  TimerQueue timers(clock, TimerDrive::by_hand);
+  CHECK_FALSE(timers.earliest());
+  CHECK_FALSE(timers.run_first_due());
+  std::vector<int> ran;
+  const auto now = clock.monotonic_now();
+  timers.schedule(now + 2s, [&] { ran.push_back(2); });
+  timers.schedule(now + 1s, [&] { ran.push_back(1); });
+  CHECK(timers.earliest() == now + 1s);
+  CHECK_FALSE(timers.run_first_due());
+  clock.advance(5s);
+  CHECK(timers.run_first_due());
+  CHECK(ran == std::vector{1});
+  CHECK(timers.earliest() == now + 2s);
+}
+
+TEST_CASE("timers of one moment run in the order in which they were scheduled") {
+  tests::ManualClock clock;
+  TimerQueue timers(clock, TimerDrive::by_hand);
+  std::vector<int> ran;
+  for (int i = 0; i < 5; ++i) {
+    timers.schedule(clock.monotonic_now(), [&ran, i] { ran.push_back(i); });
+  }
+  CHECK(timers.run_due() == 5);
+  CHECK(ran == std::vector{0, 1, 2, 3, 4});
+}
