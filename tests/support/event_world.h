@@ -22,12 +22,16 @@ using emulator::invoke::Refusal;
 using Attempted = tl::expected<InvocationResult, Refusal>;
 
 inline Attempted responds(std::string body) {
-  return InvocationResult{.outcome = emulator::environment::Responded{std::move(body), ""}};
+  InvocationResult result;
+  result.outcome = emulator::environment::Responded{std::move(body), ""};
+  return result;
 }
 
 inline Attempted fails(std::string message = "oops") {
-  return InvocationResult{.outcome = emulator::environment::FunctionError{
-                              "Oops", R"({"errorMessage":")" + message + R"("})"}};
+  InvocationResult result;
+  result.outcome = emulator::environment::FunctionError{
+      "Oops", R"({"errorMessage":")" + std::move(message) + R"("})"};
+  return result;
 }
 
 inline Attempted refuses(Refusal::Kind kind) {

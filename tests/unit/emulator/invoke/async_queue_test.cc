@@ -1,7 +1,7 @@
 #include "emulator/invoke/async_queue.h"
 
-#include "tests/support/documents_in_memory.h"
 #include "tests/support/event_world.h"
+#include "tests/support/remembering_store.h"
 
 #include <catch2/catch_test_macros.hpp>
 #include <nlohmann/json.hpp>
@@ -10,10 +10,10 @@
 
 using namespace emulator::invoke;
 using namespace std::chrono_literals;
-using tests::DocumentsInMemory;
 using tests::EventWorld;
 using tests::fails;
 using tests::refuses;
+using tests::RememberingStore;
 using tests::responds;
 
 namespace {
@@ -231,7 +231,7 @@ TEST_CASE("a function that is its own destination is stopped after sixteen invoc
 
 TEST_CASE("what was accepted is there after a kill, with its attempts, due time and age",
           "[events]") {
-  DocumentsInMemory store;
+  RememberingStore store;
   EventWorld world(store);
   world.functions.answer("f", {fails(), refuses(Refusal::Kind::concurrency_exceeded)});
   REQUIRE(world.accept("f", "id", "{\"n\":1}"));
@@ -247,12 +247,12 @@ TEST_CASE("what was accepted is there after a kill, with its attempts, due time 
   CHECK(times_of(world, "id") == Times{0, 60, 61, 181});
   CHECK(only(world).condition == Condition::retries_exhausted);
   CHECK(world.functions.seen().back().attempt == 3);
-  CHECK(store.table("events").empty());
-  CHECK(store.table("event_progress").empty());
+  CHECK(store.documents["events"].empty());
+  CHECK(store.documents["event_progress"].empty());
 }
 
 TEST_CASE("the age of an event goes on while nothing runs", "[events]") {
-  DocumentsInMemory store;
+  RememberingStore store;
   EventWorld world(store);
   world.functions.answer("f", {fails()});
   REQUIRE(world.accept("f", "id"));
@@ -267,27 +267,27 @@ TEST_CASE("the age of an event goes on while nothing runs", "[events]") {
 }
 
 TEST_CASE("an event's end and its deliveries are one commit", "[events]") {
-  DocumentsInMemory store;
+  RememberingStore store;
   EventWorld world(store);
   auto terms = EventWorld::default_terms("f");
   terms.on_success = kQueue + "good";
   world.set_terms("f", terms);
   // The commit is done when it is delivered.
   world.set_deliver([&](const Delivery&) -> tl::expected<std::string, DeliveryError> {
-    CHECK(store.table("events").empty());
-    CHECK(store.table("deliveries").size() == 1);
-    CHECK(store.commits() == 2);
+    CHECK(store.documents["events"].empty());
+    CHECK(store.documents["deliveries"].size() == 1);
+    CHECK(store.commits == 2);
     return "here";
   });
   REQUIRE(world.accept("f", "id"));
   world.settle();
-  CHECK(store.table("delivery_results").size() == 1);
+  CHECK(store.documents["delivery_results"].size() == 1);
 }
 
 TEST_CASE("an event that cannot be kept is not accepted", "[events]") {
-  DocumentsInMemory store;
+  RememberingStore store;
   EventWorld world(store);
-  store.answer(DocumentsInMemory::Answers::refuse);
+  store.failing = true;
   const auto refused = world.accept("f", "id");
   REQUIRE_FALSE(refused);
   CHECK(refused.error().kind == Refusal::Kind::not_kept);
@@ -297,24 +297,24 @@ TEST_CASE("an event that cannot be kept is not accepted", "[events]") {
 }
 
 TEST_CASE("an event goes on although its progress cannot be kept, and that is told", "[events]") {
-  DocumentsInMemory store;
+  RememberingStore store;
   EventWorld world(store);
   world.functions.answer("f", {fails()});
   REQUIRE(world.accept("f", "id"));
   world.settle();
-  store.answer(DocumentsInMemory::Answers::refuse);
+  store.failing = true;
   world.advance(60s);
   CHECK(only(world).condition == Condition::success);
   CHECK(world.told().size() == 1);
   // At least once: what the store still has is run again.
-  store.answer(DocumentsInMemory::Answers::accept);
+  store.failing = false;
   world.restart();
   world.settle();
   CHECK(times_of(world, "id") == Times{0, 60, 60});
 }
 
 TEST_CASE("a damaged record keeps the queue from opening", "[events]") {
-  DocumentsInMemory store;
+  RememberingStore store;
   REQUIRE(store.commit({{"events", "00000000000000000001", "nonsense"}}));
   emulator::time::VirtualTime time(EventWorld::kStart);
   Activity activity;
@@ -356,7 +356,7 @@ TEST_CASE("a closed queue refuses events and says how many are lost", "[events]"
     world.settle();
   }
   SECTION("on disk none are") {
-    DocumentsInMemory store;
+    RememberingStore store;
     EventWorld world(store);
     world.functions.answer("f", {fails()});
     REQUIRE(world.accept("f", "1"));
@@ -366,7 +366,7 @@ TEST_CASE("a closed queue refuses events and says how many are lost", "[events]"
 }
 
 TEST_CASE("an attempt that the end of Hearth refused is made at the next start", "[events]") {
-  DocumentsInMemory store;
+  RememberingStore store;
   EventWorld world(store);
   world.functions.answer("f", {refuses(Refusal::Kind::shutting_down)});
   REQUIRE(world.accept("f", "id"));

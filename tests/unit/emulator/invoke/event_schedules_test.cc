@@ -1,7 +1,7 @@
 // Random schedules under a clock that stands still, each from a seed: whatever functions answer,
 // and however often Hearth is started anew, the promises of the queue hold.
-#include "tests/support/documents_in_memory.h"
 #include "tests/support/event_world.h"
+#include "tests/support/remembering_store.h"
 
 #include <catch2/catch_test_macros.hpp>
 #include <nlohmann/json.hpp>
@@ -54,7 +54,7 @@ struct Trace {
 
 Trace run_schedule(std::uint32_t seed) {
   std::mt19937 random(seed);
-  tests::DocumentsInMemory store;
+  tests::RememberingStore store;
   EventWorld world(store);
   Trace trace;
   std::vector<int> retries;
@@ -75,8 +75,8 @@ Trace run_schedule(std::uint32_t seed) {
     if (random() % 16 == 0) world.restart();
   }
   world.advance(1h);
-  CHECK(store.table("events").empty());
-  CHECK(store.table("event_progress").empty());
+  CHECK(store.documents["events"].empty());
+  CHECK(store.documents["event_progress"].empty());
   trace.attempts = world.functions.seen();
   for (const auto& delivery : world.delivered()) trace.ends.push_back(delivery.body);
   return trace;

@@ -1,7 +1,7 @@
 #include "emulator/invoke/outbox.h"
 
-#include "tests/support/documents_in_memory.h"
 #include "tests/support/event_world.h"
+#include "tests/support/remembering_store.h"
 
 #include <catch2/catch_test_macros.hpp>
 
@@ -9,8 +9,8 @@
 
 using namespace emulator::invoke;
 using namespace std::chrono_literals;
-using tests::DocumentsInMemory;
 using tests::EventWorld;
+using tests::RememberingStore;
 
 namespace {
 
@@ -40,7 +40,7 @@ Result no_answer() {
 
 TEST_CASE("a delivery that fails is tried again twice, later and later, and then recorded",
           "[events]") {
-  DocumentsInMemory store;
+  RememberingStore store;
   EventWorld world(store);
   std::vector<std::chrono::seconds::rep> times;
   world.set_deliver([&](const Delivery&) {
@@ -64,7 +64,7 @@ TEST_CASE("a delivery that fails is tried again twice, later and later, and then
 }
 
 TEST_CASE("what can never be delivered is not tried again", "[events]") {
-  DocumentsInMemory store;
+  RememberingStore store;
   EventWorld world(store);
   int calls = 0;
   world.set_deliver([&](const Delivery&) -> Result {
@@ -82,7 +82,7 @@ TEST_CASE("what can never be delivered is not tried again", "[events]") {
 
 TEST_CASE("what was admitted is delivered after a kill, what was delivered is not again",
           "[events]") {
-  DocumentsInMemory store;
+  RememberingStore store;
   EventWorld world(store);
   send(world, store, {to(kQueue + "q", "one")});
   world.settle();
@@ -100,7 +100,7 @@ TEST_CASE("what was admitted is delivered after a kill, what was delivered is no
 
 TEST_CASE("deliveries to one target keep their order, and a slow one holds up no other target",
           "[events]") {
-  DocumentsInMemory store;
+  RememberingStore store;
   EventWorld world(store, 2);
   std::mutex mutex;
   std::condition_variable changed;
@@ -127,7 +127,7 @@ TEST_CASE("deliveries to one target keep their order, and a slow one holds up no
 }
 
 TEST_CASE("deliveries that are over are kept up to a number and a size", "[events]") {
-  DocumentsInMemory store;
+  RememberingStore store;
   EventWorld world(store);
   std::vector<Delivery> many;
   for (std::size_t i = 0; i < kDeliveriesKept + 5; ++i) {
@@ -136,19 +136,19 @@ TEST_CASE("deliveries that are over are kept up to a number and a size", "[event
   send(world, store, std::move(many));
   world.settle();
   CHECK(world.outbox->deliveries("", 9999).size() == kDeliveriesKept);
-  CHECK(store.table("deliveries").size() == kDeliveriesKept);
-  CHECK(store.table("delivery_results").size() == kDeliveriesKept);
+  CHECK(store.documents["deliveries"].size() == kDeliveriesKept);
+  CHECK(store.documents["delivery_results"].size() == kDeliveriesKept);
   const std::string third(kDeliveryBytesKept / 3, 'x');
   send(world, store, {to(kQueue + "q", third), to(kQueue + "q", third)});
   world.settle();
   send(world, store, {to(kQueue + "q", third), to(kQueue + "q", third)});
   world.settle();
   CHECK(world.outbox->deliveries("", 9999).size() == 3);
-  CHECK(store.table("deliveries").size() == 3);
+  CHECK(store.documents["deliveries"].size() == 3);
 }
 
 TEST_CASE("a delivery that the end of Hearth stops waits in the store", "[events]") {
-  DocumentsInMemory store;
+  RememberingStore store;
   EventWorld world(store);
   world.set_deliver([](const Delivery&) -> Result {
     return tl::unexpected(DeliveryError{DeliveryError::Kind::stopping, "stopping"});
