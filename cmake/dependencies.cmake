@@ -13,6 +13,7 @@ find_package(LibArchive 3.6 REQUIRED)
 find_package(SQLite3 3.31 REQUIRED)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(libseccomp REQUIRED IMPORTED_TARGET libseccomp>=2.5.2)
+pkg_check_modules(libpcre2 REQUIRED IMPORTED_TARGET libpcre2-8>=10.34)
 
 set(HEARTH_DEPS_DIR ${CMAKE_SOURCE_DIR}/.deps CACHE PATH "Where install-dependencies puts sources")
 
@@ -43,6 +44,9 @@ add_library(deps::sqlite ALIAS deps_sqlite)
 add_library(deps_seccomp INTERFACE)
 target_link_libraries(deps_seccomp INTERFACE PkgConfig::libseccomp)
 add_library(deps::seccomp ALIAS deps_seccomp)
+add_library(deps_pcre2 INTERFACE)
+target_link_libraries(deps_pcre2 INTERFACE PkgConfig::libpcre2)
+add_library(deps::pcre2 ALIAS deps_pcre2)
 
 # cpp-httplib, split into a header and a source so that its 20,000 lines compile once.
 set(httplib_dir ${HEARTH_DEPS_DIR}/httplib)

@@ -92,6 +92,7 @@ int run_version(const std::string& output) {
       {"libarchive", HEARTH_ARCHIVE_VERSION},
       {"openssl", HEARTH_OPENSSL_VERSION},
       {"sqlite", HEARTH_SQLITE_VERSION},
+      {"pcre2", HEARTH_PCRE2_VERSION},
   };
   if (output == "json") {
     nlohmann::ordered_json json = {{"version", kVersion}, {"build", HEARTH_BUILD_TYPE}};

@@ -39,6 +39,9 @@ std::string arn_of(const ServiceWorld& world,
                    std::string_view function,
                    std::string_view qualifier = {});
 
+// arn:aws:lambda:REGION:ACCOUNT:KIND:ID, of "event-source-mapping" and the like.
+std::string arn_of_kind(const ServiceWorld& world, std::string_view kind, std::string_view id);
+
 // "2026-01-13T08:09:10.123+0000", as in LastModified.
 std::string service_time(registry::WallTime time);
 

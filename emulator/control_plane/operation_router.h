@@ -16,12 +16,11 @@
 
 namespace emulator::control_plane {
 
-// Body of an operation that brings a package along. Ours: the service's limit of a directly
-// uploaded package, 50 MB (source: AWS Lambda quotas), in base64 and its JSON around it.
-inline constexpr std::size_t kMaxPackageRequestBytes = 70U * 1024 * 1024;
+// Body of an operation that brings a package along: 50 MB in base64 and its JSON around it.
+// Source: REC, the number that the service's refusal names.
+inline constexpr std::size_t kMaxPackageRequestBytes = 70'167'211;
 
-// Body of every other operation. Source: AWS Lambda quotas, of the invocation payload; that the
-// control plane has the same limit is ours.
+// Body of every other operation. Ours: the limit that the service has for an invocation.
 inline constexpr std::size_t kMaxOperationRequestBytes = 6'291'456;
 
 // All operations that Hearth has, a table for each subject.

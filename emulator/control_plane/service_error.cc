@@ -127,12 +127,18 @@ ServiceError not_available(std::string message) {
 }
 
 ServiceError unknown_operation() {
-  auto error = lower_case("UnknownOperationException",
-                          404,
-                          "no operation of the Lambda API that Hearth has answers to this method "
-                          "and path");
+  auto error = lower_case(
+      "AccessDeniedException", 403, "Unable to determine service/operation name to be authorized");
+  error.key = MessageKey::capital;
   error.type = {};
   return error;
+}
+
+ServiceError operation_too_large(std::size_t limit_bytes, std::string_view operation) {
+  return lower_case("RequestEntityTooLargeException",
+                    413,
+                    "Request must be smaller than " + std::to_string(limit_bytes) +
+                        " bytes for the " + std::string(operation) + " operation");
 }
 
 ServiceError service_exception(std::string message) {

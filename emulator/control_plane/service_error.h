@@ -66,9 +66,12 @@ ServiceError zip_too_large(std::int64_t limit_bytes);
 // An operation that the service has and Hearth has not. Ours.
 ServiceError not_available(std::string message);
 
-// No operation has this method and path. Unverified: the name and status that the AWS common errors
-// page gives.
+// No operation has this method and path. Source of name, status and text: recorded. The service
+// sends the body as XML; ours is JSON, which more clients can read.
 ServiceError unknown_operation();
+
+// A body over the limit of its operation. Source: recorded, for those that bring a package along.
+ServiceError operation_too_large(std::size_t limit_bytes, std::string_view operation);
 
 // A defect of ours, or a request during the stop. 500, which SDKs retry.
 ServiceError service_exception(std::string message);

@@ -1,9 +1,8 @@
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include "emulator/control_plane/text_pattern.h"
 
-#include <pcre2.h>
-
 #include <memory>
+#include <pcre2.h>
 
 namespace emulator::control_plane {
 namespace {
@@ -12,9 +11,8 @@ template <typename Object, void (*kFree)(Object*)>
 struct Freer {
   void operator()(Object* object) const { kFree(object); }
 };
-using CompileContext =
-    std::unique_ptr<pcre2_compile_context,
-                    Freer<pcre2_compile_context, pcre2_compile_context_free>>;
+using CompileContext = std::unique_ptr<pcre2_compile_context,
+                                       Freer<pcre2_compile_context, pcre2_compile_context_free>>;
 using MatchContext =
     std::unique_ptr<pcre2_match_context, Freer<pcre2_match_context, pcre2_match_context_free>>;
 using MatchData = std::unique_ptr<pcre2_match_data, Freer<pcre2_match_data, pcre2_match_data_free>>;

@@ -90,12 +90,12 @@ TEST_CASE("an unknown path and an unknown method are an unknown operation",
   RawConnection client(server->port());
   for (const auto* method : {"GET", "PUT", "DELETE", "HEAD"}) {
     client.say(request(method, kPath, ""));
-    CHECK(client.reply(method == std::string_view("HEAD")).status == 404);
+    CHECK(client.reply(method == std::string_view("HEAD")).status == 403);
   }
   client.say(request("POST", "/nowhere", "some body"));
   const auto reply = client.reply();
-  CHECK(reply.status == 404);
-  CHECK(reply.head.find("x-amzn-ErrorType: UnknownOperationException\r\n") != std::string::npos);
+  CHECK(reply.status == 403);
+  CHECK(reply.head.find("x-amzn-ErrorType: AccessDeniedException\r\n") != std::string::npos);
 }
 
 TEST_CASE("seven megabytes are refused with the service's 413", "[protocol][control_plane]") {

@@ -62,7 +62,7 @@ bool mentions_place(std::string_view line, std::string_view place) {
 
 Findings heavy_include_findings(const SourceTree& tree) {
   static const std::regex heavy(
-      "nlohmann/json\\.hpp|spdlog/(?!fwd).*|httplib\\.h|yaml-cpp/.*|CLI/.*|sqlite3\\.h");
+      "nlohmann/json\\.hpp|spdlog/(?!fwd).*|httplib\\.h|yaml-cpp/.*|CLI/.*|sqlite3\\.h|pcre2\\.h");
   Findings findings;
   for (const auto& [path, text] : tree) {
     if (!is_cpp(path)) continue;
