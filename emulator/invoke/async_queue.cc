@@ -77,22 +77,19 @@ void show(QueuedEvent& event, AttemptStatus attempt) {
 }  // namespace
 
 AsyncQueue::AsyncQueue(
-    AsyncWorld world, Outbox& outbox, RunAttempt run, LookUpTerms look_up, std::size_t max_threads)
+    AsyncWorld world, Outbox& outbox, RunAttempt run, LookUpTerms look_up, QueueLimits limits)
     : world_(std::move(world)),
       outbox_(outbox),
       run_(std::move(run)),
       look_up_(std::move(look_up)),
-      max_threads_(max_threads) {}
+      limits_(limits) {}
 
 AsyncQueue::~AsyncQueue() { stop(); }
 
-tl::expected<std::shared_ptr<AsyncQueue>, std::string> AsyncQueue::open(AsyncWorld world,
-                                                                        Outbox& outbox,
-                                                                        RunAttempt run,
-                                                                        LookUpTerms look_up,
-                                                                        std::size_t max_threads) {
+tl::expected<std::shared_ptr<AsyncQueue>, std::string> AsyncQueue::open(
+    AsyncWorld world, Outbox& outbox, RunAttempt run, LookUpTerms look_up, QueueLimits limits) {
   std::shared_ptr<AsyncQueue> queue(
-      new AsyncQueue(std::move(world), outbox, std::move(run), std::move(look_up), max_threads));
+      new AsyncQueue(std::move(world), outbox, std::move(run), std::move(look_up), limits));
   if (auto loaded = queue->load(); !loaded) return tl::unexpected(std::move(loaded.error()));
   return queue;
 }
@@ -160,7 +157,7 @@ tl::expected<std::uint64_t, Refusal> AsyncQueue::admit(std::size_t bytes) {
   if (closed_)
     return tl::unexpected(
         Refusal{.kind = Refusal::Kind::shutting_down, .message = "Hearth is stopping"});
-  if (admitted_ >= kMaxQueuedEvents || admitted_bytes_ + bytes > kMaxQueuedEventBytes) {
+  if (admitted_ >= limits_.events || admitted_bytes_ + bytes > limits_.bytes) {
     return tl::unexpected(Refusal{.kind = Refusal::Kind::concurrency_exceeded,
                                   .message = "the queue of asynchronous events is full; wait "
                                              "until some have ended"});
@@ -211,7 +208,7 @@ void AsyncQueue::enqueue(std::unique_ptr<QueuedEvent> event) {
 // With the lock held.
 void AsyncQueue::add_threads() {
   if (!started_ || closed_) return;
-  while (ready_.size() > threads_.size() - running_ && threads_.size() < max_threads_) {
+  while (ready_.size() > threads_.size() - running_ && threads_.size() < limits_.threads) {
     try {
       threads_.emplace_back([this] { serve(); });
     } catch (const std::system_error&) {
