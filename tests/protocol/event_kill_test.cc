@@ -18,6 +18,8 @@ namespace {
 constexpr int kKills = 20;
 constexpr std::int64_t kMostBeforeKill = 60;
 
+const EventWorld::Limits kLimits = {.queue = {.threads = 4}, .outbox = {}};
+
 std::unique_ptr<emulator::state::Store> open(const std::filesystem::path& folder) {
   auto store = emulator::state::open_store(folder);
   if (!store) throw std::runtime_error(store.error().message);
@@ -42,9 +44,10 @@ void accept_forever(const std::filesystem::path& folder,
                     std::int64_t first,
                     const tests::ForkedChild::Tell& tell) {
   const auto store = open(folder);
-  EventWorld world(*store, 4);
+  EventWorld world(*store, kLimits, EventWorld::Begin::later);
   deliver_into(world, ends);
   world.functions.answer("f", {tests::fails(), tests::responds("1"), tests::fails()});
+  world.begin();
   for (auto id = first;; ++id) {
     if (!world.accept("f", std::to_string(id), "{\"n\":1}")) ::_exit(1);
     tell(id);
@@ -73,8 +76,9 @@ TEST_CASE("every event that was accepted before a kill ends after it, at least o
     while (const auto accepted = child.next()) last = *accepted;
   }
   const auto store = open(folder);
-  EventWorld world(*store, 4);
+  EventWorld world(*store, kLimits, EventWorld::Begin::later);
   deliver_into(world, ends);
+  world.begin();
   world.advance(std::chrono::hours(6));
   std::size_t left = 0;
   REQUIRE(store->each("events", [&](auto, auto) { ++left; }));

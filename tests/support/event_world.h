@@ -85,9 +85,19 @@ class EventWorld {
   using Delivery = emulator::invoke::Delivery;
   static constexpr std::chrono::sys_days kStart{std::chrono::year(2026) / 1 / 13};
 
-  explicit EventWorld(emulator::state::Store& store, std::size_t threads = 1)
-      : store_(store), threads_(threads) {
+  struct Limits {
+    emulator::invoke::QueueLimits queue{.threads = 1};
+    emulator::invoke::OutboxLimits outbox{.threads = 1};
+  };
+
+  // Whether what the store has is run at once, or once begin() is called.
+  enum class Begin { now, later };
+
+  explicit EventWorld(emulator::state::Store& store) : EventWorld(store, Limits()) {}
+  EventWorld(emulator::state::Store& store, const Limits& limits, Begin when = Begin::now)
+      : store_(store), limits_(limits) {
     open();
+    if (when == Begin::now) begin();
   }
   ~EventWorld() { stop(); }
   EventWorld(const EventWorld&) = delete;
@@ -97,6 +107,7 @@ class EventWorld {
   void restart() {
     stop();
     open();
+    begin();
   }
 
   void open() {
@@ -110,7 +121,7 @@ class EventWorld {
                              told_.push_back(what);
                            }};
     outbox = must(Outbox::open(
-        world, [this](const Delivery& delivery) { return deliver(delivery); }, threads_));
+        world, [this](const Delivery& delivery) { return deliver(delivery); }, limits_.outbox));
     queue = must(AsyncQueue::open(
         world,
         *outbox,
@@ -120,7 +131,10 @@ class EventWorld {
         [this](const std::string& function, const std::optional<std::string>&) {
           return terms_of(function);
         },
-        threads_));
+        limits_.queue));
+  }
+
+  void begin() {
     outbox->start();
     queue->start();
   }
@@ -213,7 +227,7 @@ class EventWorld {
   }
 
   emulator::state::Store& store_;
-  const std::size_t threads_;
+  const Limits limits_;
   mutable std::mutex mutex_;  // guards what follows
   std::map<std::string, std::optional<emulator::invoke::Terms>> terms_;
   Deliver deliver_;

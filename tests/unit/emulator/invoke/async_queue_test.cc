@@ -109,7 +109,7 @@ TEST_CASE("six hours of throttling pass in no time, and end with the event's age
   CHECK(status.condition == Condition::event_age_exceeded);
   CHECK(status.attempts_begun == 0);
   const auto times = times_of(world, "id");
-  CHECK(times.size() == 79);
+  CHECK(times.size() == 80);
   CHECK(times[9] == 511);
   // The next one would have begun at 21,811 seconds.
   CHECK(times.back() == 21'211 + 300);
@@ -261,6 +261,7 @@ TEST_CASE("the age of an event goes on while nothing runs", "[events]") {
   const auto moved = world.time.advance(std::chrono::hours(7), [] {});
   REQUIRE(moved);
   world.open();
+  world.begin();
   world.settle();
   CHECK(only(world).condition == Condition::event_age_exceeded);
   CHECK(world.functions.seen().size() == 1);
@@ -328,17 +329,22 @@ TEST_CASE("a damaged record keeps the queue from opening", "[events]") {
 
 TEST_CASE("a full queue refuses as a throttle does, and takes events again", "[events]") {
   const auto store = emulator::state::store_in_memory();
-  EventWorld world(*store);
-  // One large event and what fills the rest of the bytes that may wait.
+  EventWorld::Limits limits;
+  limits.queue.events = 3;
+  limits.queue.bytes = 100;
+  EventWorld world(*store, limits);
   world.functions.answer(
-      "f", std::vector<tests::Attempted>(2, refuses(Refusal::Kind::concurrency_exceeded)));
-  const auto half = std::string(kMaxQueuedEventBytes / 2, ' ');
-  REQUIRE(world.accept("f", "1", half));
-  REQUIRE(world.accept("f", "2", half));
-  const auto refused = world.accept("f", "3");
+      "f", std::vector<tests::Attempted>(3, refuses(Refusal::Kind::concurrency_exceeded)));
+  SECTION("of events") {
+    for (const auto* id : {"1", "2", "3"}) REQUIRE(world.accept("f", id));
+  }
+  SECTION("of bytes") {
+    for (const auto* id : {"1", "2"}) REQUIRE(world.accept("f", id, std::string(50, ' ')));
+  }
+  const auto refused = world.accept("f", "4");
   REQUIRE_FALSE(refused);
   CHECK(refused.error().kind == Refusal::Kind::concurrency_exceeded);
-  world.advance(1s);
+  world.advance(3s);
   CHECK(world.accept("f", "4"));
 }
 
