@@ -1,18 +1,20 @@
 #!/usr/bin/env python3
 """Writes lambda_model.json: the facts of the public service model that Hearth goes by.
 
-    extract_model.py [--check] SERVICE_MODEL
+    .venv/bin/python extract_model.py [--check]
 
-SERVICE_MODEL is botocore's data/lambda/2015-03-31/service-2.json.gz, of the version that
-tests/end_to_end/requirements.txt pins. Kept are names, methods, paths, statuses, places on the
-wire, types and constraints; the model's documentation is not. With --check nothing is written: the
-exit status is 1 when the file would be another.
+The model is that of the installed botocore, whose version tests/end_to_end/requirements.txt pins.
+Kept are names, methods, paths, statuses, places on the wire, types and constraints; the model's
+documentation is not. With --check nothing is written: the exit status is 1 when the file would be
+another.
 """
 import argparse
 import gzip
 import json
 import pathlib
 import sys
+
+import botocore
 
 SHAPE_FACTS = ("type", "required", "payload", "min", "max", "pattern", "enum", "sensitive")
 MEMBER_FACTS = ("shape", "location", "locationName")
@@ -88,16 +90,17 @@ def as_text(model):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--check", action="store_true")
-    parser.add_argument("service_model", type=pathlib.Path)
     words = parser.parse_args()
-    with gzip.open(words.service_model) as file:
+    service_model = (pathlib.Path(botocore.__file__).parent /
+                     "data" / "lambda" / "2015-03-31" / "service-2.json.gz")
+    with gzip.open(service_model) as file:
         text = as_text(extracted(json.load(file)))
     place = pathlib.Path(__file__).with_name("lambda_model.json")
     if not words.check:
         place.write_text(text)
     elif place.read_text() != text:
-        print(f"{place.name} is not what {words.service_model} says; run extract_model.py",
-              file=sys.stderr)
+        print(f"{place.name} is not what botocore {botocore.__version__} says; run "
+              "extract_model.py without --check and read what has changed", file=sys.stderr)
         return 1
     return 0
 

@@ -23,7 +23,6 @@ constexpr std::array kPlainMembers = {"Role",
                                       "TracingConfig",
                                       "EphemeralStorage",
                                       "FileSystemConfigs",
-                                      "ImageConfig",
                                       "DurableConfig",
                                       "CapacityProviderConfig",
                                       "TenancyConfig"};
@@ -137,6 +136,14 @@ void apply_runtime(const Document& input, const ServiceWorld& world, Document& c
        "arn:aws:lambda:" + world.region + "::runtime:" + std::string(64, '0')}};
 }
 
+// Answers have it one level further in than requests. Source: MODEL.
+void apply_image(const Document& input, Document& configuration) {
+  const auto given = input.find("ImageConfig");
+  if (given == input.end()) return;
+  configuration.erase("ImageConfigResponse");
+  if (!given->empty()) configuration["ImageConfigResponse"] = {{"ImageConfig", *given}};
+}
+
 void apply_snap_start(const Document& input, Document& configuration) {
   const auto given = input.find("SnapStart");
   if (given == input.end()) return;
@@ -194,6 +201,7 @@ Checked apply_configuration(const Document& input,
   apply_network(input, configuration);
   apply_dead_letters(input, configuration);
   apply_snap_start(input, configuration);
+  apply_image(input, configuration);
   apply_logging(input, configuration);
   if (auto applied = apply_environment(input, configuration); !applied) return applied;
   return apply_layers(input, world, configuration);

@@ -40,7 +40,8 @@ struct ModelMember {
 
 struct ModelShape {
   ModelShape() = default;
-  ModelShape(ModelShape&&) = delete;
+  ModelShape(const ModelShape&) = delete;
+  ModelShape& operator=(const ModelShape&) = delete;
   ~ModelShape();  // where TextPattern is known
 
   std::string name;

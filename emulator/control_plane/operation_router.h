@@ -7,7 +7,6 @@
 #include "emulator/front_doors/http_message.h"
 
 #include <cstddef>
-#include <map>
 #include <optional>
 #include <span>
 #include <string>

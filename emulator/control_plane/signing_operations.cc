@@ -18,6 +18,7 @@ constexpr const char* kSetting = "code_signing";
 // Characters behind "csc-". Source: MODEL, CodeSigningConfigArn.
 constexpr std::size_t kIdLength = 17;
 
+// Lower-case letters and digits, as the end of a UUID has.
 std::string new_id(const ServiceWorld& world) {
   std::string id;
   while (id.size() < kIdLength) {
@@ -25,8 +26,7 @@ std::string new_id(const ServiceWorld& world) {
       if (c != '-') id.push_back(c);
     }
   }
-  id.resize(kIdLength);
-  return "csc-" + id;
+  return "csc-" + id.substr(id.size() - kIdLength);
 }
 
 void take_over(const Document& input, Document& config) {

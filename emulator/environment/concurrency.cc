@@ -11,7 +11,8 @@ constexpr std::size_t kForgetAt = 1'024;
 std::size_t rest(std::size_t whole, std::size_t taken) { return whole > taken ? whole - taken : 0; }
 
 Throttled throttled(ThrottleReason reason, std::optional<std::chrono::nanoseconds> wait) {
-  return {reason, std::chrono::ceil<std::chrono::milliseconds>(wait.value_or(std::chrono::nanoseconds{0}))};
+  return {reason,
+          std::chrono::ceil<std::chrono::milliseconds>(wait.value_or(std::chrono::nanoseconds{0}))};
 }
 
 bool is_nothing(const std::optional<std::chrono::nanoseconds>& wait) {

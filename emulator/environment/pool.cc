@@ -266,7 +266,10 @@ void Pool::retire_all() {
 
 void Pool::retire_version(const Spec& spec) {
   const std::lock_guard lock(mutex_);
-  if (const auto found = groups_.find(spec); found != groups_.end()) found->second.requested = 0;
+  if (const auto found = groups_.find(spec); found != groups_.end()) {
+    found->second.requested = 0;
+    found->second.failure.clear();
+  }
   for (auto* member : members_where([&](const Member& m) { return m.spec == spec; })) {
     let_go(*member);
   }

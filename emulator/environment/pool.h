@@ -115,7 +115,8 @@ class Pool {
   bool retire(std::string_view id);
   void retire_all();
 
-  // All environments of one version that has changed or is gone; provisioned ones are not replaced.
+  // All environments of a version that has changed or is gone; provisioned ones, whose spec is
+  // named by itself, are not replaced.
   void retire_version(const Spec& spec);
 
   // Blocks until every init ahead and every disposal begun so far, and what they entail, is done.

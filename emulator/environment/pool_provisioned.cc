@@ -107,6 +107,10 @@ void Pool::replenish_all() {
   for (const auto& [spec, group] : groups_) {
     if (group.requested > 0) specs.push_back(spec);
   }
+  // Not in the order of addresses, which differs from run to run.
+  std::sort(specs.begin(), specs.end(), [](const Spec& a, const Spec& b) {
+    return std::tie(a->function_name, a->version) < std::tie(b->function_name, b->version);
+  });
   for (const auto& spec : specs) replenish(spec);
 }
 

@@ -36,13 +36,13 @@ std::string reason(int number) { return std::generic_category().message(number);
 // program's own locale is left alone.
 class Utf8Names {
  public:
-  Utf8Names() : ours_(::newlocale(LC_CTYPE_MASK, "C.UTF-8", nullptr)) {
-    if (ours_) previous_ = ::uselocale(ours_);
+  Utf8Names() {
+    // Made once, for all threads, and never freed.
+    static const auto kUtf8 = ::newlocale(LC_CTYPE_MASK, "C.UTF-8", nullptr);
+    if (kUtf8) previous_ = ::uselocale(kUtf8);
   }
   ~Utf8Names() {
-    if (!ours_) return;
-    ::uselocale(previous_);
-    ::freelocale(ours_);
+    if (previous_) ::uselocale(previous_);
   }
   Utf8Names(const Utf8Names&) = delete;
   Utf8Names& operator=(const Utf8Names&) = delete;
@@ -50,7 +50,6 @@ class Utf8Names {
   Utf8Names& operator=(Utf8Names&&) = delete;
 
  private:
-  locale_t ours_;
   locale_t previous_ = nullptr;
 };
 

@@ -37,7 +37,7 @@ class CodeStore {
   // Makes the folder with mode 0700 if it is missing, and removes what a killed process left half
   // made; nothing else that may lie in it.
   static tl::expected<std::unique_ptr<CodeStore>, CodePackageError> open(
-      const std::filesystem::path& folder);
+      const std::filesystem::path& path);
 
   CodeStore(const CodeStore&) = delete;
   CodeStore& operator=(const CodeStore&) = delete;

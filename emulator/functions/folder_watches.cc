@@ -1,13 +1,10 @@
 #include "emulator/functions/folder_watches.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <memory>
 #include <system_error>
 #include <utility>
 
@@ -36,27 +33,17 @@ std::string joined(const std::string& folder, std::string_view name) {
   return (folder == "/" ? folder : folder + "/") + std::string(name);
 }
 
-struct CloseFolder {
-  void operator()(DIR* folder) const { ::closedir(folder); }
-};
-
-// Entries whose type the file system does not tell without asking are told apart by asking.
-bool is_real_folder(const std::string& path, const dirent& entry) {
-  if (entry.d_type != DT_UNKNOWN) return entry.d_type == DT_DIR;
-  struct stat status {};
-  return ::lstat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
-}
-
 // Nothing for a file, or for a folder that has gone meanwhile.
 std::vector<std::string> folders_in(const std::string& path) {
   std::vector<std::string> folders;
-  const std::unique_ptr<DIR, CloseFolder> folder(::opendir(path.c_str()));
-  if (!folder) return folders;
-  while (const dirent* entry = ::readdir(folder.get())) {
-    const std::string_view name = entry->d_name;
-    if (name == "." || name == ".." || name == kCompiledFolder) continue;
-    auto below = joined(path, name);
-    if (is_real_folder(below, *entry)) folders.push_back(std::move(below));
+  std::error_code failed;
+  auto at = fs::directory_iterator(path, failed);
+  for (; !failed && at != fs::directory_iterator(); at.increment(failed)) {
+    std::error_code ignored;  // an entry that has gone meanwhile is no folder
+    if (at->is_symlink(ignored) || !at->is_directory(ignored)) continue;
+    if (auto name = at->path().filename().string(); name != kCompiledFolder) {
+      folders.push_back(joined(path, name));
+    }
   }
   return folders;
 }

@@ -57,10 +57,10 @@ class FolderWatches {
   // For poll(): readable when read_changes() has something to tell. -1 if the kernel gave none.
   int descriptor() const { return descriptor_; }
 
-  // A path is known by its exact text. One that is added already stays as it is. After an error it
-  // is not added.
-  Done add(const std::string& root);
-  void remove(const std::string& root);
+  // A root's name is its path, as exact text. One that is added already stays as it is. After an
+  // error it is not added.
+  Done add(const std::string& name);
+  void remove(const std::string& name);
 
   // What was told since, as far as one buffer holds it; does not wait.
   Changes read_changes();

@@ -1,7 +1,7 @@
 #include "emulator/invoke/async_queue.h"
 
 #include "emulator/invoke/destinations.h"
-#include "emulator/invoke/error_body.h"
+#include "emulator/invoke/judgement.h"
 #include "emulator/invoke/queued_event.h"
 
 #include <algorithm>
@@ -14,55 +14,6 @@ namespace {
 
 constexpr std::string_view kEvents = "events";
 constexpr std::string_view kProgress = "event_progress";
-
-// What an attempt came to, how it is called, and what a record says of it.
-struct Judgement {
-  AttemptResult result = AttemptResult::failed;
-  std::string outcome;
-  LastAnswer answer;
-};
-
-Judgement judge(InvocationResult result, std::string_view request_id) {
-  Judgement judgement;
-  judgement.answer.executed_version = std::move(result.executed_version);
-  if (auto* responded = std::get_if<environment::Responded>(&result.outcome)) {
-    judgement.result = AttemptResult::succeeded;
-    judgement.outcome = "Success";
-    judgement.answer.function = LastAnswer::Function::succeeded;
-    judgement.answer.payload = std::move(responded->body);
-  } else {
-    judgement.outcome = environment::error_type(result.outcome);
-    judgement.answer.function = LastAnswer::Function::failed;
-    judgement.answer.payload = error_body(result.outcome, request_id, Profile::aws);
-  }
-  return judgement;
-}
-
-// Status codes: those that the Invoke API gives for the same refusal. Source: service model.
-Judgement judge(const Refusal& refusal) {
-  Judgement judgement;
-  switch (refusal.kind) {
-    case Refusal::Kind::concurrency_exceeded:
-      judgement.result = AttemptResult::throttled;
-      judgement.outcome = "Throttled";
-      judgement.answer.status_code = 429;
-      return judgement;
-    case Refusal::Kind::function_not_found:
-    case Refusal::Kind::qualifier_not_found:
-      judgement.result = AttemptResult::function_gone;
-      judgement.outcome = "FunctionNotFound";
-      judgement.answer.status_code = 404;
-      return judgement;
-    case Refusal::Kind::not_runnable:
-    case Refusal::Kind::shutting_down:
-    case Refusal::Kind::not_kept:
-      break;
-  }
-  judgement.result = AttemptResult::service_error;
-  judgement.outcome = "ServiceError";
-  judgement.answer.status_code = 500;
-  return judgement;
-}
 
 std::string damaged(std::string_view key, std::string_view why) {
   return "the state folder's record of the event " + std::string(key) + " cannot be read (" +
@@ -77,22 +28,19 @@ void show(QueuedEvent& event, AttemptStatus attempt) {
 }  // namespace
 
 AsyncQueue::AsyncQueue(
-    AsyncWorld world, Outbox& outbox, RunAttempt run, LookUpTerms look_up, std::size_t max_threads)
+    AsyncWorld world, Outbox& outbox, RunAttempt run, LookUpTerms look_up, QueueLimits limits)
     : world_(std::move(world)),
       outbox_(outbox),
       run_(std::move(run)),
       look_up_(std::move(look_up)),
-      max_threads_(max_threads) {}
+      limits_(limits) {}
 
 AsyncQueue::~AsyncQueue() { stop(); }
 
-tl::expected<std::shared_ptr<AsyncQueue>, std::string> AsyncQueue::open(AsyncWorld world,
-                                                                        Outbox& outbox,
-                                                                        RunAttempt run,
-                                                                        LookUpTerms look_up,
-                                                                        std::size_t max_threads) {
+tl::expected<std::shared_ptr<AsyncQueue>, std::string> AsyncQueue::open(
+    AsyncWorld world, Outbox& outbox, RunAttempt run, LookUpTerms look_up, QueueLimits limits) {
   std::shared_ptr<AsyncQueue> queue(
-      new AsyncQueue(std::move(world), outbox, std::move(run), std::move(look_up), max_threads));
+      new AsyncQueue(std::move(world), outbox, std::move(run), std::move(look_up), limits));
   if (auto loaded = queue->load(); !loaded) return tl::unexpected(std::move(loaded.error()));
   return queue;
 }
@@ -160,7 +108,7 @@ tl::expected<std::uint64_t, Refusal> AsyncQueue::admit(std::size_t bytes) {
   if (closed_)
     return tl::unexpected(
         Refusal{.kind = Refusal::Kind::shutting_down, .message = "Hearth is stopping"});
-  if (admitted_ >= kMaxQueuedEvents || admitted_bytes_ + bytes > kMaxQueuedEventBytes) {
+  if (admitted_ >= limits_.events || admitted_bytes_ + bytes > limits_.bytes) {
     return tl::unexpected(Refusal{.kind = Refusal::Kind::concurrency_exceeded,
                                   .message = "the queue of asynchronous events is full; wait "
                                              "until some have ended"});
@@ -211,7 +159,7 @@ void AsyncQueue::enqueue(std::unique_ptr<QueuedEvent> event) {
 // With the lock held.
 void AsyncQueue::add_threads() {
   if (!started_ || closed_) return;
-  while (ready_.size() > threads_.size() - running_ && threads_.size() < max_threads_) {
+  while (ready_.size() > threads_.size() - running_ && threads_.size() < limits_.threads) {
     try {
       threads_.emplace_back([this] { serve(); });
     } catch (const std::system_error&) {

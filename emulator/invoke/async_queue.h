@@ -54,6 +54,12 @@ inline constexpr std::size_t kMaxEventThreads = 64;
 // Events that have ended and can still be looked at. Our choice.
 inline constexpr std::size_t kEndedEventsKept = 1000;
 
+struct QueueLimits {
+  std::size_t events = kMaxQueuedEvents;
+  std::size_t bytes = kMaxQueuedEventBytes;
+  std::size_t threads = kMaxEventThreads;  // one makes the order of all attempts repeatable
+};
+
 // Events whose time comes at the same moment begin in order of acceptance.
 //
 // Any thread. Shared, because a timer that fires while it is given up must find it whole.
@@ -62,13 +68,12 @@ class AsyncQueue : public std::enable_shared_from_this<AsyncQueue> {
   using TimePoint = std::chrono::steady_clock::time_point;
 
   // Reads what the store holds; nothing is run before start(). `outbox` must outlive the queue.
-  // `max_threads`: one makes the order of all attempts repeatable. The error is a sentence.
-  static tl::expected<std::shared_ptr<AsyncQueue>, std::string> open(
-      AsyncWorld world,
-      Outbox& outbox,
-      RunAttempt run,
-      LookUpTerms look_up,
-      std::size_t max_threads = kMaxEventThreads);
+  // The error is a sentence.
+  static tl::expected<std::shared_ptr<AsyncQueue>, std::string> open(AsyncWorld world,
+                                                                     Outbox& outbox,
+                                                                     RunAttempt run,
+                                                                     LookUpTerms look_up,
+                                                                     QueueLimits limits = {});
   AsyncQueue(const AsyncQueue&) = delete;
   AsyncQueue& operator=(const AsyncQueue&) = delete;
   ~AsyncQueue();
@@ -96,11 +101,8 @@ class AsyncQueue : public std::enable_shared_from_this<AsyncQueue> {
  private:
   using Place = std::pair<TimePoint, std::uint64_t>;  // due, sequence
 
-  AsyncQueue(AsyncWorld world,
-             Outbox& outbox,
-             RunAttempt run,
-             LookUpTerms look_up,
-             std::size_t max_threads);
+  AsyncQueue(
+      AsyncWorld world, Outbox& outbox, RunAttempt run, LookUpTerms look_up, QueueLimits limits);
   tl::expected<void, std::string> load();
   tl::expected<std::uint64_t, Refusal> admit(std::size_t bytes);
   void enqueue(std::unique_ptr<QueuedEvent> event);
@@ -123,7 +125,7 @@ class AsyncQueue : public std::enable_shared_from_this<AsyncQueue> {
   Outbox& outbox_;
   const RunAttempt run_;
   const LookUpTerms look_up_;
-  const std::size_t max_threads_;
+  const QueueLimits limits_;
 
   mutable std::mutex mutex_;  // guards what follows
   std::condition_variable arrived_;

@@ -77,9 +77,9 @@ struct Delivery {
 // What an event's last attempt brought, as the service puts it.
 struct LastAnswer {
   int status_code = 200;
-  std::string executed_version;  // empty: nothing was executed
+  std::string executed_version{};  // empty: nothing was executed
   enum class Function { succeeded, failed, not_run } function = Function::not_run;
-  std::string payload;  // the response or the error document
+  std::string payload{};  // the response or the error document
 };
 
 struct EndedEvent {

@@ -27,15 +27,15 @@ std::chrono::seconds back_off(int tries) {
 
 }  // namespace
 
-Outbox::Outbox(AsyncWorld world, Deliver deliver, std::size_t max_threads)
-    : world_(std::move(world)), deliver_(std::move(deliver)), max_threads_(max_threads) {}
+Outbox::Outbox(AsyncWorld world, Deliver deliver, OutboxLimits limits)
+    : world_(std::move(world)), deliver_(std::move(deliver)), limits_(limits) {}
 
 Outbox::~Outbox() { stop(); }
 
 tl::expected<std::shared_ptr<Outbox>, std::string> Outbox::open(AsyncWorld world,
                                                                 Deliver deliver,
-                                                                std::size_t max_threads) {
-  std::shared_ptr<Outbox> outbox(new Outbox(std::move(world), std::move(deliver), max_threads));
+                                                                OutboxLimits limits) {
+  std::shared_ptr<Outbox> outbox(new Outbox(std::move(world), std::move(deliver), limits));
   if (auto loaded = outbox->load(); !loaded) return tl::unexpected(std::move(loaded.error()));
   return outbox;
 }
@@ -128,7 +128,7 @@ void Outbox::enqueue(std::unique_ptr<Delivery> delivery) {
 void Outbox::add_threads() {
   if (!started_ || closed_) return;
   while (ready_lanes_.size() > threads_.size() - under_way_.size() &&
-         threads_.size() < max_threads_) {
+         threads_.size() < limits_.threads) {
     try {
       threads_.emplace_back([this] { serve(); });
     } catch (const std::system_error&) {
@@ -251,7 +251,7 @@ void Outbox::wake(std::uint64_t sequence) {
 void Outbox::remember(std::unique_ptr<Delivery> delivery, state::Changes& forgotten) {
   bytes_over_ += delivery->body.size();
   over_.push_back(std::move(delivery));
-  while (over_.size() > kDeliveriesKept || (bytes_over_ > kDeliveryBytesKept && over_.size() > 1)) {
+  while (over_.size() > limits_.kept || (bytes_over_ > limits_.bytes_kept && over_.size() > 1)) {
     const auto key = sequence_key(over_.front()->sequence);
     forgotten.push_back({std::string(kDeliveries), key, std::nullopt});
     forgotten.push_back({std::string(kResults), key, std::nullopt});

@@ -60,15 +60,21 @@ inline constexpr std::size_t kDeliveryBytesKept = std::size_t{64} << 20;
 // Deliveries under way at the same time, each to another target. Our choice.
 inline constexpr std::size_t kMaxDeliveryThreads = 8;
 
+struct OutboxLimits {
+  std::size_t kept = kDeliveriesKept;
+  std::size_t bytes_kept = kDeliveryBytesKept;
+  std::size_t threads = kMaxDeliveryThreads;  // one makes the order of all deliveries repeatable
+};
+
 // Deliveries to one target go one after the other, in order; a slow target holds up no other.
 //
 // Any thread. Shared, because a timer that fires while it is given up must find it whole.
 class Outbox : public std::enable_shared_from_this<Outbox> {
  public:
-  // Reads what the store holds; nothing is sent before start(). `max_threads`: one makes the order
-  // of all deliveries repeatable.
-  static tl::expected<std::shared_ptr<Outbox>, std::string> open(
-      AsyncWorld world, Deliver deliver, std::size_t max_threads = kMaxDeliveryThreads);
+  // Reads what the store holds; nothing is sent before start(). The error is a sentence.
+  static tl::expected<std::shared_ptr<Outbox>, std::string> open(AsyncWorld world,
+                                                                 Deliver deliver,
+                                                                 OutboxLimits limits = {});
   Outbox(const Outbox&) = delete;
   Outbox& operator=(const Outbox&) = delete;
   ~Outbox();
@@ -98,7 +104,7 @@ class Outbox : public std::enable_shared_from_this<Outbox> {
     bool busy = false;
   };
 
-  Outbox(AsyncWorld world, Deliver deliver, std::size_t max_threads);
+  Outbox(AsyncWorld world, Deliver deliver, OutboxLimits limits);
   tl::expected<void, std::string> load();
   void enqueue(std::unique_ptr<Delivery> delivery);
   void add_threads();
@@ -113,7 +119,7 @@ class Outbox : public std::enable_shared_from_this<Outbox> {
 
   const AsyncWorld world_;
   const Deliver deliver_;
-  const std::size_t max_threads_;
+  const OutboxLimits limits_;
 
   mutable std::mutex mutex_;  // guards what follows
   std::condition_variable arrived_;

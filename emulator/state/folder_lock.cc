@@ -31,8 +31,8 @@ struct Held {
 
 // Of the whole process, as the kernel's locks are. Never destroyed: a store may outlive it.
 Held& held() {
-  static auto* const all = new Held;
-  return *all;
+  static auto* const kHeld = new Held;
+  return *kHeld;
 }
 
 tl::unexpected<StoreError> refuse(Kind kind, std::string message) {
@@ -69,34 +69,34 @@ pid_t holder_of(int descriptor) {
 
 }  // namespace
 
-tl::expected<std::unique_ptr<FolderLock>, StoreError> FolderLock::acquire(const fs::path& given) {
-  const auto folder = given.has_filename() ? given : given.parent_path();  // no slash at its end
+tl::expected<std::unique_ptr<FolderLock>, StoreError> FolderLock::acquire(const fs::path& path) {
+  const auto folder = path.has_filename() ? path : path.parent_path();  // no slash at its end
   std::error_code failed;
   // Folders above it, if they are missing, are nobody's secret.
   if (folder.has_parent_path()) fs::create_directories(folder.parent_path(), failed);
   if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) {
     return host_error(folder, "make the state folder", errno);
   }
-  const auto path = folder / "lock";
+  const auto file = folder / "lock";
   auto& all = held();
   const std::lock_guard guard(all.mutex);
   struct stat status {};
-  if (::stat(path.c_str(), &status) == 0 && all.files.contains({status.st_dev, status.st_ino})) {
+  if (::stat(file.c_str(), &status) == 0 && all.files.contains({status.st_dev, status.st_ino})) {
     return in_use(folder, ::getpid());
   }
-  const int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-  if (descriptor < 0) return host_error(path, "open", errno);
+  const int descriptor = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (descriptor < 0) return host_error(file, "open", errno);
   auto lock = whole_file();
   if (::fcntl(descriptor, F_SETLK, &lock) != 0 || ::fstat(descriptor, &status) != 0) {
     const int number = errno;
     const auto holder = holder_of(descriptor);
     ::close(descriptor);
     if (number == EACCES || number == EAGAIN) return in_use(folder, holder);
-    return host_error(path, "lock", number);
+    return host_error(file, "lock", number);
   }
-  const File file{status.st_dev, status.st_ino};
-  all.files.insert(file);
-  return std::unique_ptr<FolderLock>(new FolderLock(descriptor, file));
+  const File number{status.st_dev, status.st_ino};
+  all.files.insert(number);
+  return std::unique_ptr<FolderLock>(new FolderLock(descriptor, number));
 }
 
 FolderLock::~FolderLock() {

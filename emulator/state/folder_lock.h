@@ -20,7 +20,7 @@ class FolderLock {
   // Makes the folder (0700) and the file `lock` in it (0600) if they are missing. The error names
   // the process that holds the folder, when the kernel tells.
   static tl::expected<std::unique_ptr<FolderLock>, StoreError> acquire(
-      const std::filesystem::path& folder);
+      const std::filesystem::path& path);
 
   FolderLock(const FolderLock&) = delete;
   FolderLock& operator=(const FolderLock&) = delete;

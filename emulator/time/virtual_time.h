@@ -55,6 +55,7 @@ class VirtualTime {
   explicit VirtualTime(std::chrono::system_clock::time_point wall_start);
   VirtualTime(const VirtualTime&) = delete;
   VirtualTime& operator=(const VirtualTime&) = delete;
+  ~VirtualTime() = default;
 
   const Clock& clock() const { return clock_; }
 

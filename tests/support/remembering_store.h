@@ -4,16 +4,18 @@
 #include "emulator/state/store.h"
 
 #include <map>
+#include <mutex>
 #include <string>
 #include <utility>
 
 namespace tests {
 
-// One thread at a time.
+// Any thread; the members are the test's, while nobody commits.
 class RememberingStore final : public emulator::state::Store {
  public:
   tl::expected<void, emulator::state::StoreError> commit(
       const emulator::state::Changes& changes) override {
+    const std::lock_guard lock(mutex_);
     if (failing) {
       return tl::unexpected(emulator::state::StoreError{emulator::state::StoreError::Kind::host,
                                                         "the disk is full; make room"});
@@ -33,6 +35,7 @@ class RememberingStore final : public emulator::state::Store {
   tl::expected<void, emulator::state::StoreError> each(
       std::string_view table,
       const std::function<void(std::string_view, std::string_view)>& see) const override {
+    const std::lock_guard lock(mutex_);
     const auto found = documents.find(std::string(table));
     if (found == documents.end()) return {};
     for (const auto& [key, value] : found->second) see(key, value);
@@ -44,6 +47,9 @@ class RememberingStore final : public emulator::state::Store {
   std::map<std::string, std::map<std::string, std::string>> documents;
   int commits = 0;
   bool failing = false;
+
+ private:
+  mutable std::mutex mutex_;
 };
 
 }  // namespace tests

@@ -18,7 +18,7 @@ using tests::ServiceParts;
 namespace {
 
 constexpr int kValidRequests = 40;
-constexpr int kBrokenRequests = 400;
+constexpr int kBrokenRequests = 1000;
 
 const std::string kAccountArn = "arn:aws:lambda:us-east-1:123456789012:";
 
@@ -72,6 +72,9 @@ struct World {
             "bootstrap",
             "s3.amazonaws.com",
             "lambda:InvokeFunction",
+            "lambda:GetLayerVersion",
+            "ALL",
+            kAccountArn + "runtime/own/version/1",
             "123456789012",
             "o-1234567890",
             "token",

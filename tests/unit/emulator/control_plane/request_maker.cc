@@ -54,7 +54,12 @@ RequestMaker::Document RequestMaker::valid_value(const Shape& shape) {
     case ShapeType::structure: {
       auto value = Document::object();
       for (const auto& member : shape.members) {
-        if (member.required || chance(2)) value[member.name] = valid_value(*member.shape);
+        if (!member.required && chance(2)) continue;
+        auto& made = value[member.name] = valid_value(*member.shape);
+        // A query cannot say that a list is empty.
+        if (made.is_array() && made.empty() && member.location == MemberLocation::query) {
+          made.push_back(valid_value(*member.shape->element));
+        }
       }
       return value;
     }
@@ -81,7 +86,8 @@ RequestMaker::Document RequestMaker::valid_value(const Shape& shape) {
       return least + static_cast<std::int64_t>(below(static_cast<std::size_t>(most - least) + 1));
     }
     case ShapeType::floating:
-      return static_cast<double>(below(100)) / 100;
+      return shape.min.value_or(0) + (shape.max.value_or(1) - shape.min.value_or(0)) *
+                                         static_cast<double>(below(100)) / 100;
     case ShapeType::boolean:
       return chance(2);
     case ShapeType::timestamp:

@@ -199,6 +199,8 @@ TEST_CASE("many threads store the same and different code at once", "[code_store
   const tests::ScratchFolder scratch;
   const auto store = opened(scratch.path());
   const auto shared = tests::zip_bytes({{"shared", "content"}});
+  // The first use of the C library's time zone, which the thread sanitizer takes for unlocked.
+  store->remove(added(*store, tests::zip_bytes({{"first", ""}})).sha256_hex);
   std::atomic<int> wrong = 0;
   {
     std::vector<std::jthread> threads;
