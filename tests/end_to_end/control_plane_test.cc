@@ -422,6 +422,6 @@ TEST_CASE("boto3 raises its own exceptions, with the service's words", "[control
   check_error(results[6], 404, "ResourceNotFoundException", unknown + ":10");
   CHECK(results[7]["status"] == 204);
   check_error(results[8], 404, "ResourceNotFoundException", unknown);
-  check_error(results[9], 404, "ResourceNotFoundException", unknown);
+  check_error(results[9], 404, "ResourceNotFoundException", unknown + ":$LATEST");
   serving.stop();
 }
