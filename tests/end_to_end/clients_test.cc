@@ -111,11 +111,11 @@ TEST_CASE("the AWS command line leads a function from its creation to its end", 
                                       "--function-name",
                                       "walker",
                                       "--environment",
-                                      "Variables={A=b}",
+                                      "Variables={GREETING=b}",
                                       "--memory-size",
                                       "192"});
   CHECK(configured["MemorySize"] == 192);
-  CHECK(configured["Environment"]["Variables"] == json{{"A", "b"}});
+  CHECK(configured["Environment"]["Variables"] == json{{"GREETING", "b"}});
   aws.run({"delete-function", "--function-name", "walker"});
   const auto gone = aws.run({"get-function", "--function-name", "walker"});
   CHECK(gone.status == 254);
@@ -147,7 +147,7 @@ TEST_CASE("the SDK for JavaScript leads a function from its creation to its end"
              {"updated", "SUCCESS"},
              {"invokedAgain", {200, "\"second\"", "$LATEST"}},
              {"published", "1"},
-             {"configured", {192, {{"A", "b"}}}},
+             {"configured", {192, {{"GREETING", "b"}}}},
              {"invokedByAlias", {200, "\"second\"", "1"}},
              {"functions", json::array({"walker"})},
              {"versions", {"$LATEST", "1"}},

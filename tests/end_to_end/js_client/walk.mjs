@@ -75,7 +75,7 @@ const configured = await client.send(
   new UpdateFunctionConfigurationCommand({
     FunctionName,
     MemorySize: 192,
-    Environment: { Variables: { A: "b" } },
+    Environment: { Variables: { GREETING: "b" } },
   }),
 );
 said.configured = [configured.MemorySize, configured.Environment.Variables];
