@@ -69,6 +69,7 @@ tl::expected<InvocationResult, Refusal> Invoker::invoke(InvocationRequest reques
   result.outcome = std::move(served->outcome);
   result.executed_version = (*target)->spec->version;
   result.log_tail = std::move(served->log_tail);
+  result.report = std::move(served->report);
   return result;
 }
 
