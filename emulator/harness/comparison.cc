@@ -94,8 +94,8 @@ std::uint64_t Comparison::compare_responses(const ReplayResult& result) {
   const auto& after = result.response;
   if (before.form != Response::Form::json || after.form != Response::Form::json) {
     if (before.form == after.form && before.bytes == after.bytes) return 0;
-    tell(place(result) + ": response was " + shortened(quoted(before.bytes)) + ", is " +
-         shortened(quoted(after.bytes)));
+    tell(place(result) + ": response was " + shortened(json_string(before.bytes)) + ", is " +
+         shortened(json_string(after.bytes)));
     return 1;
   }
   const auto differences =

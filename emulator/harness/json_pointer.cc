@@ -343,7 +343,7 @@ std::optional<std::string> unquoted(std::string_view raw) {
   return text;
 }
 
-std::string quoted(std::string_view text) {
+std::string json_string(std::string_view text) {
   std::string json = "\"";
   json.reserve(text.size() + 2);
   // Where the next byte that is not UTF-8 stands.

@@ -66,7 +66,7 @@ bool for_each_element(std::string_view array,
 std::optional<std::string> unquoted(std::string_view raw);
 
 // `text` as a JSON string, in quotes. Bytes that are not UTF-8 become the replacement character.
-std::string quoted(std::string_view text);
+std::string json_string(std::string_view text);
 
 // Whether two JSON numbers have the same value, however long and however written: 1, 1.0 and 10e-1.
 bool same_number(std::string_view a, std::string_view b);

@@ -52,6 +52,8 @@ Line LineReader::take(std::size_t size, std::size_t with_end) {
             .ended = with_end > size,
             .end_offset = offset_ + with_end};
   if (line.text.ends_with('\r')) line.text.remove_suffix(1);
+  line.too_long = line.text.size() > max_line_bytes_;
+  if (line.too_long) line.text = {};
   last_begin_ = begin_;
   begin_ += with_end;
   offset_ += with_end;

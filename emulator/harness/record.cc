@@ -61,8 +61,8 @@ void append_on_one_line(std::string& line, std::string_view json) {
 std::string record_line(const Record& record) {
   std::string line = "{" + std::string(kRecordMark);
   if (record.time) line += ",\"time\":\"" + iso_time(*record.time) + "\"";
-  line += ",\"function\":" + quoted(record.function);
-  line += ",\"request_id\":" + quoted(record.request_id) + ",\"event\":";
+  line += ",\"function\":" + json_string(record.function);
+  line += ",\"request_id\":" + json_string(record.request_id) + ",\"event\":";
   append_on_one_line(line, record.event);
   return line += "}\n";
 }

@@ -108,7 +108,7 @@ std::string summary_json(const ReplaySummary& summary) {
   bool first = true;
   for (const auto& [type, count] : tally.errors) {
     if (!std::exchange(first, false)) json += ',';
-    json += quoted(type) + ":" + std::to_string(count);
+    json += json_string(type) + ":" + std::to_string(count);
   }
   json += "},\"cold_starts\":" + std::to_string(tally.cold_starts);
   json += formatted(",\"duration_ms\":{\"p50\":%.3f,\"p90\":%.3f,\"p99\":%.3f,\"max\":%.3f}",

@@ -88,7 +88,7 @@ void append_response(std::string& line, const Response& response) {
       return;
     case Response::Form::text:
       append_member(line, "response_text");
-      line += quoted(response.bytes);
+      line += json_string(response.bytes);
       return;
     case Response::Form::binary:
       append_member(line, "response_base64");
@@ -101,7 +101,7 @@ void append_outcome(std::string& line, const ReplayResult& result) {
   line.append("\"").append(result.outcome).append("\"");
   if (!result.error_type.empty()) {
     append_member(line, "error_type");
-    line += quoted(result.error_type);
+    line += json_string(result.error_type);
   }
 }
 
@@ -193,7 +193,7 @@ void append_result_line(std::string& lines, const ReplayResult& result) {
   append_member(lines, "position");
   append_number(lines, result.position);
   append_member(lines, "file");
-  lines += quoted(result.file);
+  lines += json_string(result.file);
   append_member(lines, "line");
   append_number(lines, result.line);
   if (result.started) {
@@ -201,9 +201,9 @@ void append_result_line(std::string& lines, const ReplayResult& result) {
     lines.append("\"").append(iso_time(*result.started)).append("\"");
   }
   append_member(lines, "function");
-  lines += quoted(result.function_name);
+  lines += json_string(result.function_name);
   append_member(lines, "request_id");
-  lines += quoted(result.request_id);
+  lines += json_string(result.request_id);
   append_member(lines, "input_sha256");
   lines.append("\"").append(result.input_sha256).append("\"");
   append_outcome(lines, result);
