@@ -43,6 +43,16 @@ std::string_view outcome_name(const environment::Outcome& outcome) {
       outcome);
 }
 
+// The function's own word where it has one: the platform's list of types holds no others' names.
+std::string error_kind(const environment::Outcome& outcome) {
+  if (const auto* error = std::get_if<environment::FunctionError>(&outcome)) {
+    if (const auto type = find_value(error->body, {"errorType"})) {
+      if (auto text = unquoted(*type); text && !text->empty()) return std::move(*text);
+    }
+  }
+  return std::string(environment::error_type(outcome));
+}
+
 std::string_view exception_name(invoke::Refusal::Kind kind) {
   switch (kind) {
     case invoke::Refusal::Kind::function_not_found:
@@ -172,7 +182,7 @@ ReplayResult result_of(SentEvent sent,
     return result;
   }
   result.outcome = outcome_name(answer->outcome);
-  result.error_type = environment::error_type(answer->outcome);
+  result.error_type = error_kind(answer->outcome);
   auto* responded = std::get_if<environment::Responded>(&answer->outcome);
   result.response = response_of(
       responded != nullptr ? std::move(responded->body)

@@ -39,8 +39,10 @@ struct ReplayResult {
   // responded, function_error, timed_out, runtime_exited, out_of_memory, response_too_large,
   // response_truncated, never_started or throttled.
   std::string outcome;
-  std::string error_type;  // empty for a success
-  Response response;       // for a failure the document its caller is given
+  // Empty for a success. Of a function error the type that its document names, as its caller sees
+  // it.
+  std::string error_type;
+  Response response;  // for a failure the document its caller is given
   std::optional<std::chrono::nanoseconds> duration;
   std::optional<std::chrono::nanoseconds> init_duration;  // of a cold start
   std::uint64_t billed_ms = 0;

@@ -83,6 +83,8 @@ TEST_CASE("every way to fail has its name, error type and document", "[harness]"
     return result.outcome + " " + result.error_type;
   };
   CHECK(told(environment::FunctionError{"E", "{}"}) == "function_error E");
+  CHECK(told(environment::FunctionError{"Runtime.Unknown", R"({"errorType":"ZeroDivision"})"}) ==
+        "function_error ZeroDivision");
   CHECK(told(environment::TimedOut{3s}) == "timed_out Sandbox.Timedout");
   CHECK(told(environment::RuntimeExited{.exit_code = 1, .signal = {}}) ==
         "runtime_exited Runtime.ExitError");
