@@ -9,6 +9,10 @@
 namespace emulator::control_plane {
 namespace {
 
+// Which description $LATEST had when the last version was made of it, as a JSON text. The version
+// itself may have been given another one.
+constexpr const char* kDescribed = "described";
+
 // What differs between $LATEST and a version of it although nothing has changed.
 Document comparable(Document configuration) {
   for (const auto* member : {"Version",
@@ -23,6 +27,19 @@ Document comparable(Document configuration) {
     configuration.erase(member);
   }
   return configuration;
+}
+
+std::string description_of(const Document& configuration) {
+  return Document(configuration.value("Description", "")).dump();
+}
+
+// A description alone is a change too. Source: recorded.
+bool is_unchanged(const registry::FunctionRecord& function,
+                  const Document& former,
+                  const Document& latest) {
+  const auto described = function.settings.find(kDescribed);
+  return comparable(former) == comparable(latest) && described != function.settings.end() &&
+         described->second == description_of(latest);
 }
 
 tl::expected<void, ServiceError> check(const PublishTerms& terms, const Document& latest) {
@@ -68,9 +85,10 @@ Answer publish(const registry::SharedFunction& function,
   const auto newest = function->published.find(function->last_published);
   if (newest != function->published.end()) {
     auto former = configuration_of(*newest->second);
-    if (comparable(former) == comparable(configuration)) return former;
+    if (is_unchanged(*function, former, configuration)) return former;
   }
   auto record = *function;
+  record.settings[kDescribed] = description_of(configuration);
   const auto number = ++record.last_published;
   version.number = std::to_string(number);
   if (terms.description && !terms.description->empty()) {

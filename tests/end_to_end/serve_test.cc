@@ -1,14 +1,14 @@
 // hearth serve, as clients of Lambda's API and the user's terminal see it.
 #include "tests/end_to_end/hearth_program.h"
+#include "tests/end_to_end/lambda_api.h"
 
 #include <catch2/catch_test_macros.hpp>
-#include <openssl/evp.h>
 
-#include <algorithm>
 #include <csignal>
 #include <thread>
 
 using nlohmann::json;
+using tests::boto3;
 using tests::ScratchFolder;
 using tests::Serving;
 using tests::Words;
@@ -17,29 +17,7 @@ namespace {
 
 constexpr const char* kVenv = HEARTH_SOURCE_DIR "/.venv/bin/";
 
-// What boto3 makes of the calls, in order.
-json boto3(const Serving& serving, const std::vector<json>& calls) {
-  const auto ended =
-      tests::run_program({.argv = {std::string(kVenv) + "python",
-                                   HEARTH_SOURCE_DIR "/tests/end_to_end/lambda_client.py",
-                                   serving.address()},
-                          .input = json(calls).dump()});
-  INFO(ended.errors);
-  REQUIRE(ended.status == 0);
-  return json::parse(ended.output);
-}
-
 json invoke_call(json arguments) { return {{"invoke", std::move(arguments)}}; }
-
-std::string decoded(const std::string& base64) {
-  std::string bytes(base64.size(), '\0');
-  const int size = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()),
-                                   reinterpret_cast<const unsigned char*>(base64.data()),
-                                   static_cast<int>(base64.size()));
-  const auto padding = std::count(base64.begin(), base64.end(), '=');
-  bytes.resize(static_cast<std::size_t>(size - padding));
-  return bytes;
-}
 
 // A project of Python functions, all in app.py.
 class PythonProject {
@@ -101,7 +79,7 @@ TEST_CASE("boto3 invokes in every way Lambda knows", "[serve]") {
   CHECK(results[0]["ExecutedVersion"] == "$LATEST");
   CHECK_FALSE(results[0].contains("FunctionError"));
   CHECK_FALSE(results[0].contains("LogResult"));
-  const auto log = decoded(results[1].value("LogResult", ""));
+  const auto log = tests::base64_decoded(results[1].value("LogResult", ""));
   INFO(log);
   CHECK(tests::matches(log,
                        "START RequestId: ([0-9a-f-]{36}) Version: \\$LATEST\nEND RequestId: \\1\n"

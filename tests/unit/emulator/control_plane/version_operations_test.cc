@@ -46,6 +46,18 @@ TEST_CASE("versions count up, and what has not changed is not published again", 
   CHECK(parts.world.registry.find("f")->published.size() == 2);
 }
 
+TEST_CASE("another description of $LATEST is published as another version", "[versions]") {
+  ServiceParts parts;
+  parts.create("f");
+  CHECK(publish(parts, {{"Description", "the version's own"}}) == "1");
+  CHECK(publish(parts) == "1");
+  REQUIRE(parts.run(function_operations(),
+                    "UpdateFunctionConfiguration",
+                    {{"FunctionName", "f"}, {"Description", "another"}}));
+  CHECK(publish(parts) == "2");
+  CHECK(publish(parts) == "2");
+}
+
 TEST_CASE("a published version stays what it was", "[versions]") {
   ServiceParts parts;
   parts.create("f");
