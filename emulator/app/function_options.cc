@@ -395,7 +395,8 @@ EmulatorOptions emulator_options(const FunctionOptions& options,
                                  const DescribedFunctions& described,
                                  const Machine& machine) {
   EmulatorOptions result;
-  result.limits = {.concurrency = {.account = options.max_concurrency},
+  // The rate of requests is a rule of the API, which only hearth serve stands behind.
+  result.limits = {.concurrency = {.account = options.max_concurrency, .requests_per_unit = 0},
                    .idle_timeout = std::chrono::seconds{options.idle_timeout_seconds}};
   result.plan = machine.plan;
   result.region = options.region;

@@ -6,7 +6,7 @@
 #include "emulator/app/latency_table.h"
 #include "emulator/app/stop_signals.h"
 #include "emulator/control_plane/invoke_api.h"
-#include "emulator/control_plane/json_syntax.h"
+#include "emulator/invoke/json_syntax.h"
 #include "emulator/invoke/error_body.h"
 #include "fixtures/identifiers.h"
 
@@ -73,7 +73,7 @@ tl::expected<std::string, AppError> event_of(const InvokeOptions& options,
 tl::expected<std::string, AppError> checked(tl::expected<std::string, AppError> event) {
   if (!event) return event;
   if (event->empty()) return std::string("{}");
-  if (const auto fault = control_plane::find_json_fault(*event)) {
+  if (const auto fault = invoke::find_json_fault(*event)) {
     return tl::unexpected(AppError{
         kWrongUsage,
         "the event is not JSON: " + describe(*fault, *event) + "; Lambda takes one JSON document"});

@@ -6,6 +6,7 @@
 #include "emulator/app/generate_event_command.h"
 #include "emulator/app/identifiers.h"
 #include "emulator/app/invoke_command.h"
+#include "emulator/app/replay_command.h"
 #include "emulator/app/rie_command.h"
 #include "emulator/app/runtime_command.h"
 #include "emulator/app/serve_command.h"
@@ -133,6 +134,7 @@ struct Options {
   std::string log_level;
   InvokeOptions invoke;
   ServeOptions serve;
+  ReplayOptions replay;
   DoctorOptions doctor;
   std::string version_output = "text";
 };
@@ -146,6 +148,7 @@ void describe(CLI::App& program, Options& options) {
   program.fallthrough();
   add_invoke_command(program, options.invoke);
   add_serve_command(program, options.serve);
+  add_replay_command(program, options.replay);
   // Only for the list of commands; their words are read elsewhere.
   program.add_subcommand("rie", "A drop-in for aws-lambda-rie");
   program.add_subcommand("generate-event", "Print an event as AWS would send it");
@@ -166,6 +169,7 @@ int run_chosen(const CLI::App& program, Options& options) {
   set_log_level(options.log_level, serving ? "info" : "warn");
   if (serving) return run_serve(options.serve);
   if (program.got_subcommand("invoke")) return run_invoke(options.invoke);
+  if (program.got_subcommand("replay")) return run_replay(options.replay);
   if (program.got_subcommand("doctor")) return run_doctor(options.doctor);
   return run_version(options.version_output);
 }
@@ -225,6 +229,7 @@ int run_program(const std::vector<std::string>& arguments) {
   if (separator != asked.end()) {
     options.invoke.function.command.assign(separator + 1, asked.end());
     options.serve.function.command = options.invoke.function.command;
+    options.replay.function.command = options.invoke.function.command;
   }
   if (words.size() <= 1) {
     std::cerr << program.help();

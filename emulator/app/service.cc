@@ -120,6 +120,7 @@ void Service::build_api() {
                                                              control_plane::all_operations());
 }
 
+// Under virtual time events and deliveries go one after the other, so that two runs are alike.
 tl::expected<void, AppError> Service::build_queue() {
   const invoke::AsyncWorld world{.store = *store_,
                                  .clock = clock(),
@@ -133,7 +134,9 @@ tl::expected<void, AppError> Service::build_queue() {
       [this](invoke::InvocationRequest request) { return queue_->accept(std::move(request)); },
       [] { return new_uuid(); });
   auto outbox = invoke::Outbox::open(
-      world, [this](const invoke::Delivery& delivery) { return routes_->deliver(delivery); });
+      world,
+      [this](const invoke::Delivery& delivery) { return routes_->deliver(delivery); },
+      virtual_time_ ? invoke::OutboxLimits{.threads = 1} : invoke::OutboxLimits{});
   if (!outbox) return tl::unexpected(AppError{kHostCannot, outbox.error()});
   outbox_ = std::move(*outbox);
   auto queue = invoke::AsyncQueue::open(
@@ -146,7 +149,8 @@ tl::expected<void, AppError> Service::build_queue() {
       },
       [this](const std::string& function, const std::optional<std::string>& qualifier) {
         return terms_of(function, qualifier);
-      });
+      },
+      virtual_time_ ? invoke::QueueLimits{.threads = 1} : invoke::QueueLimits{});
   if (!queue) return tl::unexpected(AppError{kHostCannot, queue.error()});
   queue_ = std::move(*queue);
   return {};

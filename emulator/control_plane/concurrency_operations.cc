@@ -42,30 +42,47 @@ Answer changed(const registry::SharedFunction& base,
 // ---- Reserved.
 
 // Source of the texts: recorded.
+ServiceError below_minimum(std::string_view what, const ServiceWorld& world) {
+  return invalid_parameter_value_untyped(
+      "Specified " + std::string(what) +
+      " for function decreases account's UnreservedConcurrentExecution below its minimum value "
+      "of [" +
+      std::to_string(world.limits.unreserved_minimum) + "].");
+}
+
+// Reserved concurrency is a function's, whatever its version. Source of the texts: recorded.
+tl::expected<registry::SharedFunction, ServiceError> whole_function(const Document& input,
+                                                                    const ServiceWorld& world) {
+  const auto reference = functions::parse_function_reference(input.value("FunctionName", ""));
+  if (reference && reference->qualifier) {
+    return tl::unexpected(invalid_parameter_value(
+        "This operation is permitted on Lambda functions only. Aliases and versions do not support "
+        "this operation. Please specify either a function name or an unqualified function ARN."));
+  }
+  auto named = named_function(input, world);
+  if (!named) return tl::unexpected(std::move(named.error()));
+  return std::move(named->record);
+}
+
 Answer put_reserved(const Document& input, ServiceWorld& world) {
   const std::lock_guard one_at_a_time(world.concurrency_changes);
-  const auto named = named_function(input, world);
-  if (!named) return tl::unexpected(named.error());
+  const auto function = whole_function(input, world);
+  if (!function) return tl::unexpected(function.error());
   const int wanted = input.at("ReservedConcurrentExecutions").get<int>();
   const auto minimum = static_cast<int>(world.limits.unreserved_minimum);
-  if (left_beside(*named->record, world) - wanted < minimum) {
-    return tl::unexpected(
-        invalid_parameter_value("Specified ReservedConcurrentExecutions for function decreases "
-                                "account's UnreservedConcurrentExecution below its minimum value "
-                                "of [" +
-                                std::to_string(minimum) + "]."));
+  if (left_beside(**function, world) - wanted < minimum) {
+    return tl::unexpected(below_minimum("ReservedConcurrentExecutions", world));
   }
-  if (wanted < provisioned_sum(*named->record)) {
-    return tl::unexpected(
-        invalid_parameter_value(" ReservedConcurrentExecutions  " + std::to_string(wanted) +
-                                " should not be lower than function's total provisioned "
-                                "concurrency [" +
-                                std::to_string(provisioned_sum(*named->record)) + "]."));
+  // Unverified: the text is not recorded.
+  if (wanted < provisioned_sum(**function)) {
+    return tl::unexpected(invalid_parameter_value(
+        "ReservedConcurrentExecutions " + std::to_string(wanted) +
+        " should not be lower than function's total provisioned concurrency [" +
+        std::to_string(provisioned_sum(**function)) + "]."));
   }
-  auto record = *named->record;
+  auto record = **function;
   record.reserved_concurrency = wanted;
-  return changed(
-      named->record, std::move(record), {{"ReservedConcurrentExecutions", wanted}}, world);
+  return changed(*function, std::move(record), {{"ReservedConcurrentExecutions", wanted}}, world);
 }
 
 Answer get_reserved(const Document& input, ServiceWorld& world) {
@@ -77,11 +94,11 @@ Answer get_reserved(const Document& input, ServiceWorld& world) {
 
 Answer delete_reserved(const Document& input, ServiceWorld& world) {
   const std::lock_guard one_at_a_time(world.concurrency_changes);
-  const auto named = named_function(input, world);
-  if (!named) return tl::unexpected(named.error());
-  auto record = *named->record;
+  const auto function = whole_function(input, world);
+  if (!function) return tl::unexpected(function.error());
+  auto record = **function;
   record.reserved_concurrency.reset();
-  return changed(named->record, std::move(record), Document::object(), world);
+  return changed(*function, std::move(record), Document::object(), world);
 }
 
 // ---- Provisioned.
@@ -113,21 +130,41 @@ ProvisionedState state_of(const ServiceWorld& world,
                                  : ProvisionedState{};
 }
 
-// A version cannot have its own where an alias of it has, and the other way round. Source:
-// recorded.
+// What provisioned concurrency can be of. Source of the texts: recorded.
+tl::expected<NamedQualifier, ServiceError> alias_or_version(const Document& input,
+                                                            const ServiceWorld& world,
+                                                            std::string_view refusal_of_latest) {
+  auto named = named_function(input, world);
+  if (named && named->qualifier.value_or("$LATEST") == functions::kLatestVersion) {
+    return tl::unexpected(invalid_parameter_value(std::string(refusal_of_latest)));
+  }
+  if (!named) return tl::unexpected(std::move(named.error()));
+  const auto& qualifier = *named->qualifier;
+  const bool is_number = qualifier.find_first_not_of("0123456789") == std::string::npos;
+  if (!is_number && !named->record->aliases.contains(qualifier)) {
+    return tl::unexpected(resource_not_found("Cannot find alias arn: " +
+                                             arn_of(world, named->record->name, qualifier)));
+  }
+  return named_qualifier(input, world);
+}
+
+constexpr std::string_view kNotOfLatest =
+    "The function resource provided must be an alias or a published version.";
+
+// A version cannot have its own where an alias of it has, and the other way round. Source of both
+// texts: recorded; that two aliases of one version are refused with the first is unverified.
 tl::expected<void, ServiceError> check_one_for_a_version(const NamedQualifier& named) {
+  const auto& aliases = named.record->aliases;
   for (const auto& [other, _] : named.record->provisioned) {
     if (other == named.qualifier) continue;
-    const auto alias = named.record->aliases.find(other);
-    const bool other_is_alias = alias != named.record->aliases.end();
-    const auto& version = other_is_alias ? alias->second.version : other;
+    const auto alias = aliases.find(other);
+    const auto& version = alias == aliases.end() ? other : alias->second.version;
     if (version != named.version->number) continue;
     return tl::unexpected(resource_conflict(
-        other_is_alias
+        aliases.contains(named.qualifier)
             ? "Alias can't be used for Provisioned Concurrency configuration on an already "
               "Provisioned version"
-            : "Version can't be used for Provisioned Concurrency configuration on an already "
-              "Provisioned alias"));
+            : "Version is pointed by a Provisioned Concurrency alias"));
   }
   return {};
 }
@@ -147,22 +184,23 @@ tl::expected<void, ServiceError> check_amount(const NamedQualifier& named,
   }
   const auto minimum = static_cast<int>(world.limits.unreserved_minimum);
   const int left = left_beside(record, world) - others;
+  if (wanted > left) {
+    return tl::unexpected(invalid_parameter_value_untyped(
+        "Specified ConcurrentExecutions for function is greater than account's unreserved "
+        "concurrency [" +
+        std::to_string(left) + "]."));
+  }
   if (left - wanted >= minimum) return {};
-  return tl::unexpected(
-      invalid_parameter_value("Specified ConcurrentExecutions for function is greater than "
-                              "account's unreserved concurrency "
-                              "[" +
-                              std::to_string(std::max(left - minimum, 0)) + "]."));
+  return tl::unexpected(below_minimum("ConcurrentExecutions", world));
 }
 
 Answer put_provisioned(const Document& input, ServiceWorld& world) {
   const std::lock_guard one_at_a_time(world.concurrency_changes);
-  const auto named = named_qualifier(input, world);
+  const auto named = alias_or_version(
+      input,
+      world,
+      "Provisioned Concurrency Configs cannot be applied to unpublished function versions.");
   if (!named) return tl::unexpected(named.error());
-  if (named->qualifier == functions::kLatestVersion) {
-    return tl::unexpected(invalid_parameter_value(
-        "Provisioned Concurrency Configs cannot be applied to unpublished function versions."));
-  }
   const int wanted = input.at("ProvisionedConcurrentExecutions").get<int>();
   if (auto checked = check_one_for_a_version(*named); !checked) {
     return tl::unexpected(std::move(checked.error()));
@@ -184,7 +222,7 @@ ServiceError no_provisioned() {
 }
 
 Answer get_provisioned(const Document& input, ServiceWorld& world) {
-  const auto named = named_qualifier(input, world);
+  const auto named = alias_or_version(input, world, kNotOfLatest);
   if (!named) return tl::unexpected(named.error());
   const auto found = named->record->provisioned.find(named->qualifier);
   if (found == named->record->provisioned.end()) return tl::unexpected(no_provisioned());
@@ -193,7 +231,7 @@ Answer get_provisioned(const Document& input, ServiceWorld& world) {
 
 Answer delete_provisioned(const Document& input, ServiceWorld& world) {
   const std::lock_guard one_at_a_time(world.concurrency_changes);
-  const auto named = named_qualifier(input, world);
+  const auto named = alias_or_version(input, world, kNotOfLatest);
   if (!named) return tl::unexpected(named.error());
   auto record = *named->record;
   record.provisioned.erase(named->qualifier);

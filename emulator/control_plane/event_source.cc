@@ -1,6 +1,6 @@
 #include "emulator/control_plane/event_source.h"
 
-#include "emulator/control_plane/json_syntax.h"
+#include "emulator/invoke/json_syntax.h"
 
 #include <nlohmann/json.hpp>
 
@@ -61,7 +61,7 @@ bool is_filter_pattern(const Document& pattern) {
 
 bool is_filter(const Document& filter) {
   const auto text = filter.value("Pattern", "");
-  if (find_json_fault(text)) return false;
+  if (invoke::find_json_fault(text)) return false;
   return is_filter_pattern(Document::parse(text, nullptr, false));
 }
 

@@ -32,12 +32,10 @@ ServiceError refused(std::string message) { return invalid_parameter_value(std::
 // Source: recorded. The service lists the request's variables after the sentence.
 Checked check_variables(const Document& variables) {
   std::string reserved;
-  std::size_t total = 0;
   for (const auto& [key, value] : variables.items()) {
     if (functions::is_reserved_variable(key)) {
       reserved.append(reserved.empty() ? "" : ", ").append(key);
     }
-    total += key.size() + value.get_ref<const std::string&>().size();
   }
   if (!reserved.empty()) {
     return tl::unexpected(
@@ -46,11 +44,13 @@ Checked check_variables(const Document& variables) {
                 "supported for modification. Reserved keys used in this request: " +
                 reserved));
   }
-  if (total > functions::kMaxEnvironmentBytes) {
+  // The service measures the variables as JSON. Source: recorded.
+  const auto measured = variables.dump(-1, ' ', false, Document::error_handler_t::replace);
+  if (measured.size() > functions::kMaxEnvironmentBytes) {
     return tl::unexpected(
         refused("Lambda was unable to configure your environment variables because the environment "
                 "variables you have provided exceeded the 4KB limit. String measured: " +
-                variables.dump(-1, ' ', false, Document::error_handler_t::replace)));
+                measured));
   }
   return {};
 }
@@ -69,14 +69,13 @@ void apply_network(const Document& input, Document& configuration) {
   if (given == input.end()) return;
   const auto subnets = given->value("SubnetIds", Document::array());
   const auto groups = given->value("SecurityGroupIds", Document::array());
-  if (subnets.empty() && groups.empty()) {
-    configuration.erase("VpcConfig");
-    return;
-  }
+  // Without subnets and groups the function leaves its network, and the answer still tells of it.
+  // Source: recorded. A network that has no identifier here gets one that no network has.
+  const bool left = subnets.empty() && groups.empty();
   configuration["VpcConfig"] = {
       {"SubnetIds", subnets},
       {"SecurityGroupIds", groups},
-      {"VpcId", "vpc-00000000000000000"},
+      {"VpcId", left ? "" : "vpc-00000000000000000"},
       {"Ipv6AllowedForDualStack", given->value("Ipv6AllowedForDualStack", false)}};
 }
 
@@ -98,7 +97,7 @@ Checked apply_layers(const Document& input, const ServiceWorld& world, Document&
     configuration.erase("Layers");
     return {};
   }
-  // Source of the three texts: recorded.
+  // Source of the four texts: recorded.
   if (given->size() > kMaxLayers) {
     return tl::unexpected(
         refused("Cannot reference more than " + std::to_string(kMaxLayers) + " layers."));
@@ -108,6 +107,12 @@ Checked apply_layers(const Document& input, const ServiceWorld& world, Document&
   for (const auto& entry : *given) {
     const auto& arn = entry.get_ref<const std::string&>();
     const auto named = parse_layer_version_arn(arn);
+    if (named && named->region != world.region) {
+      return tl::unexpected(
+          refused("Layers are not in the same region as the function. Layers are expected to be in "
+                  "region " +
+                  world.region + "."));
+    }
     const auto layer = named ? find_layer_version(world, named->layer, named->version) : nullptr;
     if (layer == nullptr) {
       return tl::unexpected(refused("Layer version " + arn + " does not exist."));

@@ -24,7 +24,7 @@ inline constexpr std::size_t kMaxLayers = 5;
 Document default_configuration(std::string_view name, const ServiceWorld& world);
 
 // Takes over the members of CreateFunction's or UpdateFunctionConfiguration's input. An empty
-// VpcConfig, DeadLetterConfig or list of layers clears what was there.
+// DeadLetterConfig or list of layers clears what was there.
 tl::expected<void, ServiceError> apply_configuration(const Document& input,
                                                      const ServiceWorld& world,
                                                      Document& configuration);

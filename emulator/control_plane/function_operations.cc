@@ -16,6 +16,13 @@ namespace {
 // Source: recorded; the model allows MaxItems up to 10,000, the service gives 50 at a time.
 constexpr std::size_t kFunctionsOnAPage = 50;
 
+// The qualifier that the caller used; empty: none.
+std::string named_by(const Document& input) {
+  if (input.contains("Qualifier")) return input["Qualifier"];
+  const auto reference = functions::parse_function_reference(input.value("FunctionName", ""));
+  return reference ? reference->qualifier.value_or("") : "";
+}
+
 std::int64_t unzipped_bytes_of_layers(const Document& configuration, const ServiceWorld& world) {
   std::int64_t sum = 0;
   for (const auto& entry : configuration.value("Layers", Document::array())) {
@@ -124,9 +131,10 @@ Answer replaced_latest(const registry::SharedFunction& base,
   const auto changed = world.registry.replace(base, std::move(record));
   if (!changed) return tl::unexpected(from_registry(changed.error(), base->name));
   if (!input.value("Publish", false)) return shown_as_updating(std::move(configuration), world);
+  // What is answered is the new version, on its way. Source: recorded.
   auto published = publish(*changed, {}, world);
   if (!published) return tl::unexpected(std::move(published.error()));
-  return shown_as_updating(std::move(*published), world);
+  return shown_as_pending(std::move(*published), world);
 }
 
 // Updates are of $LATEST, whatever qualifier a caller may think of.
@@ -173,13 +181,6 @@ Answer update_function_configuration(const Document& input, ServiceWorld& world)
 std::string code_location(const registry::CodeSource& code, const ServiceWorld& world) {
   if (code.sha256_hex.empty()) return "file://" + code.folder.string();
   return world.endpoint + "/_hearth/code/" + code.sha256_hex + ".zip";
-}
-
-// The qualifier that the caller used; empty: none.
-std::string named_by(const Document& input) {
-  if (input.contains("Qualifier")) return input["Qualifier"];
-  const auto reference = functions::parse_function_reference(input.value("FunctionName", ""));
-  return reference ? reference->qualifier.value_or("") : "";
 }
 
 Answer get_function(const Document& input, ServiceWorld& world) {
@@ -232,6 +233,7 @@ Answer list_functions(const Document& input, ServiceWorld& world) {
   const bool more = functions.size() > limit;
   if (more) functions.pop_back();
   for (const auto& function : functions) {
+    // Source of the two forms of the ARN: recorded.
     auto latest = listed(*function->latest);
     if (all_versions) latest["FunctionArn"] = arn_of(world, function->name, "$LATEST");
     answer["Functions"].push_back(std::move(latest));
@@ -247,10 +249,6 @@ Answer list_functions(const Document& input, ServiceWorld& world) {
 // Source of the texts: recorded.
 tl::expected<void, ServiceError> check_version_can_go(const registry::FunctionRecord& record,
                                                       const std::string& qualifier) {
-  if (qualifier == functions::kLatestVersion) {
-    return tl::unexpected(invalid_parameter_value(
-        "$LATEST version cannot be deleted without deleting the function."));
-  }
   if (record.aliases.contains(qualifier)) {
     return tl::unexpected(
         invalid_parameter_value("Deletion of aliases is not currently supported."));
@@ -283,7 +281,21 @@ Answer delete_version(const NamedFunction& named, ServiceWorld& world) {
 }
 
 Answer delete_function(const Document& input, ServiceWorld& world) {
+  // Looked at before the function is: recorded.
+  if (named_by(input) == functions::kLatestVersion) {
+    return tl::unexpected(invalid_parameter_value(
+        "$LATEST version cannot be deleted without deleting the function."));
+  }
   const auto named = named_function(input, world);
+  if (!named && named.error().status == 404 && !named_by(input).empty()) {
+    // The text names the function without the qualifier. Source: recorded.
+    auto whole = input;
+    whole.erase("Qualifier");
+    const auto reference = functions::parse_function_reference(input.value("FunctionName", ""));
+    if (reference && reference->qualifier) whole["FunctionName"] = reference->name;
+    const auto again = named_function(whole, world);
+    if (!again) return tl::unexpected(again.error());
+  }
   if (!named) return tl::unexpected(named.error());
   if (named->qualifier) return delete_version(*named, world);
   const auto removed = world.registry.remove(named->record);

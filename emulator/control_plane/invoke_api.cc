@@ -1,9 +1,9 @@
 #include "emulator/control_plane/invoke_api.h"
 
-#include "emulator/control_plane/json_syntax.h"
 #include "emulator/front_doors/base64.h"
 #include "emulator/front_doors/request_target.h"
 #include "emulator/invoke/error_body.h"
+#include "emulator/invoke/json_syntax.h"
 
 #include <algorithm>
 #include <utility>
@@ -118,7 +118,7 @@ tl::expected<std::optional<std::string>, ServiceError> parse_client_context(
                                                   " bytes of base64-encoded data."));
   }
   auto context = front_doors::base64_decoded(*encoded);
-  if (!context || find_json_fault(*context)) {
+  if (!context || invoke::find_json_fault(*context)) {
     return tl::unexpected(
         invalid_request_content("Client context must be a valid Base64-encoded JSON object."));
   }
@@ -151,7 +151,7 @@ tl::expected<void, ServiceError> parse_headers(const Request& request,
 
 tl::expected<void, ServiceError> parse_payload(std::string body, invoke::InvocationRequest& into) {
   if (body.empty()) body = "{}";
-  if (const auto fault = find_json_fault(body)) {
+  if (const auto fault = invoke::find_json_fault(body)) {
     return tl::unexpected(invalid_request_content(
         "Could not parse request body into json: Could not parse payload into json: " +
         describe(*fault, body)));

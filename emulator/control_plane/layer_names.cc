@@ -19,6 +19,11 @@ std::optional<LayerVersionName> parse_layer_version_arn(std::string_view arn) {
   const auto colon = rest.find(':');
   if (colon == std::string_view::npos) return std::nullopt;
   LayerVersionName name;
+  // arn:PARTITION:lambda:REGION:ACCOUNT
+  const auto account = arn.substr(0, at).rfind(':');
+  const auto place =
+      account == std::string_view::npos ? std::string_view{} : arn.substr(0, account);
+  name.region = place.substr(place.rfind(':') + 1);
   name.layer = rest.substr(0, colon);
   const auto number = rest.substr(colon + 1);
   const auto* end = number.data() + number.size();

@@ -14,6 +14,7 @@
 namespace emulator::control_plane {
 
 struct LayerVersionName {
+  std::string region;
   std::string layer;  // the bare name
   std::int64_t version = 0;
 };

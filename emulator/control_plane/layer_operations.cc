@@ -73,8 +73,15 @@ Answer publish_layer_version(const Document& input, ServiceWorld& world) {
   return with_content(entry, world);
 }
 
-ServiceError no_such_layer() {
+// What is answered where a layer version is not there, given its ARN. Source of both: recorded.
+using MissingLayer = std::function<ServiceError(const std::string& arn)>;
+
+ServiceError no_such_layer(const std::string& /*arn*/) {
   return resource_not_found("The resource you requested does not exist.");
+}
+
+ServiceError no_layer_of_a_policy(const std::string& arn) {
+  return resource_not_found("Layer version " + arn + " does not exist.");
 }
 
 struct NamedVersion {
@@ -84,8 +91,9 @@ struct NamedVersion {
   Document entry;
 };
 
-tl::expected<NamedVersion, ServiceError> named_version(const Document& input,
-                                                       const ServiceWorld& world) {
+// `missing`: what is answered where there is no such version.
+tl::expected<NamedVersion, ServiceError> named_version(
+    const Document& input, const ServiceWorld& world, const MissingLayer& missing = no_such_layer) {
   const auto layer = named_layer(input);
   if (!layer) return tl::unexpected(layer.error());
   NamedVersion named;
@@ -93,11 +101,14 @@ tl::expected<NamedVersion, ServiceError> named_version(const Document& input,
   named.number = input.at("VersionNumber").get<std::int64_t>();
   // Source: recorded.
   if (named.number < 1) {
-    return tl::unexpected(invalid_parameter_value("Layer Version Cannot be less than 1."));
+    return tl::unexpected(invalid_parameter_value("Layer Version Cannot be less than 1"));
   }
   auto text =
       world.registry.resource(ResourceKind::layer_version, layer_key(named.layer, named.number));
-  if (!text) return tl::unexpected(no_such_layer());
+  if (!text) {
+    return tl::unexpected(
+        missing(layer_arn(world, named.layer) + ":" + std::to_string(named.number)));
+  }
   named.text = std::move(*text);
   named.entry = entry_of(named.text);
   return named;
@@ -111,7 +122,7 @@ Answer get_layer_version(const Document& input, ServiceWorld& world) {
 
 Answer get_layer_version_by_arn(const Document& input, ServiceWorld& world) {
   const auto name = parse_layer_version_arn(input.value("Arn", ""));
-  if (!name) return tl::unexpected(no_such_layer());
+  if (!name) return tl::unexpected(no_such_layer(input.value("Arn", "")));
   return get_layer_version({{"LayerName", name->layer}, {"VersionNumber", name->version}}, world);
 }
 
@@ -229,7 +240,7 @@ std::string principal_of(const std::string& principal) {
 }
 
 Answer add_layer_version_permission(const Document& input, ServiceWorld& world) {
-  const auto named = named_version(input, world);
+  const auto named = named_version(input, world, no_layer_of_a_policy);
   if (!named) return tl::unexpected(named.error());
   if (auto checked = check_policy_revision(input, named->entry); !checked) {
     return tl::unexpected(std::move(checked.error()));
@@ -257,13 +268,13 @@ Answer add_layer_version_permission(const Document& input, ServiceWorld& world) 
   if (auto kept = keep_policy(*named, std::move(policy), world); !kept) {
     return tl::unexpected(std::move(kept.error()));
   }
-  const auto now = named_version(input, world);
+  const auto now = named_version(input, world, no_layer_of_a_policy);
   return Document{{"Statement", statement.dump()},
                   {"RevisionId", now ? now->entry.value("policy_revision", "") : ""}};
 }
 
 Answer remove_layer_version_permission(const Document& input, ServiceWorld& world) {
-  const auto named = named_version(input, world);
+  const auto named = named_version(input, world, no_layer_of_a_policy);
   if (!named) return tl::unexpected(named.error());
   if (auto checked = check_policy_revision(input, named->entry); !checked) {
     return tl::unexpected(std::move(checked.error()));
@@ -283,7 +294,7 @@ Answer remove_layer_version_permission(const Document& input, ServiceWorld& worl
 }
 
 Answer get_layer_version_policy(const Document& input, ServiceWorld& world) {
-  const auto named = named_version(input, world);
+  const auto named = named_version(input, world, no_layer_of_a_policy);
   if (!named) return tl::unexpected(named.error());
   const auto policy = named->entry.value("policy", Document::array());
   if (policy.empty()) {

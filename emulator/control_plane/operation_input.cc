@@ -1,10 +1,10 @@
 #include "emulator/control_plane/constraint_check.h"
-#include "emulator/control_plane/json_syntax.h"
 #include "emulator/control_plane/model_shape.h"
 #include "emulator/control_plane/service_model.h"
 #include "emulator/control_plane/utf8_text.h"
 #include "emulator/front_doors/base64.h"
 #include "emulator/front_doors/request_target.h"
+#include "emulator/invoke/json_syntax.h"
 
 #include <nlohmann/json.hpp>
 
@@ -153,7 +153,7 @@ std::size_t values_in(std::string_view json) {
 
 Converted parsed_body(const std::string& body) {
   if (body.find_first_not_of(" \t\r\n") == std::string::npos) return Document::object();
-  if (const auto fault = find_json_fault(body)) {
+  if (const auto fault = invoke::find_json_fault(body)) {
     return tl::unexpected(serialization_failure(describe(*fault, body)));
   }
   if (values_in(body) > kMaxBodyValues) {

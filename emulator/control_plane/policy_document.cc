@@ -1,6 +1,6 @@
 #include "emulator/control_plane/policy_document.h"
 
-#include "emulator/control_plane/json_syntax.h"
+#include "emulator/invoke/json_syntax.h"
 
 #include <nlohmann/json.hpp>
 
@@ -83,7 +83,7 @@ tl::expected<Document, ServiceError> statement_of(const Document& input,
 }
 
 tl::expected<Document, ServiceError> policy_from(const std::string& text) {
-  if (const auto fault = find_json_fault(text)) {
+  if (const auto fault = invoke::find_json_fault(text)) {
     return tl::unexpected(not_a_policy(describe(*fault, text)));
   }
   auto policy = Document::parse(text, nullptr, false);

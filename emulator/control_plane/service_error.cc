@@ -51,6 +51,12 @@ ServiceError invalid_parameter_value(std::string message) {
   return lower_case("InvalidParameterValueException", 400, std::move(message));
 }
 
+ServiceError invalid_parameter_value_untyped(std::string message) {
+  auto error = invalid_parameter_value(std::move(message));
+  error.type = {};
+  return error;
+}
+
 ServiceError invalid_request_content(std::string message) {
   return lower_case("InvalidRequestContentException", 400, std::move(message));
 }

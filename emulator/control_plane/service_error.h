@@ -28,6 +28,8 @@ struct ServiceError {
 };
 
 ServiceError invalid_parameter_value(std::string message);
+// The same without the member Type, as some operations answer. Source: recorded.
+ServiceError invalid_parameter_value_untyped(std::string message);
 ServiceError invalid_request_content(std::string message);
 
 // The text the service's request validation gives. Source: recorded.

@@ -84,7 +84,7 @@ tl::expected<void, ServiceError> check_weights(const Alias& alias,
   }
   const auto& [version, weight] = *alias.weights.begin();
   if (alias.version == functions::kLatestVersion || version == functions::kLatestVersion) {
-    return tl::unexpected(invalid_parameter_value(
+    return tl::unexpected(invalid_parameter_value_untyped(
         "$LATEST is not supported for an alias pointing to more than 1 version"));
   }
   if (version == alias.version) {

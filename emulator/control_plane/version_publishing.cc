@@ -100,6 +100,12 @@ Answer publish(const registry::SharedFunction& function,
   version.configuration = configuration.dump();
   record.published.emplace(number,
                            std::make_shared<const registry::FunctionVersion>(std::move(version)));
+  // A new version gives $LATEST a new revision too. Source: recorded.
+  auto latest = *function->latest;
+  auto latest_configuration = configuration_of(latest);
+  latest_configuration["RevisionId"] = world.new_uuid();
+  latest.configuration = latest_configuration.dump();
+  record.latest = std::make_shared<const registry::FunctionVersion>(std::move(latest));
   const auto changed = world.registry.replace(function, std::move(record));
   if (!changed) return tl::unexpected(from_registry(changed.error(), function->name));
   return configuration;

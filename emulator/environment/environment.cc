@@ -80,7 +80,11 @@ Served Environment::serve(runtime_api::NextInvocation next, const ServingTerms& 
     }
     finish(ongoing, error_type(outcome), StillRunning::no);
   }
-  return {std::move(outcome), std::move(ongoing->log_tail)};
+  if (terms.release_at == ReleaseAt::response) return {std::move(outcome), {}};
+  std::unique_lock lock(mutex_);
+  // Whoever claimed the report may still be writing it.
+  finished_.wait(lock, [&] { return ongoing->finished; });
+  return {std::move(outcome), std::move(ongoing->log_tail), std::move(ongoing->report)};
 }
 
 Environment::SharedOngoing Environment::begin(const std::string& request_id,

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "emulator/environment/environment_spec.h"
+#include "emulator/environment/invocation_report.h"
 #include "emulator/environment/lifecycle.h"
 #include "emulator/environment/log_stream.h"
 #include "emulator/environment/outcome.h"
@@ -45,7 +46,8 @@ struct World {
 
 struct Served {
   Outcome outcome;
-  std::string log_tail;  // only with ReleaseAt::report
+  std::string log_tail;                      // only with ReleaseAt::report
+  std::optional<InvocationReport> report{};  // the same
 };
 
 struct Snapshot {

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "emulator/environment/concurrency.h"
+#include "emulator/environment/invocation_report.h"
 #include "emulator/environment/outcome.h"
 
 #include <tl/expected.hpp>
@@ -42,7 +43,9 @@ struct InvocationRequest {
 struct InvocationResult {
   environment::Outcome outcome;
   std::string executed_version = "$LATEST";
-  std::string log_tail;  // the last 4 KB of the invocation's log, only with ReleaseAt::report
+  // Both only with ReleaseAt::report: the last 4 KB of the invocation's log, and what it cost.
+  std::string log_tail;
+  std::optional<environment::InvocationReport> report{};
 };
 
 // An invocation that was not run.

@@ -89,6 +89,7 @@ tl::expected<InvocationResult, Refusal> Invoker::invoke(InvocationRequest reques
   result.outcome = std::move(served->outcome);
   result.executed_version = target->candidates.on_demand->version;
   result.log_tail = std::move(served->log_tail);
+  result.report = std::move(served->report);
   return result;
 }
 

@@ -3,7 +3,7 @@
 // context, the third the tenant id, the fourth the request id; the rest is the body.
 
 #include "emulator/control_plane/invoke_api.h"
-#include "emulator/control_plane/json_syntax.h"
+#include "emulator/invoke/json_syntax.h"
 #include "emulator/front_doors/base64.h"
 #include "emulator/front_doors/content_sniffing.h"
 #include "emulator/front_doors/request_target.h"
@@ -33,11 +33,11 @@ void require(bool condition) {
 // differences on purpose: depth, numbers too large for a double, and a NUL as the end.
 void compare_json(std::string_view body) {
   if (body.find('\0') != std::string_view::npos) return;
-  const bool ours = !emulator::control_plane::find_json_fault(body);
+  const bool ours = !emulator::invoke::find_json_fault(body);
   const auto theirs = nlohmann::json::accept(body);
   if (ours == theirs) return;
   const bool number_too_large = ours && body.find_first_of("0123456789") != std::string_view::npos;
-  const bool too_deep = theirs && body.size() > emulator::control_plane::kMaxJsonDepth;
+  const bool too_deep = theirs && body.size() > emulator::invoke::kMaxJsonDepth;
   require(number_too_large || too_deep);
 }
 

@@ -168,7 +168,7 @@ TEST_CASE("extra routes answer for their path and below, the longest first",
   CHECK(ask("DELETE", "/_hearth/environments/abc").body == "retire /_hearth/environments/abc");
   CHECK(ask("GET", "/_hearth/health").body == "root /_hearth/health");
   CHECK(ask("POST", "/_hearth/clock", "{}").body == "clock /_hearth/clock{}");
-  CHECK(ask("GET", "/_hearthfoo").status == 404);
+  CHECK(ask("GET", "/_hearthfoo").status == 403);
 }
 
 TEST_CASE("a stop waits for the replies under way, large ones too", "[protocol][control_plane]") {

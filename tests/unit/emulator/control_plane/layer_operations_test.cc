@@ -43,7 +43,7 @@ TEST_CASE("a layer's versions count up and are read by number and by ARN", "[lay
   CHECK(run(parts, "GetLayerVersionByArn", {{"Arn", first}}).value() == read);
   CHECK(refusal(parts, "GetLayerVersion", version("l", 3)).status == 404);
   CHECK(refusal(parts, "GetLayerVersion", version("l", 0)).message ==
-        "Layer Version Cannot be less than 1.");
+        "Layer Version Cannot be less than 1");
 }
 
 TEST_CASE("the number of a deleted layer version is not given again", "[layers]") {

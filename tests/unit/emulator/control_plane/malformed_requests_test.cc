@@ -2,8 +2,8 @@
 // is one that the model knows.
 
 #include "emulator/control_plane/operation_router.h"
-#include "request_maker.h"
 #include "tests/support/service_world.h"
+#include "tests/unit/emulator/control_plane/request_maker.h"
 
 #include <catch2/catch_test_macros.hpp>
 

@@ -1,4 +1,4 @@
-#include "request_maker.h"
+#include "tests/unit/emulator/control_plane/request_maker.h"
 
 #include "emulator/control_plane/text_pattern.h"
 #include "emulator/control_plane/utf8_text.h"

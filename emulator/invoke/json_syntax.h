@@ -9,7 +9,7 @@
 #include <string>
 #include <string_view>
 
-namespace emulator::control_plane {
+namespace emulator::invoke {
 
 // Arrays and objects inside each other. Source: none; ours, equal to the default of the parser that
 // the service's messages come from (Jackson, maximum nesting depth).
@@ -22,9 +22,11 @@ struct JsonFault {
   std::string what;  // "unexpected character 'D' (code 68)", "unexpected end of input" …
 };
 
-std::optional<JsonFault> find_json_fault(std::string_view bytes);
+// `max_depth` differs where a document is looked at inside another one.
+std::optional<JsonFault> find_json_fault(std::string_view bytes,
+                                         std::size_t max_depth = kMaxJsonDepth);
 
 // "unexpected character 'D' (code 68) at line: 1, column: 3"
 std::string describe(const JsonFault& fault, std::string_view bytes);
 
-}  // namespace emulator::control_plane
+}  // namespace emulator::invoke

@@ -1,13 +1,13 @@
-#include "emulator/control_plane/json_syntax.h"
+#include "emulator/invoke/json_syntax.h"
 
 #include <catch2/catch_test_macros.hpp>
 #include <nlohmann/json.hpp>
 
 #include <string>
 
-using namespace emulator::control_plane;
+using namespace emulator::invoke;
 
-TEST_CASE("JSON documents are accepted as the JSON library accepts them", "[control_plane]") {
+TEST_CASE("JSON documents are accepted as the JSON library accepts them", "[invoke]") {
   const std::string documents[] = {"{}",
                                    "[]",
                                    "null",
@@ -33,7 +33,7 @@ TEST_CASE("JSON documents are accepted as the JSON library accepts them", "[cont
   }
 }
 
-TEST_CASE("what is not JSON is refused where the JSON library refuses it", "[control_plane]") {
+TEST_CASE("what is not JSON is refused where the JSON library refuses it", "[invoke]") {
   const std::string documents[] = {"",
                                    " ",
                                    "{",
@@ -98,11 +98,11 @@ TEST_CASE("what is not JSON is refused where the JSON library refuses it", "[con
   }
 }
 
-TEST_CASE("a NUL behind the document is not its end", "[control_plane]") {
+TEST_CASE("a NUL behind the document is not its end", "[invoke]") {
   CHECK(find_json_fault(std::string("{}\0", 3)));
 }
 
-TEST_CASE("a fault is told by its character, line and column", "[control_plane]") {
+TEST_CASE("a fault is told by its character, line and column", "[invoke]") {
   const auto told = [](const std::string& text) {
     const auto fault = find_json_fault(text);
     return fault ? describe(*fault, text) : std::string("none");
@@ -113,7 +113,7 @@ TEST_CASE("a fault is told by its character, line and column", "[control_plane]"
   CHECK(told("\"\x01\"") == "unexpected byte (code 1) at line: 1, column: 2");
 }
 
-TEST_CASE("nesting has a limit, so that depth costs no memory", "[control_plane]") {
+TEST_CASE("nesting has a limit, so that depth costs no memory", "[invoke]") {
   const auto nested = [](std::size_t depth) {
     return std::string(depth, '[') + std::string(depth, ']');
   };

@@ -1,11 +1,11 @@
-#include "emulator/control_plane/json_syntax.h"
+#include "emulator/invoke/json_syntax.h"
 
 #include <algorithm>
 #include <array>
 #include <cstdint>
 #include <vector>
 
-namespace emulator::control_plane {
+namespace emulator::invoke {
 namespace {
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
@@ -25,7 +25,7 @@ constexpr std::array<bool, 256> kPlain = [] {
 // whether it found what it is named for.
 class Scanner {
  public:
-  explicit Scanner(std::string_view bytes) : bytes_(bytes) {
+  Scanner(std::string_view bytes, std::size_t max_depth) : bytes_(bytes), max_depth_(max_depth) {
     if (bytes_.starts_with("\xEF\xBB\xBF")) at_ = 3;
   }
 
@@ -83,7 +83,7 @@ class Scanner {
   }
 
   bool open_container(std::vector<Inside>& open, Inside kind, char end) {
-    if (open.size() >= kMaxJsonDepth) {
+    if (open.size() >= max_depth_) {
       too_deep_ = true;
       return false;
     }
@@ -205,7 +205,7 @@ class Scanner {
   JsonFault fault() const {
     if (too_deep_) {
       return {at_,
-              "the document is nested deeper than " + std::to_string(kMaxJsonDepth) + " levels"};
+              "the document is nested deeper than " + std::to_string(max_depth_) + " levels"};
     }
     if (at_ >= bytes_.size()) return {at_, "unexpected end of input"};
     const char c = bytes_[at_];
@@ -217,6 +217,7 @@ class Scanner {
   }
 
   std::string_view bytes_;
+  const std::size_t max_depth_;
   std::size_t at_ = 0;
   bool opened_ = false;
   bool too_deep_ = false;
@@ -224,7 +225,9 @@ class Scanner {
 
 }  // namespace
 
-std::optional<JsonFault> find_json_fault(std::string_view bytes) { return Scanner(bytes).run(); }
+std::optional<JsonFault> find_json_fault(std::string_view bytes, std::size_t max_depth) {
+  return Scanner(bytes, max_depth).run();
+}
 
 std::string describe(const JsonFault& fault, std::string_view bytes) {
   const auto before = bytes.substr(0, fault.offset);
@@ -235,4 +238,4 @@ std::string describe(const JsonFault& fault, std::string_view bytes) {
   return fault.what + " at line: " + std::to_string(line) + ", column: " + std::to_string(column);
 }
 
-}  // namespace emulator::control_plane
+}  // namespace emulator::invoke
