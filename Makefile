@@ -25,12 +25,13 @@ check:  ## the suite, then clang-tidy, the fuzzers and the optimised build's tes
 	@cmake/install-dependencies
 	@tests/run format dev asan tsan release tidy fuzz
 
-soak:  ## 10,000 sandboxes ended in every way, then ten minutes under load and faults
+soak:  ## 10,000 sandboxes ended in every way, ten minutes under load and faults, 200 kills
 	@cmake/install-dependencies
 	@cmake --preset release
 	@cmake --build --preset release --target hearth handlers isolation_tests end_to_end_tests
 	HEARTH_LEAK_ROUNDS=10000 build/release/bin/isolation_tests "[leaks]"
 	HEARTH_SOAK_SECONDS=600 build/release/bin/end_to_end_tests "[soak]"
+	HEARTH_KILL_ROUNDS=200 build/release/bin/end_to_end_tests "[kill]"
 
 bench:  ## the benchmarks, optimised
 	@cmake/install-dependencies bench

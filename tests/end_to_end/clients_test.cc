@@ -118,7 +118,7 @@ TEST_CASE("the AWS command line leads a function from its creation to its end", 
   CHECK(configured["Environment"]["Variables"] == json{{"GREETING", "b"}});
   aws.run({"delete-function", "--function-name", "walker"});
   const auto gone = aws.run({"get-function", "--function-name", "walker"});
-  CHECK(gone.status == 254);
+  CHECK(gone.status == 255);
   CHECK(gone.errors.find("An error occurred (ResourceNotFoundException) when calling the "
                          "GetFunction operation: Function not found: " +
                          std::string(kArn)) != std::string::npos);
