@@ -46,7 +46,7 @@ std::string layer_arn(const ServiceWorld& world, std::string_view layer) {
 
 std::string layer_key(std::string_view layer, std::int64_t version) {
   char number[24];
-  std::snprintf(number, sizeof(number), ":%019lld", static_cast<long long>(version));
+  std::snprintf(number, sizeof(number), "#%019lld", static_cast<long long>(version));
   return std::string(layer) + number;
 }
 

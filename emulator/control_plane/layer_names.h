@@ -39,7 +39,7 @@ std::unique_ptr<LayerVersion> find_layer_version(const ServiceWorld& world,
                                                  std::string_view layer,
                                                  std::int64_t version);
 
-// The registry's key: sorts by name, then by number.
+// The registry's key: sorts by name, then by number, for '#' comes before all that names hold.
 std::string layer_key(std::string_view layer, std::int64_t version);
 
 }  // namespace emulator::control_plane

@@ -155,9 +155,9 @@ std::vector<Document> versions_of(const std::string& layer,
                                   const Document& input,
                                   const ServiceWorld& world) {
   std::vector<Document> versions;
-  const auto stored = world.registry.resources(ResourceKind::layer_version, layer + ":", SIZE_MAX);
+  const auto stored = world.registry.resources(ResourceKind::layer_version, layer + "#", SIZE_MAX);
   for (const auto& [key, text] : stored) {
-    if (!key.starts_with(layer + ":")) break;
+    if (!key.starts_with(layer + "#")) break;
     auto answer = entry_of(text).value("answer", Document::object());
     if (!is_compatible(answer, input)) continue;
     answer.erase("LayerArn");
@@ -192,11 +192,11 @@ Answer list_layers(const Document& input, ServiceWorld& world) {
   Document answer = {{"Layers", Document::array()}};
   std::string last = page->after;
   while (true) {
-    // The first version of the next layer: ';' is what follows ':'.
+    // The first version of the next layer: '$' is what follows '#'.
     const auto next = world.registry.resources(
-        ResourceKind::layer_version, last.empty() ? std::string() : last + ";", 1);
+        ResourceKind::layer_version, last.empty() ? std::string() : last + "$", 1);
     if (next.empty()) break;
-    const auto layer = next.front().first.substr(0, next.front().first.rfind(':'));
+    const auto layer = next.front().first.substr(0, next.front().first.rfind('#'));
     const auto versions = versions_of(layer, input, world);
     if (!versions.empty()) {
       if (answer["Layers"].size() == page->limit) {

@@ -34,7 +34,7 @@ struct RegistryError {
 
 // Resources that are kept as the JSON text that the Lambda API answers with.
 enum class ResourceKind {
-  layer_version,         // key: name:number, zero-padded to sort by number
+  layer_version,         // key: name#number, zero-padded to sort by number
   event_source_mapping,  // key: UUID
   code_signing_config,   // key: ARN
   layer_counter,         // key: layer's name; the last number that was given
