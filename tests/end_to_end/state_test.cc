@@ -111,6 +111,27 @@ TEST_CASE("an event that waits for its next attempt does so after a kill", "[sta
   serving.stop();
 }
 
+TEST_CASE("an event whose attempt a kill ended is tried again when the server is back", "[state]") {
+  const ScratchFolder state;
+  std::string id;
+  {
+    Serving serving(with_state(state));
+    const LambdaApi api(serving.port());
+    api.create(tests::testee_function("f", "sleeps_forever"));
+    id = api.send_event("f", "1");
+    serving.program().await_output("START RequestId");
+    // Settings that changed meanwhile hold for what is in the queue.
+    api.configure("f", {{"Handler", "echo"}});
+    serving.stop(SIGKILL);
+  }
+  Serving serving(with_state(state));
+  const LambdaApi api(serving.port());
+  CHECK(serving.program().await_output("START RequestId").find(id) != std::string::npos);
+  api.await_event_end(id);
+  CHECK(api.event(id)["condition"] == "Success");
+  serving.stop();
+}
+
 TEST_CASE("provisioned environments come back with the server", "[state]") {
   const ScratchFolder state;
   {
