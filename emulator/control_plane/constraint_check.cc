@@ -117,6 +117,8 @@ std::vector<Constraint> constraints_of(const ModelShape& shape,
 
 class Check {
  public:
+  std::size_t count() const { return count_; }
+
   void structure(const ModelShape& shape, const Document& value, const std::string& path) {
     for (const auto& member : shape.members) {
       const auto name = path + shown_name(member.name);
@@ -242,11 +244,29 @@ class Check {
   std::string text_;
 };
 
+// Another part of the service looks at a function's runtime. Source: recorded.
+std::optional<ServiceError> unknown_runtime(const ModelShape& shape, const Document& input) {
+  const auto given = input.find("Runtime");
+  if (given == input.end() || !given->is_string()) return std::nullopt;
+  for (const auto& member : shape.members) {
+    if (member.name != "Runtime") continue;
+    const auto constraint = values_constraint(*member.shape, *given);
+    if (constraint.holds) return std::nullopt;
+    return invalid_parameter_value(
+        "Value " + given->get<std::string>() +
+        " at 'runtime' failed to satisfy constraint: " + constraint.text + " or be a valid ARN");
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 tl::expected<void, ServiceError> check_constraints(const ModelShape& shape, const Document& input) {
   Check check;
   check.structure(shape, input, "");
+  if (check.count() == 1) {
+    if (auto refused = unknown_runtime(shape, input)) return tl::unexpected(std::move(*refused));
+  }
   return check.result();
 }
 

@@ -90,6 +90,26 @@ void apply_dead_letters(const Document& input, Document& configuration) {
   }
 }
 
+// The model has room for managed instances; functions on demand have their own limits. Source: AWS
+// Lambda quotas; texts as the service had them when the model said so too.
+Checked check_limits(const Document& configuration) {
+  const auto too_large = [](std::int64_t value, const char* member, std::int64_t limit) {
+    return tl::unexpected(validation_failure(
+        std::to_string(value),
+        member,
+        "Member must have value less than or equal to " + std::to_string(limit)));
+  };
+  const auto memory = configuration.value("MemorySize", std::int64_t{0});
+  if (memory > functions::kMaxMemory.mebibytes) {
+    return too_large(memory, "memorySize", functions::kMaxMemory.mebibytes);
+  }
+  const auto timeout = configuration.value("Timeout", std::int64_t{0});
+  if (timeout > functions::kMaxTimeout.count()) {
+    return too_large(timeout, "timeout", functions::kMaxTimeout.count());
+  }
+  return {};
+}
+
 Checked apply_layers(const Document& input, const ServiceWorld& world, Document& configuration) {
   const auto given = input.find("Layers");
   if (given == input.end()) return {};
@@ -202,6 +222,7 @@ Checked apply_configuration(const Document& input,
   }
   // Source: developer guide, SnapStart and the handler of images: neither needs one.
   if (configuration.value("KMSKeyArn", "").empty()) configuration.erase("KMSKeyArn");
+  if (auto checked = check_limits(configuration); !checked) return checked;
   apply_runtime(input, world, configuration);
   apply_network(input, configuration);
   apply_dead_letters(input, configuration);

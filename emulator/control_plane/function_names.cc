@@ -84,6 +84,13 @@ tl::expected<NamedQualifier, ServiceError> named_qualifier(const Document& input
   return found;
 }
 
+void forget_qualifier(const std::string& qualifier, registry::FunctionRecord& record) {
+  record.provisioned.erase(qualifier);
+  record.event_invoke.erase(qualifier);
+  std::erase_if(record.settings,
+                [&](const auto& setting) { return setting.first.ends_with("/" + qualifier); });
+}
+
 std::string arn_of(const ServiceWorld& world,
                    std::string_view function,
                    std::string_view qualifier) {

@@ -34,6 +34,9 @@ struct NamedQualifier {
 tl::expected<NamedQualifier, ServiceError> named_qualifier(const Document& input,
                                                            const ServiceWorld& world);
 
+// Takes away all that was configured for a version or alias that is gone.
+void forget_qualifier(const std::string& qualifier, registry::FunctionRecord& record);
+
 // arn:aws:lambda:REGION:ACCOUNT:function:NAME[:QUALIFIER]
 std::string arn_of(const ServiceWorld& world,
                    std::string_view function,

@@ -105,6 +105,9 @@ Answer create_function(const Document& input, ServiceWorld& world) {
   record.name = name;
   record.latest = std::make_shared<const registry::FunctionVersion>(std::move(latest));
   const auto tags = input.value("Tags", Document::object());
+  if (const auto signing = input.value("CodeSigningConfigArn", ""); !signing.empty()) {
+    record.settings["code_signing"] = signing;
+  }
   for (const auto& [key, value] : tags.items()) {
     record.tags[key] = value.get<std::string>();
   }
@@ -273,8 +276,7 @@ Answer delete_version(const NamedFunction& named, ServiceWorld& world) {
   // What is not there is gone already. Source: recorded.
   if (!version) return Document::object();
   record.published.erase(std::stoll(version->number));
-  record.provisioned.erase(qualifier);
-  record.event_invoke.erase(qualifier);
+  forget_qualifier(qualifier, record);
   const auto changed = world.registry.replace(named.record, std::move(record));
   if (!changed) return tl::unexpected(from_registry(changed.error(), named.record->name));
   return Document::object();

@@ -191,8 +191,7 @@ Answer delete_alias(const Document& input, ServiceWorld& world) {
   if (!named->record->aliases.contains(name)) return Document::object();
   auto record = *named->record;
   record.aliases.erase(name);
-  record.provisioned.erase(name);
-  record.event_invoke.erase(name);
+  forget_qualifier(name, record);
   const auto changed = world.registry.replace(named->record, std::move(record));
   if (!changed) return tl::unexpected(from_registry(changed.error(), named->record->name));
   return Document::object();

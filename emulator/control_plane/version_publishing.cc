@@ -6,6 +6,10 @@
 
 #include <nlohmann/json.hpp>
 
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
 namespace emulator::control_plane {
 namespace {
 
@@ -53,12 +57,21 @@ tl::expected<void, ServiceError> check(const PublishTerms& terms, const Document
       current + "). Please try again with the CodeSHA256 in $LATEST."));
 }
 
+// Code that is described on the command line may be a package already.
+tl::expected<std::string, functions::CodePackageError> package_of(
+    const std::filesystem::path& place) {
+  std::error_code gone;
+  if (!std::filesystem::is_regular_file(place, gone)) return functions::zip_of_folder(place);
+  std::ifstream file(place, std::ios::binary);
+  return std::string(std::istreambuf_iterator<char>(file), {});
+}
+
 // A folder as it is now, kept for good.
 tl::expected<void, ServiceError> freeze_code(registry::FunctionVersion& version,
                                              Document& configuration,
                                              const ServiceWorld& world) {
   if (version.code.folder.empty()) return {};
-  const auto zip = functions::zip_of_folder(version.code.folder);
+  const auto zip = package_of(version.code.folder);
   if (!zip) return tl::unexpected(invalid_parameter_value(zip.error().message));
   const auto stored = world.code.add(*zip, world.limits.unzipped_code_bytes);
   if (!stored) return tl::unexpected(invalid_parameter_value(stored.error().message));

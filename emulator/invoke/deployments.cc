@@ -1,5 +1,6 @@
 #include "emulator/invoke/deployments.h"
 
+#include "emulator/registry/machine_configuration.h"
 #include "emulator/registry/resolution.h"
 
 #include <utility>
@@ -120,16 +121,20 @@ void Deployments::forget_former_versions(const std::string& name,
     const std::unique_lock lock(mutex_);
     const auto function = functions_.find(name);
     if (function == functions_.end()) return;
-    auto& deployments = function->second.deployments;
-    for (auto at = deployments.begin(); at != deployments.end();) {
-      const bool stays = record != nullptr && record->version(at->first->number) == at->first;
-      if (stays) {
-        ++at;
+    std::map<SharedVersion, SharedDeployment> staying;
+    for (auto& [version, deployment] : function->second.deployments) {
+      const auto now = record != nullptr ? record->version(version->number) : nullptr;
+      const bool stays = now && (now == version || registry::runs_alike(*now, *version));
+      if (!stays) {
+        former.push_back(std::move(deployment));
         continue;
       }
-      former.push_back(std::move(at->second));
-      at = deployments.erase(at);
+      // What was made for the new one meanwhile makes way for what has environments already.
+      auto& place = staying[now];
+      if (now != version || !place) std::swap(place, deployment);
+      if (deployment) former.push_back(std::move(deployment));
     }
+    function->second.deployments = std::move(staying);
     if (record == nullptr) functions_.erase(function);
   }
   for (const auto& deployment : former) {
@@ -152,7 +157,8 @@ void Deployments::follow_provisions(const std::string& name,
   auto wanted = wanted_provisions(record);
   for (const auto& [qualifier, before] : former) {
     const auto next = wanted.find(qualifier);
-    const bool stays = next != wanted.end() && next->second.version == before.version;
+    const bool stays =
+        next != wanted.end() && registry::runs_alike(*next->second.version, *before.version);
     if (stays) next->second.spec = before.spec;
     if (!stays && before.spec) pool_.provision(before.spec, 0);
   }

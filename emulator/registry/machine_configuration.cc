@@ -78,6 +78,17 @@ tl::expected<FunctionConfiguration, std::string> machine_configuration(
   return configuration;
 }
 
+bool runs_alike(const FunctionVersion& one, const FunctionVersion& other) {
+  if (one.number != other.number || !(one.code == other.code)) return false;
+  if (one.configuration == other.configuration) return true;
+  auto left = Json::parse(one.configuration, nullptr, false);
+  auto right = Json::parse(other.configuration, nullptr, false);
+  if (!left.is_object() || !right.is_object()) return false;
+  left.erase("RevisionId");
+  right.erase("RevisionId");
+  return left == right;
+}
+
 std::string dead_letter_target(const FunctionVersion& version) {
   // Most have none, and that can be seen without taking the text apart.
   if (version.configuration.find("\"DeadLetterConfig\"") == std::string::npos) return {};

@@ -25,6 +25,10 @@ struct CodePlaces {
 tl::expected<functions::FunctionConfiguration, std::string> machine_configuration(
     const FunctionVersion& version, const CodePlaces& places);
 
+// Whether environments of one may go on serving the other: code and configuration are the same but
+// for the revision, which is new after every publishing and tagging.
+bool runs_alike(const FunctionVersion& one, const FunctionVersion& other);
+
 // The target that a version's dead letters go to; empty: none.
 std::string dead_letter_target(const FunctionVersion& version);
 

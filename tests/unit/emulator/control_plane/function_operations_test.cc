@@ -215,3 +215,40 @@ TEST_CASE("what this host cannot run is made as a function that failed, with the
   CHECK(read["StateReason"] == "there is no python3.99 here");
   CHECK(read["StateReasonCode"] == "InvalidRuntime");
 }
+
+TEST_CASE("a function has the memory and time of functions on demand, not of managed instances",
+          "[functions]") {
+  ServiceParts parts;
+  parts.create("f");
+  CHECK(
+      refusal(parts, "UpdateFunctionConfiguration", {{"FunctionName", "f"}, {"MemorySize", 10241}})
+          .message ==
+      "1 validation error detected: Value '10241' at 'memorySize' failed to satisfy constraint: "
+      "Member must have value less than or equal to 10240");
+  CHECK(refusal(parts, "UpdateFunctionConfiguration", {{"FunctionName", "f"}, {"Timeout", 901}})
+            .status == 400);
+}
+
+TEST_CASE("what was configured for an alias goes with it", "[aliases]") {
+  ServiceParts parts;
+  parts.create("f");
+  REQUIRE(parts.run(version_operations(), "PublishVersion", {{"FunctionName", "f"}}));
+  REQUIRE(parts.run(version_operations(),
+                    "CreateAlias",
+                    {{"FunctionName", "f"}, {"Name", "live"}, {"FunctionVersion", "1"}}));
+  const Document named = {{"FunctionName", "f"}, {"Qualifier", "live"}};
+  auto with = [&](Document more) {
+    auto input = named;
+    input.update(more);
+    return input;
+  };
+  REQUIRE(parts.run(url_operations(), "CreateFunctionUrlConfig", with({{"AuthType", "NONE"}})));
+  REQUIRE(parts.run(event_invoke_operations(),
+                    "PutFunctionEventInvokeConfig",
+                    with({{"MaximumRetryAttempts", 0}})));
+  REQUIRE(
+      parts.run(version_operations(), "DeleteAlias", {{"FunctionName", "f"}, {"Name", "live"}}));
+  const auto record = parts.world.registry.find("f");
+  CHECK(record->event_invoke.empty());
+  for (const auto& [setting, _] : record->settings) CHECK_FALSE(setting.ends_with("/live"));
+}

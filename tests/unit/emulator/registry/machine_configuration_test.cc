@@ -70,3 +70,15 @@ TEST_CASE("a dead-letter target is found where there is one", "[machine configur
   CHECK(dead_letter_target(version_with(R"({"Handler":"a"})")).empty());
   CHECK(dead_letter_target(version_with(R"("DeadLetterConfig")")).empty());
 }
+
+TEST_CASE("versions run alike when nothing but their revision differs", "[machine configuration]") {
+  const auto one = version_with(R"({"RevisionId":"a","MemorySize":128})");
+  CHECK(runs_alike(one, version_with(R"({"MemorySize":128,"RevisionId":"b"})")));
+  CHECK_FALSE(runs_alike(one, version_with(R"({"RevisionId":"a","MemorySize":256})")));
+  auto other = one;
+  other.code.sha256_hex = "cd";
+  CHECK_FALSE(runs_alike(one, other));
+  other = one;
+  other.number = "1";
+  CHECK_FALSE(runs_alike(one, other));
+}
