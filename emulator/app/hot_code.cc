@@ -20,25 +20,29 @@ void HotCode::follow(const std::string& function_name, const registry::FunctionR
     if (!code.folder.empty()) wanted.insert(code.folder);
     wanted.insert(code.layers.begin(), code.layers.end());
   }
-  Places former;
+  Places begun;
+  Places ended;
   {
     const std::lock_guard lock(mutex_);
-    const auto found = watched_.find(function_name);
-    if (found != watched_.end()) former = std::exchange(found->second, wanted);
-    if (found == watched_.end() && !wanted.empty()) watched_[function_name] = wanted;
-    if (found != watched_.end() && wanted.empty()) watched_.erase(found);
+    const auto former = std::exchange(watched_[function_name], wanted);
+    if (wanted.empty()) watched_.erase(function_name);
+    for (const auto& place : wanted) {
+      if (!former.contains(place) && ++users_[place] == 1) begun.insert(place);
+    }
+    for (const auto& place : former) {
+      if (wanted.contains(place) || --users_[place] > 0) continue;
+      users_.erase(place);
+      ended.insert(place);
+    }
   }
-  for (const auto& place : wanted) {
-    if (former.contains(place)) continue;
+  for (const auto& place : begun) {
     if (auto watching = watch_.watch(place); !watching) {
       spdlog::warn("{}: changes of its code will not be noticed: {}",
                    function_name,
                    watching.error().message);
     }
   }
-  for (const auto& place : former) {
-    if (!wanted.contains(place)) watch_.forget(place);
-  }
+  for (const auto& place : ended) watch_.forget(place);
 }
 
 }  // namespace emulator::app

@@ -29,9 +29,10 @@ class HotCode {
  private:
   using Places = std::set<std::filesystem::path>;
 
-  std::mutex mutex_;  // guards what follows
-  std::map<std::string, Places> watched_;
-  functions::CodeWatch watch_;  // has its own lock
+  std::mutex mutex_;                                    // guards what follows
+  std::map<std::string, Places> watched_;               // by function
+  std::map<std::filesystem::path, std::size_t> users_;  // functions that run from a place
+  functions::CodeWatch watch_;  // has its own lock, and its callback takes none of ours
 };
 
 }  // namespace emulator::app

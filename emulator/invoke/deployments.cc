@@ -90,6 +90,7 @@ tl::expected<Pool::Spec, Refusal> Deployments::spec_of(const SharedVersion& vers
     if (!slot) slot = std::make_shared<Deployment>();
     deployment = slot;
   }
+  if (deployment->made.load(std::memory_order_acquire)) return deployment->spec;
   const std::lock_guard making(deployment->making);
   if (deployment->spec) return deployment->spec;
   // A failure is not kept: the developer may have mended the host meanwhile.
@@ -99,6 +100,7 @@ tl::expected<Pool::Spec, Refusal> Deployments::spec_of(const SharedVersion& vers
         Refusal{.kind = Refusal::Kind::not_runnable, .message = std::move(deployed.error())});
   }
   deployment->spec = std::move(*deployed);
+  deployment->made.store(true, std::memory_order_release);
   return deployment->spec;
 }
 

@@ -9,6 +9,7 @@
 
 #include <tl/expected.hpp>
 
+#include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
@@ -65,7 +66,8 @@ class Deployments {
   // What a version came to; made by the first who needs it, awaited by the others.
   struct Deployment {
     std::mutex making;
-    environment::Pool::Spec spec;  // guarded by making until it is set, then fixed
+    environment::Pool::Spec spec;    // guarded by making until `made`, then fixed
+    std::atomic<bool> made = false;  // spares those who invoke the mutex
   };
   using SharedDeployment = std::shared_ptr<Deployment>;
 
