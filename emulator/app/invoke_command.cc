@@ -6,8 +6,8 @@
 #include "emulator/app/latency_table.h"
 #include "emulator/app/stop_signals.h"
 #include "emulator/control_plane/invoke_api.h"
-#include "emulator/invoke/json_syntax.h"
 #include "emulator/invoke/error_body.h"
+#include "emulator/invoke/json_syntax.h"
 #include "fixtures/identifiers.h"
 
 #include <CLI/CLI.hpp>

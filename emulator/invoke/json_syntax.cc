@@ -204,8 +204,7 @@ class Scanner {
 
   JsonFault fault() const {
     if (too_deep_) {
-      return {at_,
-              "the document is nested deeper than " + std::to_string(max_depth_) + " levels"};
+      return {at_, "the document is nested deeper than " + std::to_string(max_depth_) + " levels"};
     }
     if (at_ >= bytes_.size()) return {at_, "unexpected end of input"};
     const char c = bytes_[at_];

@@ -3,11 +3,11 @@
 // context, the third the tenant id, the fourth the request id; the rest is the body.
 
 #include "emulator/control_plane/invoke_api.h"
-#include "emulator/invoke/json_syntax.h"
 #include "emulator/front_doors/base64.h"
 #include "emulator/front_doors/content_sniffing.h"
 #include "emulator/front_doors/request_target.h"
 #include "emulator/front_doors/rie_front_door.h"
+#include "emulator/invoke/json_syntax.h"
 
 #include <nlohmann/json.hpp>
 
