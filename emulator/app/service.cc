@@ -9,6 +9,8 @@
 #include <nlohmann/json.hpp>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
+#include <charconv>
 #include <utility>
 
 namespace emulator::app {
@@ -16,6 +18,23 @@ namespace {
 
 AppError from(const state::StoreError& error) { return {kHostCannot, error.message}; }
 AppError from(const functions::CodePackageError& error) { return {kHostCannot, error.message}; }
+
+constexpr std::string_view kClockTable = "clock";
+constexpr std::string_view kVirtualNow = "virtual_ms";
+
+// Where virtual time stood when the state folder was last used: what is kept there has moments of
+// it, and time does not go back. The beginning of all time if it was never advanced.
+std::chrono::system_clock::time_point kept_virtual_time(const state::Store& store) {
+  std::int64_t milliseconds = 0;
+  // What is no number counts as never: the clock then begins where it was told to.
+  const auto read = store.each(kClockTable, [&](std::string_view key, std::string_view value) {
+    if (key == kVirtualNow) {
+      std::from_chars(value.data(), value.data() + value.size(), milliseconds);
+    }
+  });
+  if (!read) spdlog::warn("{}", read.error().message);
+  return std::chrono::system_clock::time_point(std::chrono::milliseconds(milliseconds));
+}
 
 }  // namespace
 
@@ -34,11 +53,6 @@ Service::~Service() { stop(); }
 
 tl::expected<void, AppError> Service::open_state() {
   draws_.seed(options_.alias_seed);
-  if (options_.virtual_start) {
-    virtual_time_ = std::make_unique<time::VirtualTime>(*options_.virtual_start);
-  } else {
-    own_timers_ = std::make_unique<time::TimerQueue>(system_clock_, time::TimerDrive::own_thread);
-  }
   if (options_.state_folder) {
     auto store = state::open_store(*options_.state_folder);
     if (!store) return tl::unexpected(from(store.error()));
@@ -48,6 +62,12 @@ tl::expected<void, AppError> Service::open_state() {
     auto folder = functions::TemporaryFolder::create(options_.deployment.temporary_parent);
     if (!folder) return tl::unexpected(from(folder.error()));
     temporary_code_ = std::move(*folder);
+  }
+  if (options_.virtual_start) {
+    virtual_time_ = std::make_unique<time::VirtualTime>(
+        std::max(*options_.virtual_start, kept_virtual_time(*store_)));
+  } else {
+    own_timers_ = std::make_unique<time::TimerQueue>(system_clock_, time::TimerDrive::own_thread);
   }
   auto code = functions::CodeStore::open(options_.state_folder ? *options_.state_folder / "code"
                                                                : temporary_code_->path());
@@ -303,6 +323,12 @@ tl::expected<std::size_t, std::string> Service::advance(std::chrono::millisecond
   settle();
   const auto fired = virtual_time_->advance(by, [this] { settle(); });
   if (!fired) return tl::unexpected(fired.error().message);
+  const auto now = clock().wall_now().time_since_epoch();
+  const auto kept = store_->commit(
+      {{std::string(kClockTable),
+        std::string(kVirtualNow),
+        std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(now).count())}});
+  if (!kept) return tl::unexpected(kept.error().message);
   return *fired;
 }
 

@@ -111,6 +111,18 @@ TEST_CASE("an event that waits for its next attempt does so after a kill", "[sta
   serving.stop();
 }
 
+TEST_CASE("virtual time goes on where a kill found it", "[state]") {
+  const ScratchFolder state;
+  {
+    Serving serving(with_state(state, at_virtual_time()));
+    LambdaApi(serving.port()).advance(90min);
+    serving.stop(SIGKILL);
+  }
+  Serving serving(with_state(state, at_virtual_time()));
+  CHECK(LambdaApi(serving.port()).advance(1min)["now"] == "2026-01-01T01:31:00.000Z");
+  serving.stop();
+}
+
 TEST_CASE("an event whose attempt a kill ended is tried again when the server is back", "[state]") {
   const ScratchFolder state;
   std::string id;
