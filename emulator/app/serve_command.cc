@@ -112,6 +112,7 @@ void add_account_flags(CLI::App& command, ServeOptions& options) {
                   options.unreserved_minimum,
                   "concurrency that no function may reserve (default 100, or a tenth of a small "
                   "account)")
+      ->check(CLI::Range(0, 100'000).description(""))
       ->type_name("N")
       ->group(account);
   command
@@ -142,7 +143,17 @@ void add_service_flags(CLI::App& command, ServeOptions& options) {
       .add_option("--state-dir",
                   options.state_dir,
                   "folder that keeps functions, settings and queued events")
+      ->check([](const std::string& text) {
+        return text.empty() ? "it is empty; name a folder" : std::string();
+      })
       ->type_name("DIR");
+  command
+      .add_option("--hot-reload",
+                  options.hot_folders,
+                  "folder below which code may be used in place, besides the working folder; "
+                  "repeatable")
+      ->type_name("DIR")
+      ->allow_extra_args(false);
   command
       .add_option("--clock",
                   options.clock,

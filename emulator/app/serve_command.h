@@ -17,6 +17,7 @@ struct ServeOptions {
   std::string host = "127.0.0.1";
   int port = 4566;
   std::string state_dir;
+  std::vector<std::string> hot_folders;
   std::string clock = "real";
   std::string clock_start;
   std::string account{functions::kDefaultAccount};

@@ -36,6 +36,27 @@ std::chrono::system_clock::time_point kept_virtual_time(const state::Store& stor
   return std::chrono::system_clock::time_point(std::chrono::milliseconds(milliseconds));
 }
 
+// What is kept is full of ARNs, so a folder belongs to one account and region.
+tl::expected<void, AppError> check_identity(state::Store& store, const EmulatorOptions& options) {
+  const std::string own = options.account + "/" + options.region;
+  std::string kept;
+  const auto read = store.each(
+      "identity", [&](std::string_view, std::string_view value) { kept = std::string(value); });
+  if (!read) return tl::unexpected(from(read.error()));
+  if (kept.empty()) {
+    if (auto done = store.commit({{"identity", "account", own}}); !done) {
+      return tl::unexpected(from(done.error()));
+    }
+    return {};
+  }
+  if (kept == own) return {};
+  const auto slash = kept.find('/');
+  return tl::unexpected(AppError{kWrongUsage,
+                                 "the state folder was made with --account " +
+                                     kept.substr(0, slash) + " --region " + kept.substr(slash + 1) +
+                                     "; start with these again, or choose another --state-dir"});
+}
+
 }  // namespace
 
 tl::expected<std::unique_ptr<Service>, AppError> Service::open(ServiceOptions options) {
@@ -69,6 +90,7 @@ tl::expected<void, AppError> Service::open_state() {
   } else {
     own_timers_ = std::make_unique<time::TimerQueue>(system_clock_, time::TimerDrive::own_thread);
   }
+  if (auto same = check_identity(*store_, options_.emulator); !same) return same;
   auto code = functions::CodeStore::open(options_.state_folder ? *options_.state_folder / "code"
                                                                : temporary_code_->path());
   if (!code) return tl::unexpected(from(code.error()));
@@ -135,6 +157,7 @@ void Service::build_api() {
         if (deployed) return std::nullopt;
         return deployed.error();
       },
+      .hot_folders = options_.hot_folders,
       .endpoint = options_.endpoint});
   router_ = std::make_unique<control_plane::OperationRouter>(*api_world_,
                                                              control_plane::all_operations());

@@ -41,8 +41,9 @@ struct ServiceOptions {
   // Where the service's time begins, if it stands still until it is advanced; nothing: the host's.
   std::optional<std::chrono::system_clock::time_point> virtual_start;
   std::map<invoke::TargetKind, Endpoint> endpoints;
-  std::uint64_t alias_seed = 0;  // of the draws between an alias's versions
-  std::string endpoint;          // of the API itself
+  std::vector<std::filesystem::path> hot_folders;  // see ServiceWorld
+  std::uint64_t alias_seed = 0;                    // of the draws between an alias's versions
+  std::string endpoint;                            // of the API itself
 };
 
 // Any thread, but for construction and destruction.

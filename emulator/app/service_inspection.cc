@@ -170,7 +170,16 @@ std::vector<control_plane::ExtraRoute> service_routes(const FindService& find) {
           return message_reply(503, "Hearth is starting");
         }};
   };
-  return {route("GET", "/_hearth/events", events),
+  const auto nothing = [](Service&, const Request& request) {
+    return message_reply(404,
+                         "there is nothing at " + std::string(request.method) + " " +
+                             std::string(path_of(request)) + "; docs/guide.md lists the paths");
+  };
+  return {route("GET", "/_hearth", nothing),
+          route("POST", "/_hearth", nothing),
+          route("PUT", "/_hearth", nothing),
+          route("DELETE", "/_hearth", nothing),
+          route("GET", "/_hearth/events", events),
           route("GET", "/_hearth/deliveries", deliveries),
           route("GET", "/_hearth/clock", clock),
           route("POST", "/_hearth/clock", advance),

@@ -108,6 +108,8 @@ tl::expected<ServiceOptions, AppError> service_options(const ServeOptions& optio
                    " twice; give each service one endpoint");
     }
   }
+  result.hot_folders.push_back(deployment.working_folder);
+  for (const auto& folder : options.hot_folders) result.hot_folders.emplace_back(folder);
   if (!options.state_dir.empty()) result.state_folder = options.state_dir;
   result.alias_seed = options.alias_seed.value_or(new_seed());
   result.emulator = std::move(emulator);

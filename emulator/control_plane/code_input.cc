@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <openssl/evp.h>
 
+#include <algorithm>
 #include <array>
 #include <filesystem>
 
@@ -22,7 +23,20 @@ std::string sha256_base64(std::string_view text) {
 
 ServiceError refused(std::string message) { return invalid_parameter_value(std::move(message)); }
 
-tl::expected<AcceptedCode, ServiceError> accept_folder(const std::string& path) {
+// Links are followed to their ends before it is said where a folder lies.
+bool is_allowed(const std::string& path, const ServiceWorld& world) {
+  std::error_code error;
+  const auto folder = fs::weakly_canonical(path, error);
+  if (error) return false;
+  return std::any_of(
+      world.hot_folders.begin(), world.hot_folders.end(), [&](const fs::path& allowed) {
+        const auto relative = folder.lexically_relative(fs::weakly_canonical(allowed, error));
+        return !error && !relative.empty() && *relative.begin() != "..";
+      });
+}
+
+tl::expected<AcceptedCode, ServiceError> accept_folder(const std::string& path,
+                                                       const ServiceWorld& world) {
   std::error_code gone;
   if (!fs::path(path).is_absolute()) {
     return tl::unexpected(
@@ -34,6 +48,12 @@ tl::expected<AcceptedCode, ServiceError> accept_folder(const std::string& path) 
     return tl::unexpected(refused("There is no folder " + path +
                                   " on this machine; S3Key of the bucket hot-reload names a folder "
                                   "with the function's code"));
+  }
+  if (!is_allowed(path, world)) {
+    return tl::unexpected(refused("Folder " + path +
+                                  " is outside of those that functions may be made of; start "
+                                  "hearth serve in a folder above it, or with --hot-reload and "
+                                  "that folder"));
   }
   return folder_as_code(fs::path(path).lexically_normal());
 }
@@ -82,7 +102,7 @@ tl::expected<AcceptedCode, ServiceError> accept_code(const Document& code,
                                                      const ServiceWorld& world,
                                                      std::int64_t unzipped_limit) {
   const auto bucket = code.value("S3Bucket", "");
-  if (bucket == kHotReloadBucket) return accept_folder(code.value("S3Key", ""));
+  if (bucket == kHotReloadBucket) return accept_folder(code.value("S3Key", ""), world);
   if (!bucket.empty()) {
     // Source of the first two sentences: recorded.
     return tl::unexpected(refused(

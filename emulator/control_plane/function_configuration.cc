@@ -79,15 +79,24 @@ void apply_network(const Document& input, Document& configuration) {
       {"Ipv6AllowedForDualStack", given->value("Ipv6AllowedForDualStack", false)}};
 }
 
-void apply_dead_letters(const Document& input, Document& configuration) {
+// Source of the rule: developer guide, dead-letter queues: standard queues and topics. The text is
+// ours.
+Checked apply_dead_letters(const Document& input, Document& configuration) {
   const auto given = input.find("DeadLetterConfig");
-  if (given == input.end()) return;
+  if (given == input.end()) return {};
   const auto target = given->value("TargetArn", "");
+  const bool queue_or_topic =
+      target.find(":sqs:") != std::string::npos || target.find(":sns:") != std::string::npos;
+  if (!target.empty() && (!queue_or_topic || target.ends_with(".fifo"))) {
+    return tl::unexpected(refused("The dead-letter target " + target +
+                                  " is invalid: it must be a standard queue or a standard topic"));
+  }
   if (target.empty()) {
     configuration.erase("DeadLetterConfig");
   } else {
     configuration["DeadLetterConfig"] = {{"TargetArn", target}};
   }
+  return {};
 }
 
 // The model has room for managed instances; functions on demand have their own limits. Source: AWS
@@ -225,7 +234,7 @@ Checked apply_configuration(const Document& input,
   if (auto checked = check_limits(configuration); !checked) return checked;
   apply_runtime(input, world, configuration);
   apply_network(input, configuration);
-  apply_dead_letters(input, configuration);
+  if (auto applied = apply_dead_letters(input, configuration); !applied) return applied;
   apply_snap_start(input, configuration);
   apply_image(input, configuration);
   apply_logging(input, configuration);

@@ -19,23 +19,13 @@ ServiceError changed_meanwhile(std::string_view resource) {
       std::string(resource));
 }
 
-// Source of the texts: REC for the region; INF for the account, after what IAM says.
 tl::expected<void, ServiceError> check_place(const functions::FunctionReference& reference,
                                              const ServiceWorld& world) {
   if (reference.region && *reference.region != world.region) {
-    return tl::unexpected(resource_not_found("Functions from '" + *reference.region +
-                                             "' are not reachable in this region ('" +
-                                             world.region + "')"));
+    return tl::unexpected(other_region(*reference.region, world.region));
   }
   if (reference.account && *reference.account != world.account) {
-    ServiceError error;
-    error.exception = "AccessDeniedException";
-    error.status = 403;
-    error.key = MessageKey::capital;
-    error.type = {};
-    error.message = "Account " + world.account + " is not authorized for functions of account " +
-                    *reference.account + " because no resource-based policy allows it";
-    return tl::unexpected(std::move(error));
+    return tl::unexpected(other_account(*reference.account, world.account));
   }
   return {};
 }

@@ -84,8 +84,8 @@ tl::expected<invoke::ReleaseAt, ServiceError> parse_log_type(const Request& requ
 }
 
 // Name and qualifier, from the path and the query.
-tl::expected<void, ServiceError> parse_target(const InvokeRoute& route,
-                                              invoke::InvocationRequest& into) {
+tl::expected<void, ServiceError> parse_target(const InvokeRoute& route, InvokeCall& call) {
+  auto& into = call.request;
   const auto name = front_doors::percent_decoded(route.encoded_name);
   auto reference = name ? functions::parse_function_reference(*name) : std::nullopt;
   if (!reference) {
@@ -102,6 +102,8 @@ tl::expected<void, ServiceError> parse_target(const InvokeRoute& route,
         invalid_parameter_value("The derived qualifier from the function name does not match the "
                                 "specified qualifier."));
   }
+  call.region = std::move(reference->region);
+  call.account = std::move(reference->account);
   into.function_name = std::move(reference->name);
   into.qualifier = qualifier ? std::move(qualifier) : std::move(reference->qualifier);
   return {};
@@ -236,7 +238,7 @@ tl::expected<InvokeCall, ServiceError> parse_invoke(Request request,
   if (!release_at) return tl::unexpected(release_at.error());
   // "Applies to synchronously invoked functions only" (service model).
   if (*type == InvocationType::request_response) call.request.release_at = *release_at;
-  if (auto target = parse_target(route, call.request); !target) {
+  if (auto target = parse_target(route, call); !target) {
     return tl::unexpected(std::move(target.error()));
   }
   if (auto headers = parse_headers(request, call.request); !headers) {
@@ -279,6 +281,12 @@ Reply answer_invoke(Request request, const InvokeRoute& route, const InvokeApi& 
   }
   auto call = parse_invoke(std::move(request), route, fresh_id);
   if (!call) return error_reply(call.error(), fresh_id);
+  if (call->region && *call->region != api.region) {
+    return error_reply(other_region(*call->region, api.region), call->request.request_id);
+  }
+  if (call->account && *call->account != api.account) {
+    return error_reply(other_account(*call->account, api.account), call->request.request_id);
+  }
   return run(std::move(*call), api);
 }
 

@@ -53,7 +53,9 @@ enum class InvocationType { request_response, event, dry_run };
 // A request that makes sense.
 struct InvokeCall {
   InvocationType type = InvocationType::request_response;
-  invoke::InvocationRequest request;  // its request_id is the caller's, or the one handed in
+  std::optional<std::string> region;   // of the ARN, if the function was named by one
+  std::optional<std::string> account;  // of the ARN or the partial ARN
+  invoke::InvocationRequest request;   // its request_id is the caller's, or the one handed in
 };
 
 // How many bytes the body of such a request may have: less for an event than for a call.

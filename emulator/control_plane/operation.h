@@ -18,12 +18,14 @@
 #include <tl/expected.hpp>
 
 #include <cstddef>
+#include <filesystem>
 #include <functional>
 #include <mutex>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace emulator::control_plane {
 
@@ -63,6 +65,9 @@ struct ServiceWorld {
       provisioned_state{};
   // Whether the machine could run such a function; a sentence where it could not.
   std::function<std::optional<std::string>(const registry::FunctionVersion&)> unrunnable{};
+  // Below which folders code may be used in place. A function can reach this API too, and must not
+  // make a function of the developer's other files.
+  std::vector<std::filesystem::path> hot_folders{};
   // What the API's own address is, for URLs in answers: "http://127.0.0.1:4566".
   std::string endpoint{};
   // Serialises what changes the sum of reserved and provisioned concurrency.

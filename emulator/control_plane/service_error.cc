@@ -108,6 +108,22 @@ ServiceError resource_not_found(std::string message) {
   return error;
 }
 
+ServiceError other_region(std::string_view named, std::string_view own) {
+  return resource_not_found("Functions from '" + std::string(named) +
+                            "' are not reachable in this region ('" + std::string(own) + "')");
+}
+
+ServiceError other_account(std::string_view named, std::string_view own) {
+  auto error =
+      lower_case("AccessDeniedException",
+                 403,
+                 "Account " + std::string(own) + " is not authorized for functions of account " +
+                     std::string(named) + " because no resource-based policy allows it");
+  error.key = MessageKey::capital;
+  error.type = {};
+  return error;
+}
+
 ServiceError revision_mismatch(std::string_view operations) {
   return lower_case("PreconditionFailedException",
                     412,

@@ -56,6 +56,11 @@ ServiceError resource_conflict(std::string message);
 // 404, with the text as it is.
 ServiceError resource_not_found(std::string message);
 
+// A function's ARN of another region, or of another account. Source: recorded for the region and
+// for the account's name and status; the account's text is ours.
+ServiceError other_region(std::string_view named, std::string_view own);
+ServiceError other_account(std::string_view named, std::string_view own);
+
 // A RevisionId that is not the newest; `operation` says what to call for that. Source: recorded.
 ServiceError revision_mismatch(std::string_view operations);
 

@@ -138,7 +138,7 @@ tl::expected<void, ConfigurationError> validate(const FunctionConfiguration& c) 
 }
 
 bool is_valid_qualifier(std::string_view qualifier) {
-  return qualifier == kLatestVersion || (qualifier.size() <= 128 && all_of(qualifier, [](char c) {
+  return qualifier == kLatestVersion || qualifier == kLatestPublished || (qualifier.size() <= 128 && all_of(qualifier, [](char c) {
                                            return is_letter(c) || is_digit(c) || c == '-' ||
                                                   c == '_';
                                          }));

@@ -40,6 +40,8 @@ inline constexpr std::size_t kMaxFunctionNameLength = 64;
 inline constexpr std::string_view kDefaultAccount = "123456789012";
 inline constexpr std::string_view kDefaultRegion = "us-east-1";
 inline constexpr std::string_view kLatestVersion = "$LATEST";
+// Of managed instances; no function of Hearth's has it. Source: service model.
+inline constexpr std::string_view kLatestPublished = "$LATEST.PUBLISHED";
 
 enum class Tracing { pass_through, active };
 

@@ -63,7 +63,7 @@ Ended invoke(Words arguments, HearthStart start) {
 }
 
 Serving::Serving(const Words& arguments, HearthStart start) {
-  Words all = {"serve", "--port", "0"};
+  Words all = {"serve", "--port", "0", "--hot-reload", "/"};
   all.insert(all.end(), arguments.begin(), arguments.end());
   program_.emplace(start_of(std::move(all), std::move(start), temporary_));
   const auto line = program_->await_output("ready ");

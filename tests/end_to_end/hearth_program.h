@@ -45,7 +45,7 @@ Ended invoke(Words arguments, HearthStart start = {});
 // A running `hearth serve` on a free port, or `hearth rie`.
 class Serving {
  public:
-  // `serve` and `--port 0` are added.
+  // `serve` and `--port 0` are added, and that code of any folder may be used in place.
   explicit Serving(const Words& arguments, HearthStart start = {});
   Serving(const Serving&) = delete;
   Serving& operator=(const Serving&) = delete;

@@ -34,6 +34,7 @@ class ServiceParts {
               .code = *code_,
               .clock = clock,
               .new_uuid = [this] { return next_id(); },
+              .hot_folders = {"/"},
               .endpoint = "http://127.0.0.1:4566"} {}
 
   // What the operation of that name answers.

@@ -93,6 +93,11 @@ TEST_CASE("a folder of this machine is used in place", "[functions]") {
   Document input = {{"FunctionName", "f"}, {"S3Bucket", "hot-reload"}, {"S3Key", "relative"}};
   CHECK(refusal(parts, "UpdateFunctionCode", input).message.find("absolute path") !=
         std::string::npos);
+  tests::ScratchFolder elsewhere;
+  parts.world.hot_folders = {elsewhere.path()};
+  input["S3Key"] = path;
+  CHECK(refusal(parts, "UpdateFunctionCode", input).message.find("--hot-reload") !=
+        std::string::npos);
   input["S3Key"] = path + "/missing";
   CHECK(refusal(parts, "UpdateFunctionCode", input).message.find("no folder") != std::string::npos);
 }
@@ -251,4 +256,19 @@ TEST_CASE("what was configured for an alias goes with it", "[aliases]") {
   const auto record = parts.world.registry.find("f");
   CHECK(record->event_invoke.empty());
   for (const auto& [setting, _] : record->settings) CHECK_FALSE(setting.ends_with("/live"));
+}
+
+TEST_CASE("dead letters go to a standard queue or topic", "[functions]") {
+  ServiceParts parts;
+  parts.create("f");
+  const auto with = [&](const char* target) {
+    return run(parts,
+               "UpdateFunctionConfiguration",
+               {{"FunctionName", "f"}, {"DeadLetterConfig", {{"TargetArn", target}}}});
+  };
+  CHECK(with("arn:aws:sqs:us-east-1:123456789012:q"));
+  CHECK(with("arn:aws:sns:us-east-1:123456789012:t"));
+  CHECK(with("arn:aws:sqs:us-east-1:123456789012:q.fifo").error().status == 400);
+  CHECK(with("arn:aws:kinesis:us-east-1:123456789012:stream/s").error().status == 400);
+  CHECK_FALSE(with("").value().contains("DeadLetterConfig"));
 }

@@ -353,3 +353,24 @@ TEST_CASE("too many invocations at once are throttled", "[control_plane]") {
   CHECK(reply.status == 429);
   CHECK(sent(reply, "Retry-After") == "1");
 }
+
+TEST_CASE("an ARN of another region or account is not invoked here", "[control_plane]") {
+  ScriptedMachine machine;
+  const auto named = [&](const std::string& name) {
+    return machine.answer(to("/2015-03-31/functions/" + name + "/invocations"));
+  };
+  CHECK(named("arn:aws:lambda:us-east-1:123456789012:function:f").status == 200);
+  const auto region = named("arn:aws:lambda:eu-west-1:123456789012:function:f");
+  CHECK(region.status == 404);
+  CHECK(region.body.find("Functions from 'eu-west-1' are not reachable in this region "
+                         "('us-east-1')") != std::string::npos);
+  CHECK(named("999999999999:function:f").status == 403);
+  CHECK(machine.invoked.size() == 1);
+}
+
+TEST_CASE("the qualifier of managed instances is read as one that no function has",
+          "[control_plane]") {
+  const auto call = parsed(to(std::string(kInvokeF) + "?Qualifier=$LATEST.PUBLISHED"));
+  REQUIRE(call);
+  CHECK(call->request.qualifier == "$LATEST.PUBLISHED");
+}
