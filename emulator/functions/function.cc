@@ -138,10 +138,10 @@ tl::expected<void, ConfigurationError> validate(const FunctionConfiguration& c) 
 }
 
 bool is_valid_qualifier(std::string_view qualifier) {
-  return qualifier == kLatestVersion || qualifier == kLatestPublished || (qualifier.size() <= 128 && all_of(qualifier, [](char c) {
-                                           return is_letter(c) || is_digit(c) || c == '-' ||
-                                                  c == '_';
-                                         }));
+  return qualifier == kLatestVersion || qualifier == kLatestPublished ||
+         (qualifier.size() <= 128 && all_of(qualifier, [](char c) {
+            return is_letter(c) || is_digit(c) || c == '-' || c == '_';
+          }));
 }
 
 std::optional<FunctionReference> parse_function_reference(std::string_view text) {
