@@ -63,9 +63,11 @@ void change_in_all_ways(const LambdaApi& api, const Project& project) {
   await_word(api, "fourth");
   project.replace_folder("fifth");
   await_word(api, "fifth");
-  // With nothing changed, nothing is made anew.
-  api.invoke("f", "{}", {{"X-Amz-Log-Type", "Tail"}});
-  CHECK(api.shown("invocations", "f").at(0)["cold"] == false);
+  // With nothing changed, nothing is made anew; the last of a change's traces may still come.
+  tests::eventually("a warm environment", [&] {
+    api.invoke("f", "{}", {{"X-Amz-Log-Type", "Tail"}});
+    return api.shown("invocations", "f").at(0)["cold"] == false;
+  });
 }
 
 }  // namespace
