@@ -70,7 +70,6 @@ Delivered request(const Delivery& delivery, TargetKind service, const Endpoint& 
   client.set_connection_timeout(kEndpointConnectTimeout);
   client.set_read_timeout(kEndpointAnswerTimeout);
   client.set_write_timeout(kEndpointAnswerTimeout);
-  client.set_max_timeout(kEndpointAnswerTimeout);
   const auto result = client.send(request);
   if (!result) {
     return failed(DeliveryError::Kind::passing,

@@ -62,8 +62,10 @@ tl::expected<void, AppError> check_identity(state::Store& store, const EmulatorO
 tl::expected<std::unique_ptr<Service>, AppError> Service::open(ServiceOptions options) {
   std::unique_ptr<Service> service(new Service(std::move(options)));
   if (auto opened = service->open_state(); !opened) return tl::unexpected(opened.error());
-  service->build_machine();
+  // What the state folder holds is deployed while the machine is built, and layers are found by the
+  // API's view of the registry.
   service->build_api();
+  service->build_machine();
   if (auto built = service->build_queue(); !built) return tl::unexpected(built.error());
   return service;
 }
@@ -268,7 +270,7 @@ std::optional<invoke::Terms> Service::terms_of(const std::string& function,
                                                const std::optional<std::string>& qualifier) const {
   const auto record = registry_->find(function);
   if (!record) return std::nullopt;
-  const auto resolution = registry::resolve(*record, qualifier, [] { return 0.0; });
+  const auto resolution = registry::resolve(*record, qualifier, [] { return 1.0; });
   if (!resolution) return std::nullopt;
   invoke::Terms terms;
   terms.function_arn =

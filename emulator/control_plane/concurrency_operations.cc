@@ -201,6 +201,11 @@ Answer put_provisioned(const Document& input, ServiceWorld& world) {
       world,
       "Provisioned Concurrency Configs cannot be applied to unpublished function versions.");
   if (!named) return tl::unexpected(named.error());
+  // That an alias of $LATEST is refused in these words too is inferred.
+  if (named->version->number == functions::kLatestVersion) {
+    return tl::unexpected(invalid_parameter_value(
+        "Provisioned Concurrency Configs cannot be applied to unpublished function versions."));
+  }
   const int wanted = input.at("ProvisionedConcurrentExecutions").get<int>();
   if (auto checked = check_one_for_a_version(*named); !checked) {
     return tl::unexpected(std::move(checked.error()));

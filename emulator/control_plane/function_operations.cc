@@ -163,7 +163,9 @@ Answer update_function_code(const Document& input, ServiceWorld& world) {
   if (input.contains("Architectures")) configuration["Architectures"] = input["Architectures"];
   if (input.value("DryRun", false)) return configuration;
   auto latest = *(*base)->latest;
+  auto layers = std::move(latest.code.layers);
   latest.code = code->source;
+  latest.code.layers = std::move(layers);
   return replaced_latest(*base, std::move(latest), std::move(configuration), input, world);
 }
 
