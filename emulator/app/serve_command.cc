@@ -56,11 +56,7 @@ control_plane::InvokeApi invoke_api_of(const LateService& late, const ServeOptio
   api.invoke_async =
       [&late](invoke::InvocationRequest request) -> tl::expected<void, invoke::Refusal> {
     if (late.get() == nullptr) return not_ready();
-    auto& service = *late.get();
-    const auto known =
-        service.emulator().invoker().resolve(request.function_name, request.qualifier);
-    if (!known) return known;
-    return service.queue().accept(std::move(request));
+    return late.get()->accept(std::move(request));
   };
   api.new_request_id = [] { return new_uuid(); };
   api.region = options.function.region;

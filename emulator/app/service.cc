@@ -176,7 +176,7 @@ tl::expected<void, AppError> Service::build_queue() {
   if (options_.state_folder) places.folder = *options_.state_folder / "deliveries";
   routes_ = std::make_unique<DeliveryRoutes>(
       std::move(places),
-      [this](invoke::InvocationRequest request) { return queue_->accept(std::move(request)); },
+      [this](invoke::InvocationRequest request) { return accept(std::move(request)); },
       [] { return new_uuid(); });
   auto outbox = invoke::Outbox::open(
       world,
@@ -221,6 +221,18 @@ tl::expected<void, AppError> Service::serve(
     }
   }
   return {};
+}
+
+tl::expected<void, invoke::Refusal> Service::accept(invoke::InvocationRequest request) {
+  // What waits in the queue is known by the function's own name, whatever the next template says.
+  if (!registry_->find(request.function_name)) {
+    const std::lock_guard lock(mutex_);
+    const auto further = further_names_.find(request.function_name);
+    if (further != further_names_.end()) request.function_name = further->second;
+  }
+  const auto known = emulator_->invoker().resolve(request.function_name, request.qualifier);
+  if (!known) return known;
+  return queue_->accept(std::move(request));
 }
 
 void Service::start() {

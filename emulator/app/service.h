@@ -59,6 +59,9 @@ class Service {
   tl::expected<void, AppError> serve(const std::vector<functions::FunctionConfiguration>& described,
                                      std::map<std::string, std::string> further_names);
 
+  // An event for a function that is here, by its name or a further one. Kept when this returns.
+  tl::expected<void, invoke::Refusal> accept(invoke::InvocationRequest request);
+
   // From here on the queue runs what it holds.
   void start();
 
