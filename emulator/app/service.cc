@@ -187,10 +187,8 @@ tl::expected<void, AppError> Service::build_queue() {
   auto queue = invoke::AsyncQueue::open(
       world,
       *outbox_,
-      [this](invoke::InvocationRequest request, int attempt) {
-        request.kind = environment::InvocationKind::event;
-        request.attempt = attempt;
-        return emulator_->invoker().invoke(std::move(request));
+      [this](invoke::InvocationRequest request, int number) {
+        return attempt(std::move(request), number);
       },
       [this](const std::string& function, const std::optional<std::string>& qualifier) {
         return terms_of(function, qualifier);
@@ -254,6 +252,19 @@ tl::expected<invoke::Target, invoke::Refusal> Service::find(
     meant = further->second;
   }
   return deployments_->find(meant, qualifier);
+}
+
+// An attempt that the stop itself ends, or does not let begin, is not the function's failure: the
+// event waits for the next start.
+tl::expected<invoke::InvocationResult, invoke::Refusal> Service::attempt(
+    invoke::InvocationRequest request, int number) {
+  request.kind = environment::InvocationKind::event;
+  request.attempt = number;
+  auto result = emulator_->invoker().invoke(std::move(request));
+  const bool answered = result && environment::succeeded(result->outcome);
+  if (!stopping_ || answered) return result;
+  return tl::unexpected(invoke::Refusal{.kind = invoke::Refusal::Kind::shutting_down,
+                                        .message = "Hearth is stopping"});
 }
 
 tl::expected<environment::Pool::Spec, std::string> Service::deploy(
@@ -372,16 +383,18 @@ tl::expected<std::size_t, std::string> Service::advance(std::chrono::millisecond
 // ---- The end.
 
 void Service::stop() {
-  std::size_t lost = 0;
-  if (queue_) lost += queue_->close();
-  if (outbox_) lost += outbox_->close();
-  if (lost > 0) {
-    spdlog::warn("{} accepted events or deliveries end with this process; --state-dir keeps them",
-                 lost);
-  }
+  stopping_ = true;
+  if (queue_) queue_->close();
+  if (outbox_) outbox_->close();
   if (emulator_) emulator_->stop();
   if (queue_) queue_->stop();
   if (outbox_) outbox_->stop();
+  // Closed again, each tells what is left now that nothing runs any more.
+  const auto lost = (queue_ ? queue_->close() : 0) + (outbox_ ? outbox_->close() : 0);
+  if (lost > 0 && !std::exchange(told_loss_, true)) {
+    spdlog::warn("{} accepted events or deliveries end with this process; --state-dir keeps them",
+                 lost);
+  }
 }
 
 }  // namespace emulator::app

@@ -20,6 +20,7 @@
 
 #include <tl/expected.hpp>
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
@@ -93,6 +94,8 @@ class Service {
 
   tl::expected<invoke::Target, invoke::Refusal> find(const std::string& name,
                                                      const std::optional<std::string>& qualifier);
+  tl::expected<invoke::InvocationResult, invoke::Refusal> attempt(invoke::InvocationRequest request,
+                                                                  int number);
   tl::expected<environment::Pool::Spec, std::string> deploy(
       const registry::FunctionVersion& version);
   std::optional<std::filesystem::path> layer_folder(const std::string& arn) const;
@@ -121,6 +124,8 @@ class Service {
   std::shared_ptr<invoke::Outbox> outbox_;
   std::shared_ptr<invoke::AsyncQueue> queue_;
   std::unique_ptr<control_plane::OperationRouter> router_;
+  std::atomic<bool> stopping_ = false;
+  bool told_loss_ = false;  // the owner's thread
 
   mutable std::mutex mutex_;  // guards what follows
   std::mt19937_64 draws_;
