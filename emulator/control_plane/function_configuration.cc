@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <array>
 #include <set>
 
@@ -119,6 +120,13 @@ Checked check_limits(const Document& configuration) {
   return {};
 }
 
+bool has_layer(const Document& configuration, const std::string& arn) {
+  const auto layers = configuration.value("Layers", Document::array());
+  return std::any_of(layers.begin(), layers.end(), [&](const Document& layer) {
+    return layer.value("Arn", "") == arn;
+  });
+}
+
 Checked apply_layers(const Document& input, const ServiceWorld& world, Document& configuration) {
   const auto given = input.find("Layers");
   if (given == input.end()) return {};
@@ -142,8 +150,11 @@ Checked apply_layers(const Document& input, const ServiceWorld& world, Document&
                   "region " +
                   world.region + "."));
     }
+    if (named && named->account != world.account) {
+      return tl::unexpected(other_account(named->account, world.account));
+    }
     const auto layer = named ? find_layer_version(world, named->layer, named->version) : nullptr;
-    if (layer == nullptr) {
+    if (layer == nullptr || (layer->deleted && !has_layer(configuration, arn))) {
       return tl::unexpected(refused("Layer version " + arn + " does not exist."));
     }
     const auto [first, fresh] = seen.emplace(named->layer, arn);
@@ -229,7 +240,6 @@ Checked apply_configuration(const Document& input,
   for (const auto* member : kPlainMembers) {
     if (const auto given = input.find(member); given != input.end()) configuration[member] = *given;
   }
-  // Source: developer guide, SnapStart and the handler of images: neither needs one.
   if (configuration.value("KMSKeyArn", "").empty()) configuration.erase("KMSKeyArn");
   if (auto checked = check_limits(configuration); !checked) return checked;
   apply_runtime(input, world, configuration);
@@ -257,6 +267,20 @@ Document configuration_of(const registry::FunctionVersion& version) {
   // What the registry holds, this process wrote: nothing else can be there.
   auto configuration = Document::parse(version.configuration, nullptr, false);
   return configuration.is_object() ? configuration : Document::object();
+}
+
+Document listed_configuration(const registry::FunctionVersion& version) {
+  auto configuration = configuration_of(version);
+  for (const auto* member : {"State",
+                             "StateReason",
+                             "StateReasonCode",
+                             "LastUpdateStatus",
+                             "LastUpdateStatusReason",
+                             "LastUpdateStatusReasonCode",
+                             "RuntimeVersionConfig"}) {
+    configuration.erase(member);
+  }
+  return configuration;
 }
 
 Document shown_as_pending(Document configuration, const ServiceWorld& world) {

@@ -39,6 +39,9 @@ tl::expected<void, ServiceError> check_revision(const Document& input,
 // The text that a version keeps, as members.
 Document configuration_of(const registry::FunctionVersion& version);
 
+// The same as lists show it, without the version's state. Source: recorded.
+Document listed_configuration(const registry::FunctionVersion& version);
+
 // How an answer shows a version that is being made or changed. The service finishes that a moment
 // later, and the version's RevisionId changes once more (recorded); Hearth has finished already, so
 // what it answers has a RevisionId of the past.

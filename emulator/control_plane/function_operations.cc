@@ -213,21 +213,6 @@ Answer get_function_configuration(const Document& input, ServiceWorld& world) {
   return std::move((*whole)["Configuration"]);
 }
 
-// In lists a version's state is left out. Source: recorded.
-Document listed(const registry::FunctionVersion& version) {
-  auto configuration = configuration_of(version);
-  for (const auto* member : {"State",
-                             "StateReason",
-                             "StateReasonCode",
-                             "LastUpdateStatus",
-                             "LastUpdateStatusReason",
-                             "LastUpdateStatusReasonCode",
-                             "RuntimeVersionConfig"}) {
-    configuration.erase(member);
-  }
-  return configuration;
-}
-
 Answer list_functions(const Document& input, ServiceWorld& world) {
   const auto page = page_of(input);
   if (!page) return tl::unexpected(page.error());
@@ -239,12 +224,12 @@ Answer list_functions(const Document& input, ServiceWorld& world) {
   if (more) functions.pop_back();
   for (const auto& function : functions) {
     // Source of the two forms of the ARN: recorded.
-    auto latest = listed(*function->latest);
+    auto latest = listed_configuration(*function->latest);
     if (all_versions) latest["FunctionArn"] = arn_of(world, function->name, "$LATEST");
     answer["Functions"].push_back(std::move(latest));
     if (!all_versions) continue;
     for (const auto& [_, version] : function->published) {
-      answer["Functions"].push_back(listed(*version));
+      answer["Functions"].push_back(listed_configuration(*version));
     }
   }
   if (more) answer["NextMarker"] = marker_after(functions.back()->name);

@@ -20,10 +20,12 @@ std::optional<LayerVersionName> parse_layer_version_arn(std::string_view arn) {
   if (colon == std::string_view::npos) return std::nullopt;
   LayerVersionName name;
   // arn:PARTITION:lambda:REGION:ACCOUNT
-  const auto account = arn.substr(0, at).rfind(':');
-  const auto place =
-      account == std::string_view::npos ? std::string_view{} : arn.substr(0, account);
-  name.region = place.substr(place.rfind(':') + 1);
+  const auto owner = arn.substr(0, at);
+  const auto account = owner.rfind(':');
+  if (account == std::string_view::npos) return std::nullopt;
+  name.account = owner.substr(account + 1);
+  name.region = owner.substr(0, account);
+  name.region.erase(0, name.region.rfind(':') + 1);
   name.layer = rest.substr(0, colon);
   const auto number = rest.substr(colon + 1);
   const auto* end = number.data() + number.size();
@@ -62,7 +64,7 @@ std::unique_ptr<LayerVersion> find_layer_version(const ServiceWorld& world,
   found->package = json.value("package", "");
   found->zip_bytes = json.value("zip_bytes", std::int64_t{0});
   found->unzipped_bytes = json.value("unzipped_bytes", std::int64_t{0});
-  found->text = json.value("answer", Document::object()).dump();
+  found->deleted = json.value("deleted", false);
   return found;
 }
 

@@ -15,6 +15,7 @@ namespace emulator::control_plane {
 
 struct LayerVersionName {
   std::string region;
+  std::string account;
   std::string layer;  // the bare name
   std::int64_t version = 0;
 };
@@ -31,10 +32,12 @@ struct LayerVersion {
   std::string package;  // its content in the code store
   std::int64_t zip_bytes = 0;
   std::int64_t unzipped_bytes = 0;
-  std::string text;  // what the API answers, as JSON
+  // Nobody may take it up any more; functions that have it go on. Source: developer guide,
+  // "Deleting a layer version".
+  bool deleted = false;
 };
 
-// nullptr: there is none.
+// nullptr: there never was one.
 std::unique_ptr<LayerVersion> find_layer_version(const ServiceWorld& world,
                                                  std::string_view layer,
                                                  std::int64_t version);

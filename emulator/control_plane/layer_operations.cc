@@ -25,8 +25,19 @@ Document with_content(const Document& entry, const ServiceWorld& world) {
   return answer;
 }
 
-tl::expected<std::string, ServiceError> named_layer(const Document& input) {
-  auto name = parse_layer_name(input.value("LayerName", ""));
+tl::expected<std::string, ServiceError> named_layer(const Document& input,
+                                                    const ServiceWorld& world) {
+  const auto text = input.value("LayerName", "");
+  // An ARN with a number behind it has region and account in the same places.
+  if (const auto owned = parse_layer_version_arn(text + ":1")) {
+    if (owned->region != world.region) {
+      return tl::unexpected(other_region(owned->region, world.region));
+    }
+    if (owned->account != world.account) {
+      return tl::unexpected(other_account(owned->account, world.account));
+    }
+  }
+  auto name = parse_layer_name(text);
   if (name) return std::move(*name);
   return tl::unexpected(invalid_parameter_value("LayerName is a name or an ARN without a version"));
 }
@@ -34,16 +45,21 @@ tl::expected<std::string, ServiceError> named_layer(const Document& input) {
 // Numbers are never given twice, not even after the newest version was deleted.
 tl::expected<std::int64_t, ServiceError> take_number(const std::string& layer,
                                                      ServiceWorld& world) {
-  const auto before = world.registry.resource(ResourceKind::layer_counter, layer);
-  const auto number = (before ? std::strtoll(before->c_str(), nullptr, 10) : 0) + 1;
-  const auto taken = world.registry.put_resource(
-      ResourceKind::layer_counter, layer, before, std::to_string(number));
-  if (!taken) return tl::unexpected(from_registry(taken.error(), layer));
-  return number;
+  while (true) {
+    const auto before = world.registry.resource(ResourceKind::layer_counter, layer);
+    const auto number = (before ? std::strtoll(before->c_str(), nullptr, 10) : 0) + 1;
+    const auto taken = world.registry.put_resource(
+        ResourceKind::layer_counter, layer, before, std::to_string(number));
+    if (taken) return number;
+    // Somebody else took it: each try that fails is one that another won.
+    if (taken.error().kind == registry::RegistryError::Kind::store) {
+      return tl::unexpected(from_registry(taken.error(), layer));
+    }
+  }
 }
 
 Answer publish_layer_version(const Document& input, ServiceWorld& world) {
-  const auto layer = named_layer(input);
+  const auto layer = named_layer(input, world);
   if (!layer) return tl::unexpected(layer.error());
   const auto content = accept_code(input.at("Content"), world, world.limits.unzipped_code_bytes);
   if (!content) return tl::unexpected(content.error());
@@ -94,7 +110,7 @@ struct NamedVersion {
 // `missing`: what is answered where there is no such version.
 tl::expected<NamedVersion, ServiceError> named_version(
     const Document& input, const ServiceWorld& world, const MissingLayer& missing = no_such_layer) {
-  const auto layer = named_layer(input);
+  const auto layer = named_layer(input, world);
   if (!layer) return tl::unexpected(layer.error());
   NamedVersion named;
   named.layer = *layer;
@@ -105,7 +121,7 @@ tl::expected<NamedVersion, ServiceError> named_version(
   }
   auto text =
       world.registry.resource(ResourceKind::layer_version, layer_key(named.layer, named.number));
-  if (!text) {
+  if (!text || entry_of(*text).value("deleted", false)) {
     return tl::unexpected(
         missing(layer_arn(world, named.layer) + ":" + std::to_string(named.number)));
   }
@@ -121,20 +137,26 @@ Answer get_layer_version(const Document& input, ServiceWorld& world) {
 }
 
 Answer get_layer_version_by_arn(const Document& input, ServiceWorld& world) {
-  const auto name = parse_layer_version_arn(input.value("Arn", ""));
-  if (!name) return tl::unexpected(no_such_layer(input.value("Arn", "")));
-  return get_layer_version({{"LayerName", name->layer}, {"VersionNumber", name->version}}, world);
+  const auto arn = input.value("Arn", "");
+  const auto name = parse_layer_version_arn(arn);
+  if (!name) return tl::unexpected(no_such_layer(arn));
+  return get_layer_version(
+      {{"LayerName", arn.substr(0, arn.rfind(':'))}, {"VersionNumber", name->version}}, world);
 }
 
-// Functions that use it go on: their environments have its content. Source: developer guide.
+// It is only marked, for functions that have it go on. Source: developer guide.
 Answer delete_layer_version(const Document& input, ServiceWorld& world) {
   const auto named = named_version(input, world);
   // What is not there is gone already. Source: recorded.
   if (!named && named.error().status == 404) return Document::object();
   if (!named) return tl::unexpected(named.error());
-  const auto removed = world.registry.remove_resource(ResourceKind::layer_version,
-                                                      layer_key(named->layer, named->number));
-  if (!removed) return tl::unexpected(from_registry(removed.error(), named->layer));
+  auto entry = named->entry;
+  entry["deleted"] = true;
+  const auto kept = world.registry.put_resource(ResourceKind::layer_version,
+                                                layer_key(named->layer, named->number),
+                                                named->text,
+                                                entry.dump());
+  if (!kept) return tl::unexpected(from_registry(kept.error(), named->layer));
   return Document::object();
 }
 
@@ -158,8 +180,9 @@ std::vector<Document> versions_of(const std::string& layer,
   const auto stored = world.registry.resources(ResourceKind::layer_version, layer + "#", SIZE_MAX);
   for (const auto& [key, text] : stored) {
     if (!key.starts_with(layer + "#")) break;
-    auto answer = entry_of(text).value("answer", Document::object());
-    if (!is_compatible(answer, input)) continue;
+    const auto entry = entry_of(text);
+    auto answer = entry.value("answer", Document::object());
+    if (entry.value("deleted", false) || !is_compatible(answer, input)) continue;
     answer.erase("LayerArn");
     versions.insert(versions.begin(), std::move(answer));
   }
@@ -167,7 +190,7 @@ std::vector<Document> versions_of(const std::string& layer,
 }
 
 Answer list_layer_versions(const Document& input, ServiceWorld& world) {
-  const auto layer = named_layer(input);
+  const auto layer = named_layer(input, world);
   if (!layer) return tl::unexpected(layer.error());
   const auto page = page_of(input);
   if (!page) return tl::unexpected(page.error());

@@ -42,12 +42,9 @@ Answer list_versions(const Document& input, ServiceWorld& world) {
   if (more) versions.pop_back();
   Document answer = {{"Versions", Document::array()}};
   for (const auto& version : versions) {
-    auto configuration = configuration_of(*version);
+    auto configuration = listed_configuration(*version);
     if (version->number == functions::kLatestVersion) {
       configuration["FunctionArn"] = arn_of(world, named->record->name, version->number);
-    }
-    for (const auto* member : {"State", "LastUpdateStatus", "RuntimeVersionConfig"}) {
-      configuration.erase(member);
     }
     answer["Versions"].push_back(std::move(configuration));
   }
@@ -102,6 +99,12 @@ tl::expected<void, ServiceError> check_weights(const Alias& alias,
 tl::expected<void, ServiceError> check_alias(const Alias& alias,
                                              const registry::FunctionRecord& function,
                                              const ServiceWorld& world) {
+  // That an alias cannot take its provisioned concurrency to $LATEST is inferred from what is
+  // recorded of $LATEST itself.
+  if (alias.version == functions::kLatestVersion && function.provisioned.contains(alias.name)) {
+    return tl::unexpected(invalid_parameter_value(
+        "Provisioned Concurrency Configs cannot be applied to unpublished function versions."));
+  }
   if (!function.version(alias.version)) {
     return tl::unexpected(function_not_found(arn_of(world, function.name, alias.version)));
   }

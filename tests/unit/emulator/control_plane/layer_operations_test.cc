@@ -136,3 +136,44 @@ TEST_CASE("a layer's policy is kept, given back and taken away", "[layers]") {
   CHECK(run(parts, "RemoveLayerVersionPermission", removal));
   CHECK(refusal(parts, "RemoveLayerVersionPermission", removal).status == 404);
 }
+
+TEST_CASE("a function keeps a layer version that was deleted, and no other may take it up",
+          "[layers]") {
+  ServiceParts parts;
+  const auto arn = publish(parts, "l");
+  parts.create("f", {{"Layers", {arn}}});
+  CHECK(run(parts, "DeleteLayerVersion", version("l", 1)));
+  CHECK(refusal(parts, "GetLayerVersion", version("l", 1)).status == 404);
+  CHECK(run(parts, "ListLayers", Document::object()).value()["Layers"].empty());
+  const auto update = [&](const Document& more) {
+    Document input = {{"FunctionName", "f"}};
+    input.update(more);
+    return parts.run(function_operations(), "UpdateFunctionConfiguration", input);
+  };
+  CHECK(update({{"Description", "x"}}).value()["Layers"][0]["Arn"] == arn);
+  CHECK(update({{"Layers", {arn}}}));
+  CHECK(parts.world.registry.named_packages().size() == 2);
+  CHECK(update({{"Layers", Document::array()}}));
+  CHECK(update({{"Layers", {arn}}}).error().message.ends_with("does not exist."));
+}
+
+TEST_CASE("a layer of another account or region is not one's own", "[layers]") {
+  ServiceParts parts;
+  publish(parts, "l");
+  parts.create("f");
+  const auto with = [&](const char* arn) {
+    return parts
+        .run(function_operations(),
+             "UpdateFunctionConfiguration",
+             {{"FunctionName", "f"}, {"Layers", {arn}}})
+        .error();
+  };
+  CHECK(with("arn:aws:lambda:us-east-1:999999999999:layer:l:1").status == 403);
+  CHECK(with("arn:aws:lambda:eu-west-1:123456789012:layer:l:1").status == 400);
+  CHECK(
+      refusal(parts, "GetLayerVersion", version("arn:aws:lambda:us-east-1:999999999999:layer:l", 1))
+          .status == 403);
+  CHECK(
+      refusal(parts, "GetLayerVersion", version("arn:aws:lambda:eu-west-1:123456789012:layer:l", 1))
+          .status == 404);
+}
