@@ -40,6 +40,8 @@ class ZipWriter {
  public:
   ZipWriter(std::int64_t max_bytes, std::string& into) : left_(max_bytes) {
     archive_write_set_format_zip(zip_.get());
+    // Names are the file system's bytes, which are UTF-8 wherever that matters.
+    archive_write_set_options(zip_.get(), "zip:hdrcharset=UTF-8");
     archive_write_set_bytes_in_last_block(zip_.get(), 1);
     archive_write_open(zip_.get(), &into, nullptr, append, nullptr);
   }
@@ -60,11 +62,13 @@ class ZipWriter {
       return refuse(Kind::unsafe, path, "code holds files, folders and links only");
     }
     archive_entry_set_size(entry.get(), 0);
-    archive_write_header(zip_.get(), entry.get());
-    return {};
+    return header(path, entry.get());
   }
 
-  void close() { archive_write_close(zip_.get()); }
+  tl::expected<void, CodePackageError> close(const fs::path& folder) {
+    if (archive_write_close(zip_.get()) >= ARCHIVE_WARN) return {};
+    return refuse(Kind::host, folder, message());
+  }
 
  private:
   tl::expected<void, CodePackageError> add_file(const fs::path& path,
@@ -75,16 +79,28 @@ class ZipWriter {
     std::ifstream file(path, std::ios::binary);
     if (!file) return refuse(Kind::host, path, "it cannot be read");
     archive_entry_set_size(entry, size);
-    archive_write_header(zip_.get(), entry);
+    if (auto begun = header(path, entry); !begun) return begun;
     std::array<char, 64 * 1024> buffer{};
     while (size > 0) {
       const auto wanted = std::min<std::int64_t>(size, buffer.size());
       file.read(buffer.data(), wanted);
       if (file.gcount() == 0) return refuse(Kind::host, path, "it shrank while it was read");
-      archive_write_data(zip_.get(), buffer.data(), static_cast<std::size_t>(file.gcount()));
+      const auto written =
+          archive_write_data(zip_.get(), buffer.data(), static_cast<std::size_t>(file.gcount()));
+      if (written < 0) return refuse(Kind::host, path, message());
       size -= file.gcount();
     }
     return {};
+  }
+
+  tl::expected<void, CodePackageError> header(const fs::path& path, archive_entry* entry) {
+    if (archive_write_header(zip_.get(), entry) >= ARCHIVE_WARN) return {};
+    return refuse(Kind::host, path, message());
+  }
+
+  std::string message() const {
+    const auto* text = archive_error_string(zip_.get());
+    return text != nullptr ? text : "the archive cannot be written";
   }
 
   std::int64_t left_;
@@ -114,7 +130,7 @@ tl::expected<std::string, CodePackageError> zip_of_folder(const fs::path& folder
       return tl::unexpected(std::move(added.error()));
     }
   }
-  writer.close();
+  if (auto closed = writer.close(folder); !closed) return tl::unexpected(std::move(closed.error()));
   return bytes;
 }
 
