@@ -2,11 +2,18 @@
 
 #include "emulator/control_plane/code_input.h"
 #include "emulator/control_plane/function_configuration.h"
+#include "emulator/control_plane/utf8_text.h"
+#include "emulator/registry/stored_function.h"
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
+
 namespace emulator::control_plane {
 namespace {
+
+// How a function was described last, as a setting of its record.
+constexpr const char* kDescribedAs = "described_as";
 
 Document configuration_of(const functions::FunctionConfiguration& described,
                           const ServiceWorld& world) {
@@ -26,23 +33,49 @@ Document configuration_of(const functions::FunctionConfiguration& described,
   return configuration;
 }
 
+// Everything that becomes JSON; nullptr where all of it is UTF-8.
+const char* not_utf8(const functions::FunctionConfiguration& described) {
+  const auto is = [](const std::string& text) { return utf8_text(text) == text; };
+  if (!is(described.code.string())) return "the path of its code";
+  if (!is(described.handler)) return "its handler";
+  const auto all = [&](const auto& texts) {
+    return std::all_of(texts.begin(), texts.end(), [&](const auto& text) { return is(text); });
+  };
+  if (!all(described.layers)) return "the path of a layer";
+  if (!all(described.command)) return "its command";
+  for (const auto& [key, value] : described.variables) {
+    if (!is(key) || !is(value)) return "an environment variable";
+  }
+  return nullptr;
+}
+
 }  // namespace
 
 tl::expected<void, registry::RegistryError> put_described(
     const functions::FunctionConfiguration& described, ServiceWorld& world) {
+  if (const auto* what = not_utf8(described)) {
+    return tl::unexpected(registry::RegistryError{
+        registry::RegistryError::Kind::store,
+        "function " + described.name + ": " + what + " is not UTF-8; name it otherwise"});
+  }
   auto configuration = configuration_of(described, world);
   auto code = folder_as_code(described.code);
   configuration["CodeSha256"] = code.sha256_base64;
-  touch(world, configuration);
   registry::FunctionVersion latest;
   latest.function_name = described.name;
   latest.code = std::move(code.source);
   latest.code.command = described.command;
   latest.code.layers = described.layers;
   latest.configuration = configuration.dump();
+  auto as_described = registry::stored_version(latest);
 
   const auto base = world.registry.find(described.name);
   auto record = base ? *base : registry::FunctionRecord{};
+  // Described as it was before: what the API has changed of it since stays.
+  if (base && record.settings[kDescribedAs] == as_described) return {};
+  record.settings[kDescribedAs] = std::move(as_described);
+  touch(world, configuration);
+  latest.configuration = configuration.dump();
   record.name = described.name;
   record.latest = std::make_shared<const registry::FunctionVersion>(std::move(latest));
   const auto kept = base ? world.registry.replace(base, std::move(record))

@@ -11,8 +11,8 @@
 
 namespace emulator::control_plane {
 
-// Makes the function, or gives the one that is there already this code and configuration; its
-// versions, aliases and settings stay.
+// Makes the function, or gives the one that is there already this code and configuration, if it was
+// described otherwise before; its versions, aliases and settings stay. Refuses what is not UTF-8.
 tl::expected<void, registry::RegistryError> put_described(
     const functions::FunctionConfiguration& described, ServiceWorld& world);
 

@@ -66,17 +66,32 @@ tl::expected<std::string, functions::CodePackageError> package_of(
   return std::string(std::istreambuf_iterator<char>(file), {});
 }
 
-// A folder as it is now, kept for good.
-tl::expected<void, ServiceError> freeze_code(registry::FunctionVersion& version,
-                                             Document& configuration,
-                                             const ServiceWorld& world) {
-  if (version.code.folder.empty()) return {};
-  const auto zip = package_of(version.code.folder);
+// What lies at that place now, kept for good.
+tl::expected<functions::StoredCode, ServiceError> kept_for_good(const std::filesystem::path& place,
+                                                                const ServiceWorld& world) {
+  const auto zip = package_of(place);
   if (!zip) return tl::unexpected(invalid_parameter_value(zip.error().message));
   const auto stored = world.code.add(*zip, world.limits.unzipped_code_bytes);
   if (!stored) return tl::unexpected(invalid_parameter_value(stored.error().message));
-  version.code.folder.clear();
-  version.code.sha256_hex = stored->sha256_hex;
+  return *stored;
+}
+
+// Folders that are used in place become packages.
+tl::expected<void, ServiceError> freeze_code(registry::FunctionVersion& version,
+                                             Document& configuration,
+                                             const ServiceWorld& world) {
+  auto& code = version.code;
+  for (const auto& layer : code.layers) {
+    const auto stored = kept_for_good(layer, world);
+    if (!stored) return tl::unexpected(stored.error());
+    code.layer_packages.push_back(stored->sha256_hex);
+  }
+  code.layers.clear();
+  if (code.folder.empty()) return {};
+  const auto stored = kept_for_good(code.folder, world);
+  if (!stored) return tl::unexpected(stored.error());
+  code.folder.clear();
+  code.sha256_hex = stored->sha256_hex;
   configuration["CodeSize"] = stored->zip_bytes;
   configuration["CodeSha256"] = stored->sha256_base64;
   return {};
@@ -98,7 +113,8 @@ Answer publish(const registry::SharedFunction& function,
   const auto newest = function->published.find(function->last_published);
   if (newest != function->published.end()) {
     auto former = configuration_of(*newest->second);
-    if (is_unchanged(*function, former, configuration)) return former;
+    const bool same_layers = newest->second->code.layer_packages == version.code.layer_packages;
+    if (same_layers && is_unchanged(*function, former, configuration)) return former;
   }
   auto record = *function;
   record.settings[kDescribed] = description_of(configuration);

@@ -85,6 +85,14 @@ tl::expected<Pool::Spec, Refusal> Deployments::spec_of(const SharedVersion& vers
     }
   }
   if (!deployment) {
+    // A caller may still hold what was replaced or removed since: that is run, and not kept.
+    const auto record = registry_.find(version->function_name);
+    if (!record || record->version(version->number) != version) {
+      auto deployed = deploy_(*version);
+      if (deployed) return *deployed;
+      return tl::unexpected(
+          Refusal{.kind = Refusal::Kind::not_runnable, .message = std::move(deployed.error())});
+    }
     const std::unique_lock lock(mutex_);
     auto& slot = functions_[version->function_name].deployments[version];
     if (!slot) slot = std::make_shared<Deployment>();
@@ -166,8 +174,11 @@ void Deployments::follow_provisions(const std::string& name,
   }
   for (auto& [qualifier, provision] : wanted) {
     const auto before = former.find(qualifier);
-    const bool unchanged = provision.spec && before->second.environments == provision.environments;
-    if (unchanged) continue;
+    // What failed is tried again, whatever it is that changed.
+    const bool stands =
+        provision.spec && before->second.environments == provision.environments &&
+        pool_.provisioned_status(provision.spec).state != environment::ProvisionedState::failed;
+    if (stands) continue;
     if (!provision.spec) provision.spec = make_provisioned_spec(provision.version);
     if (provision.spec) pool_.provision(provision.spec, provision.environments);
   }

@@ -31,6 +31,8 @@ struct CodeSource {
   // place of a bootstrap, and layers that are folders or .zip files of this machine.
   std::vector<std::string> command;
   std::vector<std::filesystem::path> layers;
+  // Of published versions of such functions: copies of these layers, in the code store.
+  std::vector<std::string> layer_packages;
   bool operator==(const CodeSource&) const = default;
 };
 
@@ -83,8 +85,9 @@ struct FunctionRecord {
   // By qualifier: $LATEST, a version or an alias.
   std::map<std::string, ProvisionedConcurrency> provisioned;
   std::map<std::string, EventInvokeConfig> event_invoke;
-  // What is only kept and given back, as JSON texts: "policy", "url", "recursion", "runtime" …
-  // followed by "/" and a qualifier where each has its own.
+  // What is only kept and given back, or remembered by the operations, as texts: "policy", "url",
+  // "recursion", "runtime", "code_signing", "described", "described_as" …, followed by "/" and a
+  // qualifier where each has its own.
   std::map<std::string, std::string> settings;
 
   // The version of that number; nullptr when there is none.

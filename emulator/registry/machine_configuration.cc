@@ -40,6 +40,20 @@ tl::expected<void, std::string> find_code(const FunctionVersion& version,
   return {};
 }
 
+tl::expected<void, std::string> find_layer_copies(const FunctionVersion& version,
+                                                  const CodePlaces& places,
+                                                  FunctionConfiguration& into) {
+  for (const auto& package : version.code.layer_packages) {
+    const auto folder = places.package(package);
+    if (!folder) {
+      return tl::unexpected("a layer of " + version.function_name + ":" + version.number +
+                            " is no longer in the state folder; publish the version again");
+    }
+    into.layers.push_back(*folder);
+  }
+  return {};
+}
+
 tl::expected<void, std::string> find_layers(const Json& json,
                                             const CodePlaces& places,
                                             FunctionConfiguration& into) {
@@ -73,6 +87,9 @@ tl::expected<FunctionConfiguration, std::string> machine_configuration(
                           " cannot be read: " + broken.what());
   }
   if (auto found = find_code(version, places, configuration); !found) {
+    return tl::unexpected(std::move(found.error()));
+  }
+  if (auto found = find_layer_copies(version, places, configuration); !found) {
     return tl::unexpected(std::move(found.error()));
   }
   return configuration;

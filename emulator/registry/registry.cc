@@ -68,7 +68,9 @@ state::Changes changes_between(const FunctionRecord* before, const FunctionRecor
 }
 
 void add_package(const SharedVersion& version, std::set<std::string>& packages) {
-  if (version && !version->code.sha256_hex.empty()) packages.insert(version->code.sha256_hex);
+  if (!version) return;
+  if (!version->code.sha256_hex.empty()) packages.insert(version->code.sha256_hex);
+  packages.insert(version->code.layer_packages.begin(), version->code.layer_packages.end());
 }
 
 // Layers are kept as a package's hash and what the API answers.

@@ -48,14 +48,15 @@ using FunctionChanged =
 // Any thread. Reading never waits for the store.
 class Registry {
  public:
-  // Reads what the store holds. Both the store and what `changed` refers to must outlive it.
-  // `changed` is called after the change, by the thread that made it, with no lock held.
+  // Reads what the store holds, which must outlive the registry.
   static tl::expected<std::unique_ptr<Registry>, RegistryError> open(state::Store& store);
   Registry(const Registry&) = delete;
   Registry& operator=(const Registry&) = delete;
   ~Registry() = default;
 
-  // Before anything is changed; once.
+  // `changed` is called after each change, by the thread that made it, with no lock held; two
+  // changes may be told in another order than they were made, so who follows reads again. Set once,
+  // before anything is changed; what it refers to must outlive the registry.
   void on_change(FunctionChanged changed) { changed_ = std::move(changed); }
 
   // nullptr: no such function.

@@ -2,6 +2,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include <charconv>
+
 namespace emulator::registry {
 namespace {
 
@@ -77,15 +79,28 @@ FunctionRecord record_from(std::string_view name, const Json& json) {
   return record;
 }
 
+// $LATEST, or digits that count from 1.
+bool is_version_number(std::string_view text) {
+  if (text == "$LATEST") return true;
+  std::int64_t number = 0;
+  const auto* end = text.data() + text.size();
+  const auto [at, error] = std::from_chars(text.data(), end, number);
+  return error == std::errc{} && at == end && number > 0;
+}
+
 FunctionVersion version_from(std::string_view text) {
   const auto line = text.find('\n');
   const auto json = Json::parse(text.substr(0, line));
   FunctionVersion version;
   version.function_name = json.at("function");
   version.number = json.at("number");
+  if (!is_version_number(version.number)) {
+    throw Json::other_error::create(500, "'" + version.number + "' is no version", &json);
+  }
   version.code.sha256_hex = json.value("package", "");
   version.code.folder = json.value("folder", "");
   version.code.command = json.value("command", std::vector<std::string>{});
+  version.code.layer_packages = json.value("layer_packages", std::vector<std::string>{});
   for (const auto& layer : json.value("layers", std::vector<std::string>{})) {
     version.code.layers.emplace_back(layer);
   }
@@ -131,6 +146,7 @@ std::string stored_version(const FunctionVersion& version) {
   if (!version.code.sha256_hex.empty()) json["package"] = version.code.sha256_hex;
   if (!version.code.folder.empty()) json["folder"] = version.code.folder.string();
   if (!version.code.command.empty()) json["command"] = version.code.command;
+  if (!version.code.layer_packages.empty()) json["layer_packages"] = version.code.layer_packages;
   for (const auto& layer : version.code.layers) json["layers"].push_back(layer.string());
   return json.dump() + "\n" + version.configuration;
 }

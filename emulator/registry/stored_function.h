@@ -1,4 +1,4 @@
-// Functions as documents of the store, and back. Used by the registry only.
+// Functions as documents of the store, and back.
 //
 // Pure; any thread.
 #pragma once

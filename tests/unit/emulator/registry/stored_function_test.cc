@@ -14,6 +14,7 @@ TEST_CASE("a version is read back as it was stored, its configuration untouched"
   version.code.folder = "/somewhere/with \"quotes\"\nand lines";
   version.code.command = {"./run", "now"};
   version.code.layers = {"/a", "/b"};
+  version.code.layer_packages = {"cd"};
   const auto read = read_version(stored_version(version));
   REQUIRE(read);
   CHECK(*read == version);
@@ -54,5 +55,15 @@ TEST_CASE("documents that are none are refused with a reason", "[stored function
     INFO(text);
     CHECK_FALSE(read_record("f", text));
     CHECK_FALSE(read_version(text));
+  }
+}
+
+TEST_CASE("a version whose number is none is refused", "[stored function]") {
+  for (const auto* number : {"x", "0", "-1", "", "1x", "99999999999999999999"}) {
+    FunctionVersion version;
+    version.function_name = "f";
+    version.number = number;
+    INFO(number);
+    CHECK_FALSE(read_version(stored_version(version)));
   }
 }
