@@ -102,6 +102,8 @@ tl::expected<void, AppError> Service::open_state() {
   registry_ = std::move(*opened);
   // A kill between keeping code and naming it leaves code that nobody names.
   if (options_.state_folder) code_->keep_only(registry_->named_packages());
+  code_->ask_before_removing(
+      [this](const std::string& hash) { return registry_->names_package(hash); });
   return {};
 }
 
@@ -130,8 +132,12 @@ void Service::build_machine() {
     deployments_->follow(name);
     hot_code_->follow(name, registry_->find(name).get());
   };
-  registry_->on_change([follow](const auto& before, const auto& after) {
+  registry_->on_change([this, follow](const auto& before, const auto& after) {
     follow(after ? after->name : before->name);
+    if (!before) return;
+    for (const auto& package : before->packages()) {
+      if (!registry_->names_package(package)) code_->discard(package);
+    }
   });
   // Of what the state folder brought, only what has a standing with the machine.
   for (const auto& function : registry_->list("", SIZE_MAX)) {
@@ -269,24 +275,37 @@ tl::expected<invoke::InvocationResult, invoke::Refusal> Service::attempt(
 
 tl::expected<environment::Pool::Spec, std::string> Service::deploy(
     const registry::FunctionVersion& version) {
+  // What is unpacked stays while environments are made of it, whoever names it still.
+  struct Kept {
+    Deployed deployed;
+    std::vector<functions::CodeHold> holds;
+  };
+  const auto kept = std::make_shared<Kept>();
+  const auto held = [this, &kept](const std::string& hash) {
+    kept->holds.push_back(code_->hold(hash));
+    return code_->folder_of(hash);
+  };
   const registry::CodePlaces places{
-      .package = [this](const std::string& hash) { return code_->folder_of(hash); },
-      .layer_version = [this](const std::string& arn) { return layer_folder(arn); }};
+      .package = held,
+      .layer_version = [&](const std::string& arn) -> std::optional<std::filesystem::path> {
+        const auto package = layer_package(arn);
+        return package ? held(*package) : std::nullopt;
+      }};
   const auto configuration = registry::machine_configuration(version, places);
   if (!configuration) return tl::unexpected(configuration.error());
   auto deployed = app::deploy(*configuration, options_.deployment, version.number);
   if (!deployed) return tl::unexpected(deployed.error().message);
   for (const auto& remark : deployed->remarks) spdlog::warn("{}: {}", configuration->name, remark);
   for (const auto& folder : deployed->package.unpacked) emulator_->remove_at_end(folder->path());
-  const auto kept = std::make_shared<const Deployed>(std::move(*deployed));
-  return environment::Pool::Spec(kept, kept->spec.get());
+  kept->deployed = std::move(*deployed);
+  return environment::Pool::Spec(kept, kept->deployed.spec.get());
 }
 
-std::optional<std::filesystem::path> Service::layer_folder(const std::string& arn) const {
+std::optional<std::string> Service::layer_package(const std::string& arn) const {
   const auto name = control_plane::parse_layer_version_arn(arn);
   if (!name) return std::nullopt;
   const auto layer = control_plane::find_layer_version(*api_world_, name->layer, name->version);
-  return layer ? code_->folder_of(layer->package) : std::nullopt;
+  return layer ? std::optional(layer->package) : std::nullopt;
 }
 
 std::optional<invoke::Terms> Service::terms_of(const std::string& function,

@@ -98,7 +98,7 @@ class Service {
                                                                   int number);
   tl::expected<environment::Pool::Spec, std::string> deploy(
       const registry::FunctionVersion& version);
-  std::optional<std::filesystem::path> layer_folder(const std::string& arn) const;
+  std::optional<std::string> layer_package(const std::string& arn) const;
   std::optional<invoke::Terms> terms_of(const std::string& function,
                                         const std::optional<std::string>& qualifier) const;
   control_plane::ProvisionedState provisioned_state(const std::string& function,

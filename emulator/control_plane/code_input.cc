@@ -93,6 +93,7 @@ tl::expected<AcceptedCode, ServiceError> accept_zip(const std::string& base64,
   accepted.sha256_base64 = stored->sha256_base64;
   accepted.zip_bytes = stored->zip_bytes;
   accepted.unzipped_bytes = stored->unzipped_bytes;
+  accepted.hold = stored->hold;
   return accepted;
 }
 

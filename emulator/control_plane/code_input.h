@@ -23,6 +23,7 @@ struct AcceptedCode {
   std::string sha256_base64;  // as CodeSha256
   std::int64_t zip_bytes = 0;
   std::int64_t unzipped_bytes = 0;
+  functions::CodeHold hold{};  // of a package, until the registry names it
 };
 
 // `code` holds ZipFile, or S3Bucket and S3Key. `unzipped_limit` is what is left of 250 MB beside

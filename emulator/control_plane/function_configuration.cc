@@ -135,9 +135,9 @@ Checked apply_layers(const Document& input, const ServiceWorld& world, Document&
     return {};
   }
   // Source of the four texts: recorded.
-  if (given->size() > kMaxLayers) {
-    return tl::unexpected(
-        refused("Cannot reference more than " + std::to_string(kMaxLayers) + " layers."));
+  if (given->size() > functions::kMaxLayers) {
+    return tl::unexpected(refused("Cannot reference more than " +
+                                  std::to_string(functions::kMaxLayers) + " layers."));
   }
   Document layers = Document::array();
   std::map<std::string, std::string> seen;  // layer → the version that was named first

@@ -17,9 +17,6 @@
 
 namespace emulator::control_plane {
 
-// Five layers and the code, unzipped. Source: AWS Lambda quotas.
-inline constexpr std::size_t kMaxLayers = 5;
-
 // What a new function has where the caller says nothing. `name` is the bare name.
 Document default_configuration(std::string_view name, const ServiceWorld& world);
 

@@ -14,10 +14,14 @@ constexpr std::string_view kLatest = functions::kLatestVersion;
 
 // Source of the text: REC for an update under way.
 ServiceError changed_meanwhile(std::string_view resource) {
-  return resource_conflict(
+  auto error = resource_conflict(
       "The operation cannot be performed at this time. An update is in progress for resource: " +
       std::string(resource));
+  error.overtaken = true;
+  return error;
 }
+
+}  // namespace
 
 tl::expected<void, ServiceError> check_place(const functions::FunctionReference& reference,
                                              const ServiceWorld& world) {
@@ -29,8 +33,6 @@ tl::expected<void, ServiceError> check_place(const functions::FunctionReference&
   }
   return {};
 }
-
-}  // namespace
 
 tl::expected<NamedFunction, ServiceError> named_function(const Document& input,
                                                          const ServiceWorld& world) {

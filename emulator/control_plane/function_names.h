@@ -19,6 +19,10 @@ struct NamedFunction {
   std::optional<std::string> qualifier;  // of the name or the member Qualifier
 };
 
+// Refuses a name that is an ARN of another account or region.
+tl::expected<void, ServiceError> check_place(const functions::FunctionReference& reference,
+                                             const ServiceWorld& world);
+
 // Reads the members FunctionName and, if there is one, Qualifier. Refuses an unknown function, a
 // name of another account or region, and two qualifiers that differ. Does not look whether the
 // qualifier exists.

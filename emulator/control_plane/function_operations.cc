@@ -68,27 +68,58 @@ void judge(registry::FunctionVersion& version, Document& configuration, const Se
   version.configuration = configuration.dump();
 }
 
-Answer create_function(const Document& input, ServiceWorld& world) {
+// The bare name of a function that is to be made. Source of the text: recorded.
+tl::expected<std::string, ServiceError> new_name(const Document& input, const ServiceWorld& world) {
   const auto reference = functions::parse_function_reference(input.value("FunctionName", ""));
   if (!reference || reference->qualifier) {
     return tl::unexpected(
         invalid_parameter_value("The function name of a new function has no qualifier; give the "
                                 "bare name"));
   }
-  const auto& name = reference->name;
-  if (world.registry.find(name)) return tl::unexpected(function_exists(name));
-  auto configuration = default_configuration(name, world);
+  if (auto checked = check_place(*reference, world); !checked) {
+    return tl::unexpected(std::move(checked.error()));
+  }
+  if (reference->name.size() > functions::kMaxFunctionNameLength) {
+    return tl::unexpected(invalid_parameter_value(
+        "1 validation error detected: Value '" + reference->name +
+        "' at 'functionName' failed to satisfy constraint: Member must have length less than or "
+        "equal to " +
+        std::to_string(functions::kMaxFunctionNameLength)));
+  }
+  if (world.registry.find(reference->name)) {
+    return tl::unexpected(function_exists(reference->name));
+  }
+  return reference->name;
+}
+
+// Source of the text: recorded.
+tl::expected<void, ServiceError> check_package(const Document& input) {
+  if (input.value("PackageType", "Zip") != "Zip") return {};
+  if (input.contains("Runtime") && input.contains("Handler")) return {};
+  return tl::unexpected(invalid_parameter_value(
+      "Runtime and Handler are mandatory parameters for functions created with deployment "
+      "packages."));
+}
+
+// A new version with the change itself, if that was asked for: both or neither.
+tl::expected<std::optional<Published>, ServiceError> published_with(
+    const registry::FunctionRecord& record, const Document& input, const ServiceWorld& world) {
+  if (!input.value("Publish", false)) return std::nullopt;
+  auto published = with_new_version(record, {}, world);
+  if (!published) return tl::unexpected(std::move(published.error()));
+  return std::optional(std::move(*published));
+}
+
+Answer create_function(const Document& input, ServiceWorld& world) {
+  const auto name = new_name(input, world);
+  if (!name) return tl::unexpected(name.error());
+  auto configuration = default_configuration(*name, world);
   if (input.contains("Architectures")) configuration["Architectures"] = input["Architectures"];
   if (auto applied = apply_configuration(input, world, configuration); !applied) {
     return tl::unexpected(std::move(applied.error()));
   }
-  if (input.value("PackageType", "Zip") == "Zip") {
-    // Source: recorded.
-    if (!input.contains("Runtime") || !input.contains("Handler")) {
-      return tl::unexpected(invalid_parameter_value(
-          "Runtime and Handler are mandatory parameters for functions created with deployment "
-          "packages."));
-    }
+  if (auto checked = check_package(input); !checked) {
+    return tl::unexpected(std::move(checked.error()));
   }
   const auto room = room_beside_layers(configuration, world);
   if (!room) return tl::unexpected(room.error());
@@ -98,27 +129,25 @@ Answer create_function(const Document& input, ServiceWorld& world) {
   touch(world, configuration);
 
   registry::FunctionVersion latest;
-  latest.function_name = name;
+  latest.function_name = *name;
   latest.code = code->source;
   judge(latest, configuration, world);
   registry::FunctionRecord record;
-  record.name = name;
+  record.name = *name;
   record.latest = std::make_shared<const registry::FunctionVersion>(std::move(latest));
-  const auto tags = input.value("Tags", Document::object());
   if (const auto signing = input.value("CodeSigningConfigArn", ""); !signing.empty()) {
     record.settings["code_signing"] = signing;
   }
-  for (const auto& [key, value] : tags.items()) {
-    record.tags[key] = value.get<std::string>();
-  }
-  const auto created = world.registry.create(std::move(record));
-  if (!created) return tl::unexpected(from_registry(created.error(), name));
-  if (!input.value("Publish", false)) return shown_as_pending(std::move(configuration), world);
-  auto published = publish(*created, {}, world);
+  record.tags = input.value("Tags", record.tags);
+  auto published = published_with(record, input, world);
   if (!published) return tl::unexpected(std::move(published.error()));
+  const auto created = world.registry.create(*published ? (*published)->record : record);
+  if (!created) return tl::unexpected(from_registry(created.error(), *name));
+  if (!*published) return shown_as_pending(std::move(configuration), world);
   // Source of the ARN without a number: recorded.
-  (*published)["FunctionArn"] = arn_of(world, name);
-  return shown_as_pending(std::move(*published), world);
+  auto answer = newest_configuration(**created);
+  answer["FunctionArn"] = arn_of(world, *name);
+  return shown_as_pending(std::move(answer), world);
 }
 
 // What a $LATEST that was changed is answered with.
@@ -131,13 +160,13 @@ Answer replaced_latest(const registry::SharedFunction& base,
   judge(latest, configuration, world);
   auto record = *base;
   record.latest = std::make_shared<const registry::FunctionVersion>(std::move(latest));
-  const auto changed = world.registry.replace(base, std::move(record));
-  if (!changed) return tl::unexpected(from_registry(changed.error(), base->name));
-  if (!input.value("Publish", false)) return shown_as_updating(std::move(configuration), world);
-  // What is answered is the new version, on its way. Source: recorded.
-  auto published = publish(*changed, {}, world);
+  auto published = published_with(record, input, world);
   if (!published) return tl::unexpected(std::move(published.error()));
-  return shown_as_pending(std::move(*published), world);
+  const auto changed = world.registry.replace(base, *published ? (*published)->record : record);
+  if (!changed) return tl::unexpected(from_registry(changed.error(), base->name));
+  if (!*published) return shown_as_updating(std::move(configuration), world);
+  // What is answered is the new version, on its way. Source: recorded.
+  return shown_as_pending(newest_configuration(**changed), world);
 }
 
 // Updates are of $LATEST, whatever qualifier a caller may think of.

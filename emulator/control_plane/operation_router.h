@@ -22,6 +22,10 @@ inline constexpr std::size_t kMaxPackageRequestBytes = 70'167'211;
 // Body of every other operation. Ours: the limit that the service has for an invocation.
 inline constexpr std::size_t kMaxOperationRequestBytes = 6'291'456;
 
+// How often an operation is run again when another one changed the same function meanwhile. Our
+// choice: each time somebody else has got on, so that even a crowd comes through.
+inline constexpr int kMostReruns = 32;
+
 // All operations that Hearth has, a table for each subject.
 std::vector<std::span<const Operation>> all_operations();
 
@@ -48,6 +52,7 @@ class OperationRouter {
 
  private:
   const Operation* find(std::string_view name) const;
+  Answer run(const Operation& operation, const Document& input) const;
   std::optional<OperationMatch> match(const front_doors::Request& head) const;
 
   ServiceWorld& world_;

@@ -25,6 +25,7 @@ struct ServiceError {
   std::string message;
   std::string_view reason;                 // member "Reason" of TooManyRequestsException
   std::optional<int> retry_after_seconds;  // header Retry-After
+  bool overtaken = false;  // somebody else changed what was read; the operation may be run again
 };
 
 ServiceError invalid_parameter_value(std::string message);

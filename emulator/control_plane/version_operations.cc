@@ -21,7 +21,14 @@ Answer publish_version(const Document& input, ServiceWorld& world) {
   if (input.contains("Description")) terms.description = input["Description"];
   terms.code_sha256 = input.value("CodeSha256", "");
   terms.revision_id = input.value("RevisionId", "");
-  return publish(named->record, terms, world);
+  auto published = with_new_version(*named->record, terms, world);
+  if (!published) return tl::unexpected(std::move(published.error()));
+  auto answer = newest_configuration(published->record);
+  const bool is_new = published->record.last_published != named->record->last_published;
+  if (!is_new) return answer;
+  const auto kept = world.registry.replace(named->record, std::move(published->record));
+  if (!kept) return tl::unexpected(from_registry(kept.error(), named->record->name));
+  return answer;
 }
 
 // $LATEST first, then the oldest. Source: recorded.

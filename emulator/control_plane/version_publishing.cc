@@ -76,47 +76,53 @@ tl::expected<functions::StoredCode, ServiceError> kept_for_good(const std::files
   return *stored;
 }
 
-// Folders that are used in place become packages.
-tl::expected<void, ServiceError> freeze_code(registry::FunctionVersion& version,
-                                             Document& configuration,
-                                             const ServiceWorld& world) {
+using CodeHolds = std::vector<functions::CodeHold>;
+
+// Folders that are used in place become packages, held until the registry names them.
+tl::expected<CodeHolds, ServiceError> freeze_code(registry::FunctionVersion& version,
+                                                  Document& configuration,
+                                                  const ServiceWorld& world) {
+  CodeHolds holds;
   auto& code = version.code;
   for (const auto& layer : code.layers) {
     const auto stored = kept_for_good(layer, world);
     if (!stored) return tl::unexpected(stored.error());
     code.layer_packages.push_back(stored->sha256_hex);
+    holds.push_back(stored->hold);
   }
   code.layers.clear();
-  if (code.folder.empty()) return {};
+  if (code.folder.empty()) return holds;
   const auto stored = kept_for_good(code.folder, world);
   if (!stored) return tl::unexpected(stored.error());
   code.folder.clear();
   code.sha256_hex = stored->sha256_hex;
   configuration["CodeSize"] = stored->zip_bytes;
   configuration["CodeSha256"] = stored->sha256_base64;
-  return {};
+  holds.push_back(stored->hold);
+  return holds;
 }
 
 }  // namespace
 
-Answer publish(const registry::SharedFunction& function,
-               const PublishTerms& terms,
-               ServiceWorld& world) {
-  auto configuration = configuration_of(*function->latest);
+tl::expected<Published, ServiceError> with_new_version(registry::FunctionRecord record,
+                                                       const PublishTerms& terms,
+                                                       const ServiceWorld& world) {
+  const auto base = record.latest;
+  auto configuration = configuration_of(*base);
   if (auto checked = check(terms, configuration); !checked) {
     return tl::unexpected(std::move(checked.error()));
   }
-  auto version = *function->latest;
-  if (auto frozen = freeze_code(version, configuration, world); !frozen) {
-    return tl::unexpected(std::move(frozen.error()));
-  }
-  const auto newest = function->published.find(function->last_published);
-  if (newest != function->published.end()) {
-    auto former = configuration_of(*newest->second);
+  auto version = *base;
+  auto holds = freeze_code(version, configuration, world);
+  if (!holds) return tl::unexpected(holds.error());
+  const auto newest = record.published.find(record.last_published);
+  if (newest != record.published.end()) {
+    const auto former = configuration_of(*newest->second);
     const bool same_layers = newest->second->code.layer_packages == version.code.layer_packages;
-    if (same_layers && is_unchanged(*function, former, configuration)) return former;
+    if (same_layers && is_unchanged(record, former, configuration)) {
+      return Published{std::move(record), std::move(*holds)};
+    }
   }
-  auto record = *function;
   record.settings[kDescribed] = description_of(configuration);
   const auto number = ++record.last_published;
   version.number = std::to_string(number);
@@ -124,20 +130,22 @@ Answer publish(const registry::SharedFunction& function,
     configuration["Description"] = *terms.description;
   }
   configuration["Version"] = version.number;
-  configuration["FunctionArn"] = arn_of(world, function->name, version.number);
+  configuration["FunctionArn"] = arn_of(world, record.name, version.number);
   configuration["RevisionId"] = world.new_uuid();
   version.configuration = configuration.dump();
   record.published.emplace(number,
                            std::make_shared<const registry::FunctionVersion>(std::move(version)));
   // A new version gives $LATEST a new revision too. Source: recorded.
-  auto latest = *function->latest;
+  auto latest = *base;
   auto latest_configuration = configuration_of(latest);
   latest_configuration["RevisionId"] = world.new_uuid();
   latest.configuration = latest_configuration.dump();
   record.latest = std::make_shared<const registry::FunctionVersion>(std::move(latest));
-  const auto changed = world.registry.replace(function, std::move(record));
-  if (!changed) return tl::unexpected(from_registry(changed.error(), function->name));
-  return configuration;
+  return Published{std::move(record), std::move(*holds)};
+}
+
+Document newest_configuration(const registry::FunctionRecord& record) {
+  return configuration_of(*record.published.at(record.last_published));
 }
 
 }  // namespace emulator::control_plane

@@ -3,8 +3,11 @@
 
 #include "emulator/control_plane/operation.h"
 
+#include <tl/expected.hpp>
+
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace emulator::control_plane {
 
@@ -14,11 +17,20 @@ struct PublishTerms {
   std::string revision_id{};
 };
 
-// The new version's configuration; that of the newest version if nothing has changed since it was
-// published. The code of a folder is copied, for a published version never changes.
-// Source: developer guide, "Manage Lambda function versions"; texts recorded. Any thread.
-Answer publish(const registry::SharedFunction& function,
-               const PublishTerms& terms,
-               ServiceWorld& world);
+// A function with a new version of its $LATEST.
+struct Published {
+  registry::FunctionRecord record;         // the version is its last published one
+  std::vector<functions::CodeHold> holds;  // of copied code, until the registry names it
+};
+
+// Unchanged if nothing has changed since the newest version was published. The code of a folder is
+// copied, for a published version never changes. Source: developer guide, "Manage Lambda function
+// versions"; texts recorded. Any thread.
+tl::expected<Published, ServiceError> with_new_version(registry::FunctionRecord record,
+                                                       const PublishTerms& terms,
+                                                       const ServiceWorld& world);
+
+// Of the version that was published last, which must be there still.
+Document newest_configuration(const registry::FunctionRecord& record);
 
 }  // namespace emulator::control_plane

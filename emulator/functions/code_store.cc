@@ -11,6 +11,8 @@
 #include <array>
 #include <cstdio>
 #include <fstream>
+#include <map>
+#include <mutex>
 #include <system_error>
 #include <vector>
 
@@ -139,14 +141,19 @@ std::optional<std::int64_t> unzipped_bytes_of(const fs::path& entry, std::int64_
 
 void remove_files(const fs::path& folder) { TemporaryFolder::adopt(folder); }
 
-// The entry vanishes at once, its files after that. Needs no room on a disk that is full.
-void remove_entry(const fs::path& entry) {
+// The entry vanishes at once, and its files lie where this says until they are removed. Needs no
+// room on a disk that is full.
+std::optional<fs::path> bury_entry(const fs::path& entry) {
   auto grave = entry.parent_path() / kUnfinished;
   grave += entry.filename();
   remove_files(grave);  // of an earlier life of the entry, which may be under way
   std::error_code failed;
   fs::rename(entry, grave, failed);
-  if (!failed) remove_files(grave);
+  return failed ? std::nullopt : std::optional(grave);
+}
+
+void remove_entry(const fs::path& entry) {
+  if (const auto grave = bury_entry(entry)) remove_files(*grave);
 }
 
 template <typename Chosen>
@@ -160,6 +167,119 @@ std::vector<fs::path> choose(const fs::path& folder, std::error_code& failed, Ch
 }
 
 }  // namespace
+
+// Any thread. Kept alive by the holds; forsaken by the store.
+class CodeStore::Uses : public std::enable_shared_from_this<Uses> {
+ public:
+  explicit Uses(fs::path folder) : folder_(std::move(folder)) {}
+
+  void ask(Named named) {
+    const std::lock_guard lock(mutex_);
+    named_ = std::make_shared<const Named>(std::move(named));
+  }
+
+  // The store is gone: what lies in its folder stays as it is.
+  void forsake() {
+    const std::lock_guard lock(mutex_);
+    forsaken_ = true;
+  }
+
+  CodeHold hold(const std::string& hash) {
+    {
+      const std::lock_guard lock(mutex_);
+      take(hash);
+    }
+    return made_hold(hash);
+  }
+
+  CodeHold hold_until_named(const std::string& hash) {
+    {
+      const std::lock_guard lock(mutex_);
+      auto& use = take(hash);
+      use.discarded = use.discarded || named_ != nullptr;
+    }
+    return made_hold(hash);
+  }
+
+  void discard(const std::string& hash) {
+    {
+      const std::lock_guard lock(mutex_);
+      auto& use = uses_[hash];
+      use.discarded = true;
+      if (use.holds > 0) return;
+    }
+    remove_if_unnamed(hash);
+  }
+
+ private:
+  struct Use {
+    std::size_t holds = 0;
+    std::uint64_t taken = 0;  // how often, so that a decision to remove is known to be overtaken
+    bool discarded = false;   // somebody has stopped naming it, or has never begun
+  };
+
+  Use& take(const std::string& hash) {
+    auto& use = uses_[hash];
+    ++use.holds;
+    ++use.taken;
+    return use;
+  }
+
+  CodeHold made_hold(const std::string& hash) {
+    return {static_cast<const void*>(this),
+            [self = shared_from_this(), hash](const void*) { self->release(hash); }};
+  }
+
+  void release(const std::string& hash) {
+    {
+      const std::lock_guard lock(mutex_);
+      auto& use = uses_.at(hash);
+      if (--use.holds > 0) return;
+      if (!use.discarded) {
+        uses_.erase(hash);
+        return;
+      }
+    }
+    remove_if_unnamed(hash);
+  }
+
+  void remove_if_unnamed(const std::string& hash) {
+    std::uint64_t taken = 0;
+    std::shared_ptr<const Named> ask;
+    {
+      const std::lock_guard lock(mutex_);
+      const auto use = uses_.find(hash);
+      if (forsaken_ || use == uses_.end() || use->second.holds > 0) return;
+      taken = use->second.taken;
+      ask = named_;
+    }
+    const bool named = ask && (*ask)(hash);
+    std::optional<fs::path> grave;
+    {
+      const std::lock_guard lock(mutex_);
+      const auto use = uses_.find(hash);
+      // Somebody took it meanwhile, and may have named it: the decision is theirs.
+      if (use == uses_.end() || use->second.holds > 0 || use->second.taken != taken) return;
+      uses_.erase(use);
+      if (named) return;
+      grave = bury_entry(folder_ / hash);
+    }
+    if (grave) remove_files(*grave);
+  }
+
+  const fs::path folder_;
+  std::mutex mutex_;  // guards what follows, and the removal of entries
+  std::shared_ptr<const Named> named_;
+  bool forsaken_ = false;
+  std::map<std::string, Use> uses_;
+};
+
+CodeStore::CodeStore(fs::path folder)
+    : folder_(std::move(folder)), uses_(std::make_shared<Uses>(folder_)) {}
+
+CodeStore::~CodeStore() { uses_->forsake(); }
+
+void CodeStore::ask_before_removing(Named named) { uses_->ask(std::move(named)); }
 
 tl::expected<std::unique_ptr<CodeStore>, CodePackageError> CodeStore::open(const fs::path& path) {
   const auto folder = path.has_filename() ? path : path.parent_path();  // no slash at its end
@@ -182,6 +302,8 @@ tl::expected<StoredCode, CodePackageError> CodeStore::add(std::string_view zip_b
   StoredCode code{.sha256_hex = hex_of(*digest),
                   .sha256_base64 = base64_of(*digest),
                   .zip_bytes = static_cast<std::int64_t>(zip_bytes.size())};
+  // Before it is looked for, so that nobody removes it from here on.
+  code.hold = uses_->hold_until_named(code.sha256_hex);
   if (const auto known = entry(code.sha256_hex)) {
     if (const auto bytes = unzipped_bytes_of(*known, code.zip_bytes)) {
       if (*bytes > max_unzipped_bytes) return too_large(*bytes, max_unzipped_bytes);
@@ -232,8 +354,10 @@ void CodeStore::keep_only(const std::set<std::string>& hashes) {
   for (const auto& path : unnamed) remove_entry(path);
 }
 
-void CodeStore::remove(std::string_view sha256_hex) {
-  if (const auto found = entry(sha256_hex)) remove_entry(*found);
+CodeHold CodeStore::hold(const std::string& sha256_hex) { return uses_->hold(sha256_hex); }
+
+void CodeStore::discard(const std::string& sha256_hex) {
+  if (is_digest(sha256_hex)) uses_->discard(sha256_hex);
 }
 
 }  // namespace emulator::functions

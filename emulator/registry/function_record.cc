@@ -14,4 +14,17 @@ SharedVersion FunctionRecord::version(std::string_view number) const {
   return found == published.end() ? nullptr : found->second;
 }
 
+std::vector<std::string> FunctionRecord::packages() const {
+  std::vector<std::string> packages;
+  const auto add = [&](const SharedVersion& version) {
+    if (!version) return;
+    const auto& code = version->code;
+    if (!code.sha256_hex.empty()) packages.push_back(code.sha256_hex);
+    packages.insert(packages.end(), code.layer_packages.begin(), code.layer_packages.end());
+  };
+  add(latest);
+  for (const auto& [_, version] : published) add(version);
+  return packages;
+}
+
 }  // namespace emulator::registry

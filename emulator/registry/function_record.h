@@ -92,6 +92,9 @@ struct FunctionRecord {
 
   // The version of that number; nullptr when there is none.
   SharedVersion version(std::string_view number) const;
+
+  // Hashes of all packages that its versions name, as often as they do.
+  std::vector<std::string> packages() const;
 };
 using SharedFunction = std::shared_ptr<const FunctionRecord>;
 

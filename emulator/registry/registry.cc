@@ -67,16 +67,13 @@ state::Changes changes_between(const FunctionRecord* before, const FunctionRecor
   return changes;
 }
 
-void add_package(const SharedVersion& version, std::set<std::string>& packages) {
-  if (!version) return;
-  if (!version->code.sha256_hex.empty()) packages.insert(version->code.sha256_hex);
-  packages.insert(version->code.layer_packages.begin(), version->code.layer_packages.end());
-}
-
-// Layers are kept as a package's hash and what the API answers.
-std::string package_of_layer(const std::string& text) {
+// Layers are kept as a package's hash and what the API answers; other resources name none.
+std::vector<std::string> packages_of(ResourceKind kind, const std::string& text) {
+  if (kind != ResourceKind::layer_version) return {};
   const auto json = nlohmann::json::parse(text, nullptr, false);
-  return json.is_object() ? json.value("package", "") : "";
+  auto package = json.is_object() ? json.value("package", "") : "";
+  if (package.empty()) return {};
+  return {std::move(package)};
 }
 
 RegistryError damaged(std::string_view what, std::string_view why) {
@@ -132,13 +129,15 @@ tl::expected<void, RegistryError> Registry::load() {
   for (const auto kind : kResourceKinds) {
     auto& resources = resources_[kind];
     if (!read(table_of(kind), [&](std::string_view key, std::string_view text) {
-          resources.emplace_hint(resources.end(), key, text);
+          const auto at = resources.emplace_hint(resources.end(), key, text);
+          use_packages(packages_of(kind, at->second));
         })) {
       return tl::unexpected(std::move(*failure));
     }
   }
   for (auto& [name, record] : records) {
     if (!record.latest) return tl::unexpected(damaged(name, "its $LATEST is missing"));
+    use_packages(record.packages());
     functions_.emplace_hint(
         functions_.end(), name, std::make_shared<const FunctionRecord>(std::move(record)));
   }
@@ -183,6 +182,7 @@ tl::expected<SharedFunction, RegistryError> Registry::create(FunctionRecord reco
     }
     const std::unique_lock lock(mutex_);
     functions_[created->name] = created;
+    use_packages(created->packages());
   }
   if (changed_) changed_(nullptr, created);
   return created;
@@ -203,6 +203,8 @@ tl::expected<SharedFunction, RegistryError> Registry::replace(const SharedFuncti
     }
     const std::unique_lock lock(mutex_);
     functions_[changed->name] = changed;
+    use_packages(changed->packages());
+    release_packages(base->packages());
   }
   if (changed_) changed_(base, changed);
   return changed;
@@ -219,6 +221,7 @@ tl::expected<void, RegistryError> Registry::remove(const SharedFunction& base) {
     if (auto kept = keep(changes_between(base.get(), nullptr)); !kept) return kept;
     const std::unique_lock lock(mutex_);
     functions_.erase(base->name);
+    release_packages(base->packages());
   }
   if (changed_) changed_(base, nullptr);
   return {};
@@ -255,6 +258,8 @@ tl::expected<void, RegistryError> Registry::put_resource(ResourceKind kind,
   }
   if (auto kept = keep({{table_of(kind), std::string(key), text}}); !kept) return kept;
   const std::unique_lock lock(mutex_);
+  use_packages(packages_of(kind, text));
+  if (base) release_packages(packages_of(kind, *base));
   resources_.at(kind)[std::string(key)] = std::move(text);
   return {};
 }
@@ -265,22 +270,34 @@ tl::expected<void, RegistryError> Registry::remove_resource(ResourceKind kind,
   if (auto kept = keep({{table_of(kind), std::string(key), std::nullopt}}); !kept) return kept;
   const std::unique_lock lock(mutex_);
   auto& resources = resources_.at(kind);
-  if (const auto found = resources.find(key); found != resources.end()) resources.erase(found);
+  const auto found = resources.find(key);
+  if (found == resources.end()) return {};
+  release_packages(packages_of(kind, found->second));
+  resources.erase(found);
   return {};
 }
 
 std::set<std::string> Registry::named_packages() const {
   std::set<std::string> packages;
   const std::shared_lock lock(mutex_);
-  for (const auto& [_, function] : functions_) {
-    add_package(function->latest, packages);
-    for (const auto& [number, version] : function->published) add_package(version, packages);
-  }
-  for (const auto& [_, text] : resources_.at(ResourceKind::layer_version)) {
-    if (auto package = package_of_layer(text); !package.empty())
-      packages.insert(std::move(package));
-  }
+  for (const auto& [package, _] : package_users_) packages.insert(package);
   return packages;
+}
+
+bool Registry::names_package(const std::string& sha256_hex) const {
+  const std::shared_lock lock(mutex_);
+  return package_users_.contains(sha256_hex);
+}
+
+void Registry::use_packages(const std::vector<std::string>& packages) {
+  for (const auto& package : packages) ++package_users_[package];
+}
+
+void Registry::release_packages(const std::vector<std::string>& packages) {
+  for (const auto& package : packages) {
+    const auto users = package_users_.find(package);
+    if (users != package_users_.end() && --users->second == 0) package_users_.erase(users);
+  }
 }
 
 }  // namespace emulator::registry

@@ -87,6 +87,7 @@ class Registry {
 
   // Content hashes of all packages that a version or a layer names.
   std::set<std::string> named_packages() const;
+  bool names_package(const std::string& sha256_hex) const;
 
  private:
   explicit Registry(state::Store& store) : store_(store) {}
@@ -94,6 +95,9 @@ class Registry {
 
   tl::expected<void, RegistryError> load();
   tl::expected<void, RegistryError> keep(const state::Changes& changes);
+  // With mutex_ held.
+  void use_packages(const std::vector<std::string>& packages);
+  void release_packages(const std::vector<std::string>& packages);
 
   state::Store& store_;
   FunctionChanged changed_;
@@ -101,6 +105,7 @@ class Registry {
   mutable std::shared_mutex mutex_;  // guards what follows
   std::map<std::string, SharedFunction, std::less<>> functions_;
   std::map<ResourceKind, Resources> resources_;
+  std::map<std::string, std::size_t> package_users_;  // hash → versions and layers that name it
 };
 
 }  // namespace emulator::registry

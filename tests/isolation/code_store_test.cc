@@ -62,7 +62,7 @@ TEST_CASE("a kill at any instant leaves stored code complete or not at all", "[c
         const auto code = (*store)->add(package(number), kMaxUnzippedBytes);
         if (!code) return;
         // One in two is removed again, so that kills meet that too.
-        if (number % 2 == 1) (*store)->remove(before);
+        if (number % 2 == 1) (*store)->discard(before);
         before = code->sha256_hex;
         tell(number);
       }

@@ -35,7 +35,10 @@ class ServiceParts {
               .clock = clock,
               .new_uuid = [this] { return next_id(); },
               .hot_folders = {"/"},
-              .endpoint = "http://127.0.0.1:4566"} {}
+              .endpoint = "http://127.0.0.1:4566"} {
+    code_->ask_before_removing(
+        [this](const std::string& hash) { return registry_->names_package(hash); });
+  }
 
   // What the operation of that name answers.
   emulator::control_plane::Answer run(std::span<const emulator::control_plane::Operation> all,

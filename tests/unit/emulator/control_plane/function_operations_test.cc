@@ -163,6 +163,10 @@ TEST_CASE("new code changes its digest, and a dry run changes nothing", "[functi
     return run(parts, "GetFunctionConfiguration", {{"FunctionName", "f"}}).value()["CodeSha256"];
   };
   CHECK(read() == created["CodeSha256"]);
+  const auto stored = [&] {
+    return std::distance(std::filesystem::directory_iterator(parts.folder.path() / "code"), {});
+  };
+  CHECK(stored() == 1);
   input.erase("DryRun");
   CHECK(run(parts, "UpdateFunctionCode", input).value()["LastUpdateStatus"] == "InProgress");
   CHECK(read() == tried["CodeSha256"]);
@@ -271,4 +275,38 @@ TEST_CASE("dead letters go to a standard queue or topic", "[functions]") {
   CHECK(with("arn:aws:sqs:us-east-1:123456789012:q.fifo").error().status == 400);
   CHECK(with("arn:aws:kinesis:us-east-1:123456789012:stream/s").error().status == 400);
   CHECK_FALSE(with("").value().contains("DeadLetterConfig"));
+}
+
+TEST_CASE("a function is made and its first version published together or not at all",
+          "[functions]") {
+  ServiceParts parts;
+  const int before = parts.store.commits;
+  const auto created = parts.create("f", {{"Publish", true}});
+  CHECK(parts.store.commits == before + 1);
+  CHECK(created["Version"] == "1");
+  CHECK(created["FunctionArn"] == kArn);
+  CHECK(parts.world.registry.find("f")->published.size() == 1);
+  const auto updated = run(parts,
+                           "UpdateFunctionCode",
+                           {{"FunctionName", "f"},
+                            {"ZipFile", tests::zip_base64({{"bootstrap", "new"}})},
+                            {"Publish", true}})
+                           .value();
+  CHECK(parts.store.commits == before + 2);
+  CHECK(updated["Version"] == "2");
+  CHECK(updated["State"] == "Pending");
+}
+
+TEST_CASE("a function of another account, region or with a long name is not made here",
+          "[functions]") {
+  ServiceParts parts;
+  Document input = {
+      {"Runtime", "provided.al2023"}, {"Handler", "h"}, {"Role", "r"}, {"Code", {{"ZipFile", ""}}}};
+  const auto named = [&](const std::string& name) {
+    input["FunctionName"] = name;
+    return refusal(parts, "CreateFunction", input);
+  };
+  CHECK(named("arn:aws:lambda:eu-west-1:123456789012:function:f").status == 404);
+  CHECK(named("arn:aws:lambda:us-east-1:999999999999:function:f").status == 403);
+  CHECK(named(std::string(65, 'a')).message.ends_with("length less than or equal to 64"));
 }

@@ -160,10 +160,52 @@ TEST_CASE("code that nothing names any more is removed, and only that", "[code_s
   store->keep_only({a, b});
   CHECK_FALSE(store->folder_of(c));
   CHECK_FALSE(store->zip_of(c));
-  store->remove(b);
-  store->remove(b);
+  store->discard(b);
+  store->discard(b);
   auto left = std::vector{a, std::string("notes.txt")};
   CHECK(scratch.entries() == left);
+}
+
+TEST_CASE("stored code goes when nobody names and nobody holds it any more", "[code_store]") {
+  const tests::ScratchFolder scratch;
+  const auto store = opened(scratch.path());
+  std::set<std::string> named;
+  store->ask_before_removing([&](const std::string& hash) { return named.contains(hash); });
+  const auto zip = tests::zip_bytes({{"a", "a"}});
+  std::string hash;
+  {
+    const auto added_one = added(*store, zip);
+    hash = added_one.sha256_hex;
+    CHECK(store->folder_of(hash));
+  }
+  CHECK_FALSE(store->folder_of(hash));  // it was never named
+
+  {
+    const auto added_one = added(*store, zip);
+    named.insert(hash);
+  }
+  REQUIRE(store->folder_of(hash));
+  auto hold = store->hold(hash);
+  store->discard(hash);
+  CHECK(store->folder_of(hash));  // named still
+  named.clear();
+  store->discard(hash);
+  CHECK(store->folder_of(hash));  // and held
+  auto second = hold;
+  hold = nullptr;
+  CHECK(store->folder_of(hash));
+  second = nullptr;
+  CHECK_FALSE(store->folder_of(hash));
+}
+
+TEST_CASE("a hold may outlive its store and then does nothing", "[code_store]") {
+  const tests::ScratchFolder scratch;
+  auto store = opened(scratch.path());
+  store->ask_before_removing([](const std::string&) { return false; });
+  auto code = added(*store, tests::zip_bytes({{"a", "a"}}));
+  store = nullptr;
+  code.hold = nullptr;
+  CHECK(scratch.entries() == std::vector{code.sha256_hex});
 }
 
 TEST_CASE("a name that is no digest leads nowhere", "[code_store]") {
@@ -173,7 +215,7 @@ TEST_CASE("a name that is no digest leads nowhere", "[code_store]") {
   for (const std::string name : {"", ".", "..", "../other", "other"}) {
     CHECK_FALSE(store->folder_of(name));
     CHECK_FALSE(store->zip_of(name));
-    store->remove(name);
+    store->discard(name);
   }
   CHECK(scratch.read("other/file") == "x");
 }
@@ -200,7 +242,7 @@ TEST_CASE("many threads store the same and different code at once", "[code_store
   const auto store = opened(scratch.path());
   const auto shared = tests::zip_bytes({{"shared", "content"}});
   // The first use of the C library's time zone, which the thread sanitizer takes for unlocked.
-  store->remove(added(*store, tests::zip_bytes({{"first", ""}})).sha256_hex);
+  store->discard(added(*store, tests::zip_bytes({{"first", ""}})).sha256_hex);
   std::atomic<int> wrong = 0;
   {
     std::vector<std::jthread> threads;
@@ -211,7 +253,7 @@ TEST_CASE("many threads store the same and different code at once", "[code_store
           const auto one = store->add(shared, kMaxUnzippedBytes);
           const auto two = store->add(own, kMaxUnzippedBytes);
           if (!one || !two || content(*store->zip_of(two->sha256_hex)) != own) ++wrong;
-          if (i % 2 == 0 && two) store->remove(two->sha256_hex);
+          if (i % 2 == 0 && two) store->discard(two->sha256_hex);
         }
       });
     }
