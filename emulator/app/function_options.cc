@@ -339,6 +339,26 @@ tl::expected<DescribedFunctions, AppError> describe_functions(const FunctionOpti
   return from_template(options, file, names, temporary_parent);
 }
 
+tl::expected<ChosenFunction, AppError> choose_function(const FunctionOptions& options,
+                                                       const std::string& name,
+                                                       std::string_view naming) {
+  auto machine = machine_for(options);
+  if (!machine) return tl::unexpected(std::move(machine.error()));
+  ChosenFunction chosen;
+  chosen.world = deployment_world(options);
+  chosen.world.machine = std::move(*machine);
+  std::vector<std::string> names;
+  if (!name.empty()) names.push_back(name);
+  auto described = describe_functions(options, names, chosen.world.temporary_parent);
+  if (!described) return tl::unexpected(std::move(described.error()));
+  chosen.described = std::move(*described);
+  for (const auto& warning : chosen.described.warnings) spdlog::warn("{}", warning);
+  if (chosen.described.functions.size() == 1) return chosen;
+  std::string known;
+  for (const auto& function : chosen.described.functions) known += " " + function.name;
+  return usage("the template has several functions; " + std::string(naming) + ":" + known);
+}
+
 tl::expected<DescribedFunctions, AppError> describe_served_functions(
     const FunctionOptions& options,
     const std::vector<std::string>& names,

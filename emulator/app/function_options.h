@@ -14,6 +14,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace CLI {
@@ -66,6 +67,18 @@ tl::expected<DescribedFunctions, AppError> describe_functions(
     const FunctionOptions& options,
     const std::vector<std::string>& names,
     const std::filesystem::path& temporary_parent);
+
+// The one function that `hearth invoke` and `hearth replay` run, and what it is deployed with.
+// Warnings are told. `naming` is what the user would write before a function's name: "name one of",
+// say.
+struct ChosenFunction {
+  DescribedFunctions described;  // one function
+  DeploymentWorld world;
+  const functions::FunctionConfiguration& function() const { return described.functions.front(); }
+};
+tl::expected<ChosenFunction, AppError> choose_function(const FunctionOptions& options,
+                                                       const std::string& name,
+                                                       std::string_view naming);
 
 // The same, but nothing described is no error: functions can be created through the API.
 tl::expected<DescribedFunctions, AppError> describe_served_functions(

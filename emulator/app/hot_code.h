@@ -19,20 +19,26 @@ bool runs_from(const registry::FunctionVersion& version, const std::filesystem::
 // Any thread.
 class HotCode {
  public:
-  // `changed` is called on the watch's thread when something in the folder has changed.
-  explicit HotCode(functions::CodeWatch::Changed changed) : watch_(std::move(changed)) {}
+  using Find = std::function<registry::SharedFunction(const std::string& function_name)>;
 
-  // Watches what the function's $LATEST runs from, and nothing else of it; nullptr: nothing. A
-  // folder that cannot be watched is told in Hearth's own log.
-  void follow(const std::string& function_name, const registry::FunctionRecord* record);
+  // `find` says what a function is now; nullptr: it is gone. `changed` is called on the watch's
+  // thread when something in the folder has changed.
+  HotCode(Find find, functions::CodeWatch::Changed changed);
+
+  // Watches what the function's $LATEST runs from now, and nothing else of it. A folder that cannot
+  // be watched is told in Hearth's own log.
+  void follow(const std::string& function_name);
 
  private:
   using Places = std::set<std::filesystem::path>;
 
-  std::mutex mutex_;                                    // guards what follows
+  const Find find_;
+  // One function is followed at a time, so that the last word is the newest and no watch overtakes
+  // another. Held over the watch, whose callback takes none of ours. Guards what follows.
+  std::mutex following_;
   std::map<std::string, Places> watched_;               // by function
   std::map<std::filesystem::path, std::size_t> users_;  // functions that run from a place
-  functions::CodeWatch watch_;  // has its own lock, and its callback takes none of ours
+  functions::CodeWatch watch_;
 };
 
 }  // namespace emulator::app

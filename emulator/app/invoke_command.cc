@@ -210,27 +210,16 @@ int run_invoke(const InvokeOptions& options) {
   if (sources > 1) {
     return fail({kWrongUsage, "give one of --event, --payload and --fixture, not several"});
   }
-  auto machine = machine_for(options.function);
-  if (!machine) return fail(machine.error());
-  auto world = deployment_world(options.function);
-  world.machine = *machine;
-  std::vector<std::string> names;
-  if (!options.name.empty()) names.push_back(options.name);
-  auto described = describe_functions(options.function, names, world.temporary_parent);
-  if (!described) return fail(described.error());
-  for (const auto& warning : described->warnings) spdlog::warn("{}", warning);
-  if (described->functions.size() > 1) {
-    std::string known;
-    for (const auto& function : described->functions) known += " " + function.name;
-    return fail({kWrongUsage, "the template has several functions; name one of:" + known});
-  }
+  const auto chosen = choose_function(options.function, options.name, "name one of");
+  if (!chosen) return fail(chosen.error());
   const auto payload = checked(event_of(options, time::SystemClock()));
   if (!payload) return fail(payload.error());
-  auto deployed = deploy_all(described->functions, world);
+  auto deployed = deploy_all(chosen->described.functions, chosen->world);
   if (!deployed) return fail(deployed.error());
 
-  const auto function_name = described->functions.front().name;
-  const auto built_with = emulator_options(options.function, *described, world.machine);
+  const auto& function_name = chosen->function().name;
+  const auto built_with =
+      emulator_options(options.function, chosen->described, chosen->world.machine);
   Emulator emulator(built_with, fixed_targets(std::move(*deployed), built_with));
   std::atomic<bool> stopping = false;
   const StopSignals signals([&] {

@@ -320,27 +320,16 @@ int run_replay(const ReplayOptions& options) {
   auto plan = plan_of(options);
   if (!plan) return fail(plan.error());
   if (const auto checked = check_files(options); !checked) return fail(checked.error());
-  auto machine = machine_for(options.function);
-  if (!machine) return fail(machine.error());
-  auto world = deployment_world(options.function);
-  world.machine = *machine;
-  std::vector<std::string> names;
-  if (!options.name.empty()) names.push_back(options.name);
-  auto described = describe_functions(options.function, names, world.temporary_parent);
-  if (!described) return fail(described.error());
-  for (const auto& warning : described->warnings) spdlog::warn("{}", warning);
-  if (described->functions.size() > 1) {
-    std::string known;
-    for (const auto& function : described->functions) known += " " + function.name;
-    return fail(
-        {kWrongUsage, "the template has several functions; name one with --function, of:" + known});
-  }
-  auto deployed = deploy_all(described->functions, world);
+  const auto chosen =
+      choose_function(options.function, options.name, "name one with --function, of");
+  if (!chosen) return fail(chosen.error());
+  auto deployed = deploy_all(chosen->described.functions, chosen->world);
   if (!deployed) return fail(deployed.error());
-  plan->terms.function_name = described->functions.front().name;
-  const auto built_with = emulator_options(options.function, *described, world.machine);
+  plan->terms.function_name = chosen->function().name;
+  const auto built_with =
+      emulator_options(options.function, chosen->described, chosen->world.machine);
   Emulator emulator(built_with, fixed_targets(std::move(*deployed), built_with));
-  return replay(options, std::move(*plan), emulator, described->functions.front().memory.mebibytes);
+  return replay(options, std::move(*plan), emulator, chosen->function().memory.mebibytes);
 }
 
 }  // namespace emulator::app

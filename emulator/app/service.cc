@@ -124,13 +124,16 @@ void Service::build_machine() {
       return find(name, qualifier);
     };
   });
-  hot_code_ = std::make_unique<HotCode>([this](const std::filesystem::path& place) {
-    deployments_->code_changed(
-        [&place](const registry::FunctionVersion& version) { return runs_from(version, place); });
-  });
+  hot_code_ = std::make_unique<HotCode>(
+      [this](const std::string& name) { return registry_->find(name); },
+      [this](const std::filesystem::path& place) {
+        deployments_->code_changed([&place](const registry::FunctionVersion& version) {
+          return runs_from(version, place);
+        });
+      });
   const auto follow = [this](const std::string& name) {
     deployments_->follow(name);
-    hot_code_->follow(name, registry_->find(name).get());
+    hot_code_->follow(name);
   };
   registry_->on_change([this, follow](const auto& before, const auto& after) {
     follow(after ? after->name : before->name);
@@ -143,7 +146,8 @@ void Service::build_machine() {
   for (const auto& function : registry_->list("", SIZE_MAX)) {
     const bool stands = function->reserved_concurrency || !function->provisioned.empty();
     if (stands) deployments_->follow(function->name);
-    if (!function->latest->code.folder.empty()) hot_code_->follow(function->name, function.get());
+    const auto& code = function->latest->code;
+    if (!code.folder.empty() || !code.layers.empty()) hot_code_->follow(function->name);
   }
 }
 

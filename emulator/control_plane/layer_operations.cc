@@ -249,11 +249,14 @@ tl::expected<void, ServiceError> keep_policy(const NamedVersion& named,
   return {};
 }
 
-tl::expected<void, ServiceError> check_policy_revision(const Document& input,
-                                                       const Document& entry) {
-  if (!input.contains("RevisionId") || input["RevisionId"] == entry.value("policy_revision", "")) {
-    return {};
-  }
+// A version whose policy the caller may change: it has seen the newest, if it says which it has
+// seen.
+tl::expected<NamedVersion, ServiceError> policy_to_change(const Document& input,
+                                                          const ServiceWorld& world) {
+  auto named = named_version(input, world, no_layer_of_a_policy);
+  if (!named) return named;
+  const auto seen = input.find("RevisionId");
+  if (seen == input.end() || *seen == named->entry.value("policy_revision", "")) return named;
   return tl::unexpected(revision_mismatch("GetLayerPolicy"));
 }
 
@@ -263,11 +266,8 @@ std::string principal_of(const std::string& principal) {
 }
 
 Answer add_layer_version_permission(const Document& input, ServiceWorld& world) {
-  const auto named = named_version(input, world, no_layer_of_a_policy);
+  const auto named = policy_to_change(input, world);
   if (!named) return tl::unexpected(named.error());
-  if (auto checked = check_policy_revision(input, named->entry); !checked) {
-    return tl::unexpected(std::move(checked.error()));
-  }
   auto policy = named->entry.value("policy", Document::array());
   const auto sid = input.value("StatementId", "");
   for (const auto& statement : policy) {
@@ -297,11 +297,8 @@ Answer add_layer_version_permission(const Document& input, ServiceWorld& world) 
 }
 
 Answer remove_layer_version_permission(const Document& input, ServiceWorld& world) {
-  const auto named = named_version(input, world, no_layer_of_a_policy);
+  const auto named = policy_to_change(input, world);
   if (!named) return tl::unexpected(named.error());
-  if (auto checked = check_policy_revision(input, named->entry); !checked) {
-    return tl::unexpected(std::move(checked.error()));
-  }
   auto policy = named->entry.value("policy", Document::array());
   const auto sid = input.value("StatementId", "");
   for (auto at = policy.begin(); at != policy.end(); ++at) {

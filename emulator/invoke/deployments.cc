@@ -113,6 +113,7 @@ tl::expected<Pool::Spec, Refusal> Deployments::spec_of(const SharedVersion& vers
 }
 
 void Deployments::follow(const std::string& function_name) {
+  deploy_provisioned(function_name);
   const std::lock_guard one_at_a_time(following_);
   const auto record = registry_.find(function_name);
   std::optional<std::size_t> reserved;
@@ -122,6 +123,12 @@ void Deployments::follow(const std::string& function_name) {
   pool_.set_reserved(function_name, reserved);
   follow_provisions(function_name, record.get());
   forget_former_versions(function_name, record.get());
+}
+
+// Deploying may take long: it is done before others are made to wait for this function's turn.
+void Deployments::deploy_provisioned(const std::string& function_name) {
+  const auto record = registry_.find(function_name);
+  for (const auto& [_, provision] : wanted_provisions(record.get())) spec_of(provision.version);
 }
 
 void Deployments::forget_former_versions(const std::string& name,

@@ -80,6 +80,7 @@ class Deployments {
   tl::expected<environment::Pool::Spec, Refusal> spec_of(const registry::SharedVersion& version);
   environment::Pool::Spec provisioned_spec(const std::string& function_name,
                                            const registry::Resolution& resolution) const;
+  void deploy_provisioned(const std::string& function_name);
   void forget_former_versions(const std::string& name, const registry::FunctionRecord* record);
   void follow_provisions(const std::string& name, const registry::FunctionRecord* record);
   environment::Pool::Spec make_provisioned_spec(const registry::SharedVersion& version);

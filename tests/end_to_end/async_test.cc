@@ -169,6 +169,16 @@ TEST_CASE("events of a function that is reserved nothing go to the failure desti
   serving.stop();
 }
 
+TEST_CASE("an event for a logical id is one for the function that it means", "[async]") {
+  Serving serving({"--template", tests::handler_template("echo-cpp")});
+  const LambdaApi api(serving.port());
+  const auto id = api.send_event("EchoFunction", "1");
+  api.await_event_end(id);
+  CHECK(api.event(id)["condition"] == "Success");
+  CHECK(api.event(id)["function"] == "echo-cpp");
+  serving.stop();
+}
+
 TEST_CASE("a function that is another's destination is invoked with the record", "[async]") {
   Serving serving(at_virtual_time());
   const LambdaApi api(serving.port());

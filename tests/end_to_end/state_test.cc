@@ -144,6 +144,59 @@ TEST_CASE("an event whose attempt a kill ended is tried again when the server is
   serving.stop();
 }
 
+TEST_CASE("an event whose attempt an orderly stop ended waits for the next start", "[state]") {
+  const ScratchFolder state;
+  std::string id;
+  {
+    Serving serving(with_state(state));
+    const LambdaApi api(serving.port());
+    api.create(tests::testee_function("f", "sleeps_forever"));
+    api.event_invoke("f", {{"MaximumRetryAttempts", 0}});
+    id = api.send_event("f", "1");
+    serving.program().await_output("START RequestId");
+    api.configure("f", {{"Handler", "echo"}});
+    serving.stop();
+  }
+  Serving serving(with_state(state));
+  const LambdaApi api(serving.port());
+  api.await_event_end(id);
+  CHECK(api.event(id)["condition"] == "Success");
+  CHECK(api.event(id)["attempts_begun"] == 1);
+  serving.stop();
+}
+
+TEST_CASE("a provisioned version with a layer comes back with the server", "[state]") {
+  const ScratchFolder state;
+  {
+    Serving serving(with_state(state));
+    const LambdaApi api(serving.port());
+    const auto zip = tests::python_function("", "")["Code"];
+    const auto layer = api.call("POST", "/2018-10-31/layers/l/versions", {{"Content", zip}});
+    api.create(tests::changed(tests::testee_function("f", "echo"),
+                              {{"Layers", {layer["LayerVersionArn"]}}}));
+    api.publish("f");
+    api.provision("f", "1", 1);
+    // Who has it keeps it.
+    api.call("DELETE", "/2018-10-31/layers/l/versions/1");
+    serving.stop();
+  }
+  Serving serving(with_state(state));
+  const LambdaApi api(serving.port());
+  tests::eventually("provisioned concurrency",
+                    [&] { return api.provisioned("f", "1").at("Status") == "READY"; });
+  CHECK(api.invoke("f:1", "7").body == "7");
+  serving.stop();
+}
+
+TEST_CASE("an account's folder is not another account's", "[state]") {
+  const ScratchFolder state;
+  Serving(with_state(state)).stop();
+  const auto ended = tests::run_hearth(
+      {"serve", "--port", "0", "--state-dir", state.path().string(), "--region", "eu-west-1"});
+  CHECK(ended.status == 2);
+  CHECK(ended.errors.find("--region us-east-1") != std::string::npos);
+}
+
 TEST_CASE("provisioned environments come back with the server", "[state]") {
   const ScratchFolder state;
   {

@@ -12,6 +12,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <nlohmann/json.hpp>
 
+#include <atomic>
 #include <map>
 #include <memory>
 #include <string>
@@ -75,7 +76,7 @@ class ServiceParts {
     return "00000000-0000-0000-0000-" + std::string(12 - number.size(), '0') + number;
   }
 
-  int ids_ = 0;
+  std::atomic<int> ids_ = 0;
   std::unique_ptr<emulator::functions::CodeStore> code_;
   std::unique_ptr<emulator::registry::Registry> registry_;
 

@@ -4,7 +4,10 @@
 
 #include <catch2/catch_test_macros.hpp>
 
+#include <atomic>
 #include <stdexcept>
+#include <thread>
+#include <vector>
 
 using namespace emulator::control_plane;
 using emulator::front_doors::Reply;
@@ -109,4 +112,33 @@ TEST_CASE("the operations that Hearth has are the service's, each once", "[route
            name.find("CapacityProvider") != std::string::npos ||
            name.find("ScalingConfig") != std::string::npos));
   }
+}
+
+TEST_CASE("changes of different callers to one function all come through", "[router]") {
+  ServiceParts parts;
+  parts.create("f");
+  const auto tables = all_operations();
+  const OperationRouter router(parts.world, tables);
+  constexpr int kCallers = 8;
+  constexpr int kChanges = 10;
+  std::atomic<int> refused = 0;
+  {
+    std::vector<std::jthread> callers;
+    for (int caller = 0; caller < kCallers; ++caller) {
+      callers.emplace_back([&, caller] {
+        for (int i = 0; i < kChanges; ++i) {
+          const Document body = {{"StatementId", std::to_string(caller * kChanges + i)},
+                                 {"Action", "lambda:InvokeFunction"},
+                                 {"Principal", "s3.amazonaws.com"}};
+          const auto reply =
+              router.answer(request("POST", "/2015-03-31/functions/f/policy", body.dump()));
+          if (reply.status != 201) ++refused;
+        }
+      });
+    }
+  }
+  CHECK(refused == 0);
+  const auto policy = Document::parse(
+      router.answer(request("GET", "/2015-03-31/functions/f/policy")).body)["Policy"];
+  CHECK(Document::parse(policy.get<std::string>())["Statement"].size() == kCallers * kChanges);
 }
