@@ -389,17 +389,26 @@ void Service::settle() {
   emulator_->pool().await_settled();
 }
 
-tl::expected<std::size_t, std::string> Service::advance(std::chrono::milliseconds by) {
-  // What was accepted before this moment happens before it passes.
-  settle();
-  const auto fired = virtual_time_->advance(by, [this] { settle(); });
-  if (!fired) return tl::unexpected(fired.error().message);
+// A kill on the way finds the moment that was reached.
+void Service::keep_virtual_time() {
   const auto now = clock().wall_now().time_since_epoch();
   const auto kept = store_->commit(
       {{std::string(kClockTable),
         std::string(kVirtualNow),
         std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(now).count())}});
-  if (!kept) return tl::unexpected(kept.error().message);
+  if (!kept) spdlog::warn("virtual time is not kept: {}", kept.error().message);
+}
+
+tl::expected<std::size_t, std::string> Service::advance(std::chrono::milliseconds by) {
+  // What was accepted before this moment happens before it passes.
+  settle();
+  const auto fired = virtual_time_->advance(by, [this] {
+    settle();
+    keep_virtual_time();
+  });
+  if (!fired) return tl::unexpected(fired.error().message);
+  keep_virtual_time();
+  if (stopping_) return tl::unexpected(std::string("Hearth is stopping; not all is settled"));
   return *fired;
 }
 

@@ -81,6 +81,9 @@ class Service {
   // how many fired, or a sentence where the clock cannot be moved so.
   tl::expected<std::size_t, std::string> advance(std::chrono::milliseconds by);
 
+  // From the beginning of stop() on.
+  bool stopping() const { return stopping_; }
+
   // Ends what runs and leaves no process. What was accepted and not run stays in the state folder.
   void stop();
 
@@ -105,6 +108,7 @@ class Service {
                                                     const std::string& qualifier) const;
   double draw();
   void settle();
+  void keep_virtual_time();
   time::TimerQueue& timers();
 
   const ServiceOptions options_;

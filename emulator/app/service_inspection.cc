@@ -94,8 +94,15 @@ Json as_json(const invoke::Delivery& delivery) {
   return json;
 }
 
+Reply nothing_there(const Request& request) {
+  return message_reply(404,
+                       "there is nothing at " + std::string(request.method) + " " +
+                           std::string(path_of(request)) + "; docs/guide.md lists the paths");
+}
+
 template <typename List>
 Reply listed(std::string_view member, const Request& request, List list) {
+  if (!path_of(request).ends_with(member)) return nothing_there(request);
   const auto limit = limit_of(request, kListedEvents);
   if (!limit) return limit.error();
   Json entries = Json::array();
@@ -139,7 +146,7 @@ Reply advance(Service& service, const Request& request) {
   const auto by = advance_of(request.body);
   if (!by) return message_reply(400, "send {\"advance_ms\":N} with a whole number N");
   const auto fired = service.advance(std::chrono::milliseconds(*by));
-  if (!fired) return message_reply(400, fired.error());
+  if (!fired) return message_reply(service.stopping() ? 503 : 400, fired.error());
   return json_reply(
       200,
       {{"now", invoke::iso_milliseconds(service.clock().wall_now())}, {"timers_fired", *fired}});
@@ -170,11 +177,7 @@ std::vector<control_plane::ExtraRoute> service_routes(const FindService& find) {
           return message_reply(503, "Hearth is starting");
         }};
   };
-  const auto nothing = [](Service&, const Request& request) {
-    return message_reply(404,
-                         "there is nothing at " + std::string(request.method) + " " +
-                             std::string(path_of(request)) + "; docs/guide.md lists the paths");
-  };
+  const auto nothing = [](Service&, const Request& request) { return nothing_there(request); };
   return {route("GET", "/_hearth", nothing),
           route("POST", "/_hearth", nothing),
           route("PUT", "/_hearth", nothing),

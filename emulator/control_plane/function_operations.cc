@@ -242,27 +242,70 @@ Answer get_function_configuration(const Document& input, ServiceWorld& world) {
   return std::move((*whole)["Configuration"]);
 }
 
+// Functions, or with FunctionVersion=ALL every version of each. A marker names the last function,
+// and then the last version's number, $LATEST having none.
+class FunctionList {
+ public:
+  FunctionList(const Page& page, const ServiceWorld& world) : page_(page), world_(world) {}
+
+  Document functions() {
+    for (const auto& function : world_.registry.list(page_.after, limit() + 1)) {
+      if (!has_room()) break;
+      add(listed_configuration(*function->latest), function->name);
+    }
+    return std::move(answer_);
+  }
+
+  Document versions() {
+    const auto colon = page_.after.find(':');
+    const auto name = page_.after.substr(0, colon);
+    if (const auto begun = world_.registry.find(name); begun && colon != std::string::npos) {
+      add_published(*begun, std::strtoll(page_.after.c_str() + colon + 1, nullptr, 10));
+    }
+    for (const auto& function : world_.registry.list(name, limit() + 1)) {
+      if (!has_room()) break;
+      // Source of the two forms of the ARN: recorded.
+      auto latest = listed_configuration(*function->latest);
+      latest["FunctionArn"] = arn_of(world_, function->name, functions::kLatestVersion);
+      add(std::move(latest), function->name + ":0");
+      add_published(*function, 0);
+    }
+    return std::move(answer_);
+  }
+
+ private:
+  std::size_t limit() const { return std::min(page_.limit, kFunctionsOnAPage); }
+
+  // Whether a further one has room; where it has not, there is more behind the last one.
+  bool has_room() {
+    if (answer_["Functions"].size() < limit()) return true;
+    answer_["NextMarker"] = marker_after(last_);
+    return false;
+  }
+
+  void add(Document configuration, std::string key) {
+    answer_["Functions"].push_back(std::move(configuration));
+    last_ = std::move(key);
+  }
+
+  void add_published(const registry::FunctionRecord& function, std::int64_t after) {
+    for (auto at = function.published.upper_bound(after); at != function.published.end(); ++at) {
+      if (!has_room()) return;
+      add(listed_configuration(*at->second), function.name + ":" + std::to_string(at->first));
+    }
+  }
+
+  const Page& page_;
+  const ServiceWorld& world_;
+  Document answer_ = {{"Functions", Document::array()}};
+  std::string last_;
+};
+
 Answer list_functions(const Document& input, ServiceWorld& world) {
   const auto page = page_of(input);
   if (!page) return tl::unexpected(page.error());
-  const auto limit = std::min(page->limit, kFunctionsOnAPage);
-  const bool all_versions = input.value("FunctionVersion", "") == "ALL";
-  auto functions = world.registry.list(page->after, limit + 1);
-  Document answer = {{"Functions", Document::array()}};
-  const bool more = functions.size() > limit;
-  if (more) functions.pop_back();
-  for (const auto& function : functions) {
-    // Source of the two forms of the ARN: recorded.
-    auto latest = listed_configuration(*function->latest);
-    if (all_versions) latest["FunctionArn"] = arn_of(world, function->name, "$LATEST");
-    answer["Functions"].push_back(std::move(latest));
-    if (!all_versions) continue;
-    for (const auto& [_, version] : function->published) {
-      answer["Functions"].push_back(listed_configuration(*version));
-    }
-  }
-  if (more) answer["NextMarker"] = marker_after(functions.back()->name);
-  return answer;
+  FunctionList list(*page, world);
+  return input.value("FunctionVersion", "") == "ALL" ? list.versions() : list.functions();
 }
 
 // Source of the texts: recorded.

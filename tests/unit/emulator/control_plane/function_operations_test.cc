@@ -310,3 +310,31 @@ TEST_CASE("a function of another account, region or with a long name is not made
   CHECK(named("arn:aws:lambda:us-east-1:999999999999:function:f").status == 403);
   CHECK(named(std::string(65, 'a')).message.ends_with("length less than or equal to 64"));
 }
+
+TEST_CASE("versions are listed page after page over the functions", "[functions]") {
+  ServiceParts parts;
+  for (const auto* name : {"a", "b"}) {
+    parts.create(name);
+    for (int memory : {129, 130}) {
+      REQUIRE(parts.run(version_operations(), "PublishVersion", {{"FunctionName", name}}));
+      REQUIRE(run(
+          parts, "UpdateFunctionConfiguration", {{"FunctionName", name}, {"MemorySize", memory}}));
+    }
+  }
+  for (int size : {1, 2, 3, 5, 6, 50}) {
+    std::vector<std::string> seen;
+    Document input = {{"FunctionVersion", "ALL"}, {"MaxItems", size}};
+    for (;;) {
+      const auto page = run(parts, "ListFunctions", input).value();
+      CHECK(page["Functions"].size() <= static_cast<std::size_t>(size));
+      for (const auto& version : page["Functions"]) {
+        seen.push_back(version["FunctionName"].get<std::string>() + ":" +
+                       version["Version"].get<std::string>());
+      }
+      if (!page.contains("NextMarker")) break;
+      input["Marker"] = page["NextMarker"];
+    }
+    INFO(size);
+    CHECK(seen == std::vector<std::string>{"a:$LATEST", "a:1", "a:2", "b:$LATEST", "b:1", "b:2"});
+  }
+}
