@@ -2,22 +2,19 @@
 
 #include "emulator/invoke/destinations.h"
 #include "emulator/invoke/judgement.h"
+#include "emulator/invoke/numbered_documents.h"
 #include "emulator/invoke/queued_event.h"
 
 #include <algorithm>
 #include <exception>
-#include <iterator>
-#include <system_error>
 
 namespace emulator::invoke {
 namespace {
 
-constexpr std::string_view kEvents = "events";
-constexpr std::string_view kProgress = "event_progress";
+constexpr NumberedTables kTables{.noun = "event", .came = "events", .since = "event_progress"};
 
-std::string damaged(std::string_view key, std::string_view why) {
-  return "the state folder's record of the event " + std::string(key) + " cannot be read (" +
-         std::string(why) + "); restore the folder from a copy, or begin with an empty one";
+std::string not_kept(const QueuedEvent& event) {
+  return "how far the event " + event.request.request_id + " has come could not be kept";
 }
 
 void show(QueuedEvent& event, AttemptStatus attempt) {
@@ -33,7 +30,8 @@ AsyncQueue::AsyncQueue(
       outbox_(outbox),
       run_(std::move(run)),
       look_up_(std::move(look_up)),
-      limits_(limits) {}
+      limits_(limits),
+      workers_(limits.threads, [this] { run_next(); }) {}
 
 AsyncQueue::~AsyncQueue() { stop(); }
 
@@ -47,42 +45,34 @@ tl::expected<std::shared_ptr<AsyncQueue>, std::string> AsyncQueue::open(
 
 // Before anyone else knows the queue, so without its lock.
 tl::expected<void, std::string> AsyncQueue::load() {
+  using Seen = tl::expected<void, std::string>;
   const auto now = world_.clock.monotonic_now();
   const auto wall_now = world_.clock.wall_now();
-  std::string failure;
-  const auto read_events =
-      world_.store.each(kEvents, [&](std::string_view key, std::string_view text) {
-        auto event = read_event(key, text);
-        if (!event) {
-          if (failure.empty()) failure = damaged(key, event.error());
-          return;
-        }
-        event->accepted_at = now - (wall_now - event->accepted);
-        event->due = event->accepted_at;
-        admitted_bytes_ += event->request.payload.size();
-        last_sequence_ = std::max(last_sequence_, event->sequence);
-        const auto sequence = event->sequence;
-        events_.emplace_hint(
-            events_.end(), sequence, std::make_unique<QueuedEvent>(std::move(*event)));
-      });
-  if (!read_events) return tl::unexpected(read_events.error().message);
-  const auto read_rest =
-      world_.store.each(kProgress, [&](std::string_view key, std::string_view text) {
-        const auto sequence = read_sequence_key(key);
-        const auto progress = read_progress(text);
-        if (!sequence || !progress) {
-          if (failure.empty()) failure = damaged(key, "how far it has come is unreadable");
-          return;
-        }
-        const auto found = events_.find(*sequence);
-        if (found == events_.end()) return;
-        found->second->attempts_begun = progress->attempts_begun;
-        found->second->refusals_in_a_row = progress->refusals_in_a_row;
-        found->second->has_progress = true;
-        found->second->due = now + (progress->due - wall_now);
-      });
-  if (!read_rest) return tl::unexpected(read_rest.error().message);
-  if (!failure.empty()) return tl::unexpected(std::move(failure));
+  const auto see_event = [&](std::uint64_t sequence, std::string_view text) -> Seen {
+    auto event = read_event(text);
+    if (!event) return tl::unexpected(std::move(event.error()));
+    event->sequence = sequence;
+    event->accepted_at = now - (wall_now - event->accepted);
+    event->due = event->accepted_at;
+    admitted_bytes_ += event->request.payload.size();
+    events_.emplace_hint(events_.end(), sequence, std::make_unique<QueuedEvent>(std::move(*event)));
+    return {};
+  };
+  const auto see_progress = [&](std::uint64_t sequence, std::string_view text) -> Seen {
+    auto progress = read_progress(text);
+    if (!progress) return tl::unexpected(std::move(progress.error()));
+    auto& event = *events_.at(sequence);
+    event.attempts_begun = progress->attempts_begun;
+    event.refusals_in_a_row = progress->refusals_in_a_row;
+    event.attempts = std::move(progress->attempts);
+    event.has_progress = true;
+    event.due = now + (progress->due - wall_now);
+    return {};
+  };
+  const auto found = read_numbered(world_.store, kTables, see_event, see_progress);
+  if (!found) return tl::unexpected(found.error());
+  world_.keep(found->orphans, "what is left of events that are over could not be removed");
+  last_sequence_ = found->last_sequence;
   admitted_ = events_.size();
   for (const auto& [sequence, event] : events_) {
     const bool ready = event->due <= now;
@@ -90,6 +80,7 @@ tl::expected<void, std::string> AsyncQueue::load() {
     (ready ? ready_ : waiting_).emplace(event->due, sequence);
   }
   world_.activity.begin(ready_.size());
+  workers_.offer(ready_.size());
   return {};
 }
 
@@ -97,9 +88,8 @@ void AsyncQueue::start() {
   {
     const std::lock_guard lock(mutex_);
     started_ = true;
-    add_threads();
   }
-  arrived_.notify_all();
+  workers_.start();
   arm();
 }
 
@@ -131,7 +121,7 @@ tl::expected<void, Refusal> AsyncQueue::accept(InvocationRequest request) {
   event->due = event->accepted_at;
   if (world_.store.durable()) {
     const auto kept = world_.store.commit(
-        {{std::string(kEvents), sequence_key(*sequence), stored_event(*event)}});
+        {{std::string(kTables.came), sequence_key(*sequence), stored_event(*event)}});
     if (!kept) {
       const std::lock_guard lock(mutex_);
       --admitted_;
@@ -145,43 +135,28 @@ tl::expected<void, Refusal> AsyncQueue::accept(InvocationRequest request) {
 }
 
 void AsyncQueue::enqueue(std::unique_ptr<QueuedEvent> event) {
-  const std::lock_guard lock(mutex_);
-  const Place place(event->due, event->sequence);
-  events_.emplace_hint(events_.end(), event->sequence, std::move(event));
-  ready_.emplace_hint(ready_.end(), place);
-  // One that was closed out meanwhile is in the store for the next start, as the others are.
-  if (closed_) return;
-  world_.activity.begin();
-  add_threads();
-  arrived_.notify_one();
-}
-
-// With the lock held.
-void AsyncQueue::add_threads() {
-  if (!started_ || closed_) return;
-  while (ready_.size() > threads_.size() - running_ && threads_.size() < limits_.threads) {
-    try {
-      threads_.emplace_back([this] { serve(); });
-    } catch (const std::system_error&) {
-      // The threads that there are will come to it; without any, the next event tries again.
-      return;
-    }
-  }
-}
-
-void AsyncQueue::serve() {
-  std::unique_lock lock(mutex_);
-  while (true) {
-    arrived_.wait(lock, [this] { return closed_ || !ready_.empty(); });
+  {
+    const std::lock_guard lock(mutex_);
+    const Place place(event->due, event->sequence);
+    events_.emplace_hint(events_.end(), event->sequence, std::move(event));
+    // One that was closed out meanwhile is in the store for the next start, as the others are.
     if (closed_) return;
-    auto& event = *events_.at(ready_.begin()->second);
-    ready_.erase(ready_.begin());
-    event.state = EventState::running;
-    ++running_;
-    lock.unlock();
-    attempt(event);
-    lock.lock();
+    ready_.emplace_hint(ready_.end(), place);
+    world_.activity.begin();
   }
+  workers_.offer(1);
+}
+
+void AsyncQueue::run_next() {
+  QueuedEvent* event = nullptr;
+  {
+    const std::lock_guard lock(mutex_);
+    if (ready_.empty()) return;  // closed
+    event = events_.at(ready_.begin()->second).get();
+    ready_.erase(ready_.begin());
+    event->state = EventState::running;
+  }
+  attempt(*event);
 }
 
 // While it runs, an event belongs to its thread; what others look at changes under the lock.
@@ -244,7 +219,6 @@ Standing AsyncQueue::standing(const QueuedEvent& event) const {
 void AsyncQueue::put_back(QueuedEvent& event) {
   {
     const std::lock_guard lock(mutex_);
-    --running_;
     event.attempts.pop_back();
     event.state = EventState::queued;
     // Beside those that wait, so that nothing takes it again before the end.
@@ -253,28 +227,21 @@ void AsyncQueue::put_back(QueuedEvent& event) {
   world_.activity.end();
 }
 
-void AsyncQueue::keep(const state::Changes& changes, const QueuedEvent& event) {
-  if (changes.empty() || !world_.store.durable()) return;
-  if (const auto kept = world_.store.commit(changes); !kept) {
-    // It goes on from memory. After a kill it begins where the store has it: at least once.
-    world_.tell("how far the event " + event.request.request_id +
-                " has come could not be kept: " + kept.error().message);
-  }
-}
-
 void AsyncQueue::wait(QueuedEvent& event, const WaitFor& wait) {
   const auto due = world_.clock.monotonic_now() + wait.delay;
-  const EventProgress progress{.attempts_begun = event.attempts_begun,
-                               .refusals_in_a_row = event.refusals_in_a_row,
-                               .due = world_.clock.wall_now() + wait.delay};
-  event.has_progress = true;
   if (world_.store.durable()) {
-    keep({{std::string(kProgress), sequence_key(event.sequence), stored_progress(progress)}},
-         event);
+    EventProgress progress{.attempts_begun = event.attempts_begun,
+                           .refusals_in_a_row = event.refusals_in_a_row,
+                           .due = world_.clock.wall_now() + wait.delay,
+                           .attempts = event.attempts};
+    progress.attempts.back().wait = wait;
+    event.has_progress = true;
+    world_.keep(
+        {{std::string(kTables.since), sequence_key(event.sequence), stored_progress(progress)}},
+        not_kept(event));
   }
   {
     const std::lock_guard lock(mutex_);
-    --running_;
     event.attempts.back().wait = wait;
     event.due = due;
     event.state = EventState::waiting;
@@ -307,14 +274,13 @@ void AsyncQueue::end(QueuedEvent& event,
   }
   auto changes = outbox_.admit(deliveries);
   const auto key = sequence_key(event.sequence);
-  changes.push_back({std::string(kEvents), key, std::nullopt});
-  if (event.has_progress) changes.push_back({std::string(kProgress), key, std::nullopt});
-  keep(changes, event);
+  changes.push_back({std::string(kTables.came), key, std::nullopt});
+  if (event.has_progress) changes.push_back({std::string(kTables.since), key, std::nullopt});
+  world_.keep(changes, not_kept(event));
   if (!deliveries.empty()) outbox_.send(std::move(deliveries));
   std::unique_ptr<QueuedEvent> over;  // goes after the lock
   {
     const std::lock_guard lock(mutex_);
-    --running_;
     const auto found = events_.find(event.sequence);
     over = std::move(found->second);
     events_.erase(found);
@@ -348,11 +314,11 @@ void AsyncQueue::arm() {
 
 void AsyncQueue::wake() {
   const auto now = world_.clock.monotonic_now();
+  std::size_t woken = 0;
   {
     const std::lock_guard lock(mutex_);
     if (closed_) return;
     if (armed_ <= now) armed_ = TimePoint::max();
-    std::size_t woken = 0;
     while (!waiting_.empty() && waiting_.begin()->first <= now) {
       const auto place = *waiting_.begin();
       waiting_.erase(waiting_.begin());
@@ -361,9 +327,8 @@ void AsyncQueue::wake() {
       ++woken;
     }
     world_.activity.begin(woken);
-    add_threads();
   }
-  arrived_.notify_all();
+  workers_.offer(woken);
   arm();
 }
 
@@ -397,29 +362,23 @@ std::vector<EventStatus> AsyncQueue::events(std::string_view function_name,
 
 std::size_t AsyncQueue::close() {
   std::size_t ready = 0;
-  std::size_t left = 0;
+  std::ptrdiff_t left = 0;
   {
     const std::lock_guard lock(mutex_);
-    if (!closed_) {
-      closed_ = true;
-      ready = ready_.size();
-      ready_.clear();
-    }
-    left = events_.size() - running_;
+    closed_ = true;
+    ready = std::exchange(ready_, {}).size();
+    left = std::count_if(events_.begin(), events_.end(), [](const auto& entry) {
+      return entry.second->state != EventState::running;
+    });
   }
-  arrived_.notify_all();
+  workers_.close();
   world_.activity.end(ready);
-  return world_.store.durable() ? 0 : left;
+  return world_.store.durable() ? 0 : static_cast<std::size_t>(left);
 }
 
 void AsyncQueue::stop() {
   close();
-  std::vector<std::thread> threads;
-  {
-    const std::lock_guard lock(mutex_);
-    threads.swap(threads_);
-  }
-  for (auto& thread : threads) thread.join();
+  workers_.stop();
 }
 
 }  // namespace emulator::invoke

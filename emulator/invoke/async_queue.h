@@ -1,21 +1,21 @@
 // The queue of asynchronous invocations: an event that was accepted is run, run again, and given up
 // by the service's rules, and nothing accepted is lost.
 //
-// An event is in the store from its acceptance to its end. Beside it lies how far it has come,
-// written after each attempt; an attempt under way when the process is killed has left no trace and
-// is made again: at least once. The end of an event removes it and puts its deliveries in, in one
-// transaction.
+// An event is in the store from its acceptance to its end. Beside it lies how far it has come, with
+// its attempts, written after each attempt that another follows; an attempt under way when the
+// process is killed has left no trace and is made again: at least once. The end of an event removes
+// it and puts its deliveries in, in one transaction.
 #pragma once
 
 #include "emulator/invoke/event_status.h"
 #include "emulator/invoke/invocation.h"
 #include "emulator/invoke/outbox.h"
 #include "emulator/invoke/retry_schedule.h"
+#include "emulator/invoke/worker_threads.h"
 
 #include <tl/expected.hpp>
 
 #include <chrono>
-#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -27,7 +27,6 @@
 #include <set>
 #include <string>
 #include <string_view>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -84,7 +83,7 @@ class AsyncQueue : public std::enable_shared_from_this<AsyncQueue> {
   // unkept when the store refuses.
   tl::expected<void, Refusal> accept(InvocationRequest request);
 
-  // The latest first; of that function only, if one is named.
+  // The latest first; of that function only, if one is named. Those that ended are of this process.
   std::vector<EventStatus> events(std::string_view function_name, std::size_t limit) const;
 
   // Blocks until no event is ready or run, and no delivery on its way. What waits for a moment to
@@ -92,7 +91,8 @@ class AsyncQueue : public std::enable_shared_from_this<AsyncQueue> {
   void await_settled() { world_.activity.await_none(); }
 
   // Refuses events and begins no attempt from now on. Those accepted are in the store for the next
-  // start; returns how many are lost because the store keeps nothing.
+  // start; returns how many are lost because the store keeps nothing, without those whose attempt
+  // is under way. Called again after stop(), when none is, it counts all that are left.
   std::size_t close();
 
   // Closes, and waits for the attempts under way.
@@ -106,8 +106,7 @@ class AsyncQueue : public std::enable_shared_from_this<AsyncQueue> {
   tl::expected<void, std::string> load();
   tl::expected<std::uint64_t, Refusal> admit(std::size_t bytes);
   void enqueue(std::unique_ptr<QueuedEvent> event);
-  void add_threads();
-  void serve();
+  void run_next();
   void attempt(QueuedEvent& event);
   void put_back(QueuedEvent& event);
   void wait(QueuedEvent& event, const WaitFor& wait);
@@ -119,7 +118,6 @@ class AsyncQueue : public std::enable_shared_from_this<AsyncQueue> {
   void wake();
   tl::expected<InvocationResult, Refusal> run(const QueuedEvent& event) const;
   Standing standing(const QueuedEvent& event) const;
-  void keep(const state::Changes& changes, const QueuedEvent& event);
 
   const AsyncWorld world_;
   Outbox& outbox_;
@@ -127,8 +125,7 @@ class AsyncQueue : public std::enable_shared_from_this<AsyncQueue> {
   const LookUpTerms look_up_;
   const QueueLimits limits_;
 
-  mutable std::mutex mutex_;  // guards what follows
-  std::condition_variable arrived_;
+  mutable std::mutex mutex_;                                      // guards what follows
   std::map<std::uint64_t, std::unique_ptr<QueuedEvent>> events_;  // by acceptance
   std::set<Place> ready_;
   std::set<Place> waiting_;
@@ -137,10 +134,10 @@ class AsyncQueue : public std::enable_shared_from_this<AsyncQueue> {
   std::size_t admitted_bytes_ = 0;
   std::uint64_t last_sequence_ = 0;
   TimePoint armed_ = TimePoint::max();  // the earliest timer that was set
-  std::vector<std::thread> threads_;
-  std::size_t running_ = 0;
   bool started_ = false;
   bool closed_ = false;
+
+  WorkerThreads workers_;  // one offer for each of ready_; the first to go
 };
 
 }  // namespace emulator::invoke

@@ -39,7 +39,8 @@ struct EventStatus {
   WallTime accepted;
   EventState state = EventState::queued;
   int attempts_begun = 0;  // without those that were refused
-  // The latest kAttemptsShown of those made by this process, refused ones among them.
+  // The latest kAttemptsShown, refused ones among them, over restarts too. Those that a kill or a
+  // stop cut off are not among them.
   std::vector<AttemptStatus> attempts;
   std::optional<WallTime> next_due;    // while it waits
   std::optional<WallTime> ended;       // once it is done

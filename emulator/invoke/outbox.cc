@@ -1,23 +1,17 @@
 #include "emulator/invoke/outbox.h"
 
-#include "emulator/invoke/queued_event.h"
+#include "emulator/invoke/numbered_documents.h"
 #include "emulator/invoke/stored_delivery.h"
 
 #include <algorithm>
 #include <exception>
-#include <system_error>
 #include <utility>
 
 namespace emulator::invoke {
 namespace {
 
-constexpr std::string_view kDeliveries = "deliveries";
-constexpr std::string_view kResults = "delivery_results";
-
-std::string damaged(std::string_view key, std::string_view why) {
-  return "the state folder's record of the delivery " + std::string(key) + " cannot be read (" +
-         std::string(why) + "); restore the folder from a copy, or begin with an empty one";
-}
+constexpr NumberedTables kTables{
+    .noun = "delivery", .came = "deliveries", .since = "delivery_results"};
 
 std::chrono::seconds back_off(int tries) {
   auto delay = kFirstDeliveryBackOff;
@@ -27,8 +21,17 @@ std::chrono::seconds back_off(int tries) {
 
 }  // namespace
 
+void AsyncWorld::keep(const state::Changes& changes, const std::string& failure) const {
+  if (changes.empty() || !store.durable()) return;
+  const auto kept = store.commit(changes);
+  if (!kept) tell(failure + ": " + kept.error().message);
+}
+
 Outbox::Outbox(AsyncWorld world, Deliver deliver, OutboxLimits limits)
-    : world_(std::move(world)), deliver_(std::move(deliver)), limits_(limits) {}
+    : world_(std::move(world)),
+      deliver_(std::move(deliver)),
+      limits_(limits),
+      workers_(limits.threads, [this] { deliver_next(); }) {}
 
 Outbox::~Outbox() { stop(); }
 
@@ -40,54 +43,39 @@ tl::expected<std::shared_ptr<Outbox>, std::string> Outbox::open(AsyncWorld world
   return outbox;
 }
 
-// Before anyone else knows the outbox.
+// Before anyone else knows the outbox, so without its lock.
 tl::expected<void, std::string> Outbox::load() {
-  std::map<std::uint64_t, std::unique_ptr<Delivery>> found;
-  std::string failure;
-  const auto read_all =
-      world_.store.each(kDeliveries, [&](std::string_view key, std::string_view text) {
-        auto delivery = read_delivery(key, text);
-        if (!delivery) {
-          if (failure.empty()) failure = damaged(key, delivery.error());
-          return;
-        }
-        last_sequence_ = std::max(last_sequence_, delivery->sequence);
-        const auto sequence = delivery->sequence;
-        found.emplace(sequence, std::make_unique<Delivery>(std::move(*delivery)));
-      });
-  if (!read_all) return tl::unexpected(read_all.error().message);
-  const auto read_results =
-      world_.store.each(kResults, [&](std::string_view key, std::string_view text) {
-        const auto sequence = read_sequence_key(key);
-        const auto at = sequence ? found.find(*sequence) : found.end();
-        if (at == found.end()) return;
-        if (const auto read = read_result(text, *at->second); !read && failure.empty()) {
-          failure = damaged(key, read.error());
-        }
-      });
-  if (!read_results) return tl::unexpected(read_results.error().message);
-  if (!failure.empty()) return tl::unexpected(std::move(failure));
-  state::Changes forgotten;
-  const std::lock_guard lock(mutex_);
-  for (auto& [_, delivery] : found) {
+  using Seen = tl::expected<void, std::string>;
+  std::map<std::uint64_t, std::unique_ptr<Delivery>> deliveries;
+  const auto see_delivery = [&](std::uint64_t sequence, std::string_view text) -> Seen {
+    auto delivery = read_delivery(text);
+    if (!delivery) return tl::unexpected(std::move(delivery.error()));
+    delivery->sequence = sequence;
+    deliveries.emplace_hint(
+        deliveries.end(), sequence, std::make_unique<Delivery>(std::move(*delivery)));
+    return {};
+  };
+  const auto see_result = [&](std::uint64_t sequence, std::string_view text) {
+    return read_result(text, *deliveries.at(sequence));
+  };
+  auto found = read_numbered(world_.store, kTables, see_delivery, see_result);
+  if (!found) return tl::unexpected(std::move(found.error()));
+  last_sequence_ = found->last_sequence;
+  auto forgotten = std::move(found->orphans);
+  for (auto& [_, delivery] : deliveries) {
     if (delivery->state == Delivery::State::waiting) {
-      world_.activity.begin();
       enqueue(std::move(delivery));
     } else {
       remember(std::move(delivery), forgotten);
     }
   }
+  world_.keep(forgotten, "deliveries that are no longer shown could not be removed");
+  world_.activity.begin(ready_);
+  workers_.offer(ready_lanes_.size());
   return {};
 }
 
-void Outbox::start() {
-  {
-    const std::lock_guard lock(mutex_);
-    started_ = true;
-    add_threads();
-  }
-  arrived_.notify_all();
-}
+void Outbox::start() { workers_.start(); }
 
 state::Changes Outbox::admit(std::vector<Delivery>& deliveries) {
   if (deliveries.empty()) return {};
@@ -99,64 +87,53 @@ state::Changes Outbox::admit(std::vector<Delivery>& deliveries) {
   if (!world_.store.durable()) return changes;
   for (const auto& delivery : deliveries) {
     changes.push_back(
-        {std::string(kDeliveries), sequence_key(delivery.sequence), stored_delivery(delivery)});
+        {std::string(kTables.came), sequence_key(delivery.sequence), stored_delivery(delivery)});
   }
   return changes;
 }
 
 void Outbox::send(std::vector<Delivery> deliveries) {
+  std::size_t lanes = 0;
   {
     const std::lock_guard lock(mutex_);
-    // What comes after the close is in the store for the next start.
-    if (closed_) return;
-    world_.activity.begin(deliveries.size());
-    for (auto& delivery : deliveries) enqueue(std::make_unique<Delivery>(std::move(delivery)));
-    add_threads();
-  }
-  arrived_.notify_all();
-}
-
-// With the lock held.
-void Outbox::enqueue(std::unique_ptr<Delivery> delivery) {
-  auto& lane = lanes_[delivery->target_arn];
-  if (!lane.busy && lane.ready.empty()) ready_lanes_.push_back(delivery->target_arn);
-  lane.ready.push_back(std::move(delivery));
-  ++ready_;
-}
-
-// With the lock held.
-void Outbox::add_threads() {
-  if (!started_ || closed_) return;
-  while (ready_lanes_.size() > threads_.size() - under_way_.size() &&
-         threads_.size() < limits_.threads) {
-    try {
-      threads_.emplace_back([this] { serve(); });
-    } catch (const std::system_error&) {
-      // The threads that there are will come to it; without any, the next delivery tries again.
-      return;
+    // What comes after the close stays, and nothing waits for it.
+    if (!closed_) world_.activity.begin(deliveries.size());
+    for (auto& delivery : deliveries) {
+      lanes += enqueue(std::make_unique<Delivery>(std::move(delivery)));
     }
   }
+  workers_.offer(lanes);
 }
 
-void Outbox::serve() {
-  std::unique_lock lock(mutex_);
-  while (true) {
-    arrived_.wait(lock, [this] { return closed_ || !ready_lanes_.empty(); });
-    if (closed_) return;
-    const auto target = std::move(ready_lanes_.front());
-    ready_lanes_.pop_front();
-    auto& lane = lanes_.at(target);
-    auto delivery = std::move(lane.ready.front());
-    lane.ready.pop_front();
-    lane.busy = true;
-    --ready_;
-    ++delivery->tries;
-    under_way_.emplace(delivery->sequence, delivery.get());
-    lock.unlock();
-    auto result = attempt(*delivery);
-    settle(std::move(delivery), std::move(result));
-    lock.lock();
-  }
+// With the lock held. Returns how many lanes are to be offered for it: one or none.
+std::size_t Outbox::enqueue(std::unique_ptr<Delivery> delivery) {
+  auto& lane = lanes_[delivery->target_arn];
+  const bool taken_up = lane.busy || !lane.ready.empty();
+  if (!taken_up) ready_lanes_.push_back(delivery->target_arn);
+  lane.ready.push_back(std::move(delivery));
+  ++ready_;
+  return taken_up ? 0 : 1;
+}
+
+std::unique_ptr<Delivery> Outbox::take() {
+  const std::lock_guard lock(mutex_);
+  if (closed_) return nullptr;
+  auto& lane = lanes_.at(ready_lanes_.front());
+  ready_lanes_.pop_front();
+  auto delivery = std::move(lane.ready.front());
+  lane.ready.pop_front();
+  lane.busy = true;
+  --ready_;
+  ++delivery->tries;
+  under_way_.emplace(delivery->sequence, delivery.get());
+  return delivery;
+}
+
+void Outbox::deliver_next() {
+  auto delivery = take();
+  if (!delivery) return;
+  auto result = attempt(*delivery);
+  settle(std::move(delivery), std::move(result));
 }
 
 tl::expected<std::string, DeliveryError> Outbox::attempt(const Delivery& delivery) const {
@@ -172,17 +149,17 @@ tl::expected<std::string, DeliveryError> Outbox::attempt(const Delivery& deliver
   }
 }
 
-// With the lock held.
-void Outbox::free_lane(const Delivery& delivery) {
+// With the lock held. Returns how many lanes are to be offered for it: one or none.
+std::size_t Outbox::free_lane(const Delivery& delivery) {
   under_way_.erase(delivery.sequence);
   const auto lane = lanes_.find(delivery.target_arn);
   lane->second.busy = false;
   if (lane->second.ready.empty()) {
     lanes_.erase(lane);
-  } else {
-    ready_lanes_.push_back(delivery.target_arn);
-    arrived_.notify_one();
+    return 0;
   }
+  ready_lanes_.push_back(delivery.target_arn);
+  return 1;
 }
 
 void Outbox::settle(std::unique_ptr<Delivery> delivery,
@@ -198,9 +175,10 @@ void Outbox::settle(std::unique_ptr<Delivery> delivery,
                 " could not be delivered: " + result.error().message);
   }
   state::Changes changes;
+  std::size_t lanes = 0;
   {
     const std::lock_guard lock(mutex_);
-    free_lane(*delivery);
+    lanes = free_lane(*delivery);
     delivery->state = result ? Delivery::State::delivered : Delivery::State::failed;
     if (result) {
       delivery->where = std::move(*result);
@@ -209,23 +187,27 @@ void Outbox::settle(std::unique_ptr<Delivery> delivery,
     }
     if (world_.store.durable()) {
       changes.push_back(
-          {std::string(kResults), sequence_key(delivery->sequence), stored_result(*delivery)});
+          {std::string(kTables.since), sequence_key(delivery->sequence), stored_result(*delivery)});
     }
     remember(std::move(delivery), changes);
   }
-  keep(changes);
+  workers_.offer(lanes);
+  // After a kill it is delivered again: at least once.
+  world_.keep(changes, "what became of a delivery could not be kept");
   world_.activity.end();
 }
 
 void Outbox::retry_later(std::unique_ptr<Delivery> delivery, std::string error) {
   const auto sequence = delivery->sequence;
   const auto due = world_.clock.monotonic_now() + back_off(delivery->tries);
+  std::size_t lanes = 0;
   {
     const std::lock_guard lock(mutex_);
-    free_lane(*delivery);
+    lanes = free_lane(*delivery);
     delivery->error = std::move(error);
     waiting_.emplace(sequence, std::move(delivery));
   }
+  workers_.offer(lanes);
   // The timer first: what waits for everything to settle may move the clock at once.
   world_.timers.schedule(due, [weak = weak_from_this(), sequence] {
     if (const auto self = weak.lock()) self->wake(sequence);
@@ -234,17 +216,17 @@ void Outbox::retry_later(std::unique_ptr<Delivery> delivery, std::string error) 
 }
 
 void Outbox::wake(std::uint64_t sequence) {
+  std::size_t lanes = 0;
   {
     const std::lock_guard lock(mutex_);
     if (closed_) return;
     const auto found = waiting_.find(sequence);
     if (found == waiting_.end()) return;
     world_.activity.begin();
-    enqueue(std::move(found->second));
+    lanes = enqueue(std::move(found->second));
     waiting_.erase(found);
-    add_threads();
   }
-  arrived_.notify_one();
+  workers_.offer(lanes);
 }
 
 // With the lock held. What is pushed out is to be removed from the store, too.
@@ -252,19 +234,9 @@ void Outbox::remember(std::unique_ptr<Delivery> delivery, state::Changes& forgot
   bytes_over_ += delivery->body.size();
   over_.push_back(std::move(delivery));
   while (over_.size() > limits_.kept || (bytes_over_ > limits_.bytes_kept && over_.size() > 1)) {
-    const auto key = sequence_key(over_.front()->sequence);
-    forgotten.push_back({std::string(kDeliveries), key, std::nullopt});
-    forgotten.push_back({std::string(kResults), key, std::nullopt});
+    forget(over_.front()->sequence, kTables, forgotten);
     bytes_over_ -= over_.front()->body.size();
     over_.pop_front();
-  }
-}
-
-void Outbox::keep(const state::Changes& changes) const {
-  if (changes.empty() || !world_.store.durable()) return;
-  if (const auto kept = world_.store.commit(changes); !kept) {
-    // After a kill it is delivered again: at least once.
-    world_.tell("what became of a delivery could not be kept: " + kept.error().message);
   }
 }
 
@@ -294,29 +266,21 @@ std::vector<Delivery> Outbox::deliveries(std::string_view function_name, std::si
 }
 
 std::size_t Outbox::close() {
-  std::size_t ready = 0;
+  std::size_t given_up = 0;
   std::size_t left = 0;
   {
     const std::lock_guard lock(mutex_);
-    if (!closed_) {
-      closed_ = true;
-      ready = ready_;
-    }
+    if (!std::exchange(closed_, true)) given_up = ready_;
     left = ready_ + waiting_.size();
   }
-  arrived_.notify_all();
-  world_.activity.end(ready);
+  workers_.close();
+  world_.activity.end(given_up);
   return world_.store.durable() ? 0 : left;
 }
 
 void Outbox::stop() {
   close();
-  std::vector<std::thread> threads;
-  {
-    const std::lock_guard lock(mutex_);
-    threads.swap(threads_);
-  }
-  for (auto& thread : threads) thread.join();
+  workers_.stop();
 }
 
 }  // namespace emulator::invoke

@@ -4,6 +4,7 @@
 
 #include "emulator/invoke/activity.h"
 #include "emulator/invoke/destinations.h"
+#include "emulator/invoke/worker_threads.h"
 #include "emulator/state/store.h"
 #include "emulator/time/clock.h"
 #include "emulator/time/timer_queue.h"
@@ -11,7 +12,6 @@
 #include <tl/expected.hpp>
 
 #include <chrono>
-#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -21,7 +21,6 @@
 #include <mutex>
 #include <string>
 #include <string_view>
-#include <thread>
 #include <vector>
 
 namespace emulator::invoke {
@@ -33,6 +32,10 @@ struct AsyncWorld {
   time::TimerQueue& timers;
   Activity& activity;
   std::function<void(const std::string&)> tell;  // a sentence for the log: what went wrong
+
+  // Commits. What the store refuses is told as `failure`, and goes on from memory: after a kill it
+  // begins where the store has it, so that it is done at least once.
+  void keep(const state::Changes& changes, const std::string& failure) const;
 };
 
 struct DeliveryError {
@@ -91,7 +94,8 @@ class Outbox : public std::enable_shared_from_this<Outbox> {
   std::vector<Delivery> deliveries(std::string_view function_name, std::size_t limit) const;
 
   // Begins no further try. What waits is in the store for the next start; returns how many are
-  // lost because the store keeps nothing.
+  // lost because the store keeps nothing, without those whose try is under way. Called again after
+  // stop(), when none is, it counts all that are left.
   std::size_t close();
 
   // Closes, and waits for the tries under way.
@@ -106,23 +110,21 @@ class Outbox : public std::enable_shared_from_this<Outbox> {
 
   Outbox(AsyncWorld world, Deliver deliver, OutboxLimits limits);
   tl::expected<void, std::string> load();
-  void enqueue(std::unique_ptr<Delivery> delivery);
-  void add_threads();
-  void serve();
+  std::size_t enqueue(std::unique_ptr<Delivery> delivery);
+  std::unique_ptr<Delivery> take();
+  void deliver_next();
   tl::expected<std::string, DeliveryError> attempt(const Delivery& delivery) const;
   void settle(std::unique_ptr<Delivery> delivery, tl::expected<std::string, DeliveryError> result);
   void retry_later(std::unique_ptr<Delivery> delivery, std::string error);
-  void free_lane(const Delivery& delivery);
+  std::size_t free_lane(const Delivery& delivery);
   void wake(std::uint64_t sequence);
   void remember(std::unique_ptr<Delivery> delivery, state::Changes& forgotten);
-  void keep(const state::Changes& changes) const;
 
   const AsyncWorld world_;
   const Deliver deliver_;
   const OutboxLimits limits_;
 
-  mutable std::mutex mutex_;  // guards what follows
-  std::condition_variable arrived_;
+  mutable std::mutex mutex_;                        // guards what follows
   std::map<std::string, Lane, std::less<>> lanes_;  // by target
   std::deque<std::string> ready_lanes_;             // those that are not busy and have something
   std::map<std::uint64_t, std::unique_ptr<Delivery>> waiting_;  // for their next try
@@ -131,9 +133,9 @@ class Outbox : public std::enable_shared_from_this<Outbox> {
   std::size_t bytes_over_ = 0;
   std::size_t ready_ = 0;
   std::uint64_t last_sequence_ = 0;
-  std::vector<std::thread> threads_;
-  bool started_ = false;
   bool closed_ = false;
+
+  WorkerThreads workers_;  // one offer for each of ready_lanes_; the first to go
 };
 
 }  // namespace emulator::invoke

@@ -3,14 +3,14 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
-#include <charconv>
+#include <optional>
 #include <utility>
 
 namespace emulator::invoke {
 namespace {
 
-// As many digits as the largest number has.
-constexpr std::size_t kKeyDigits = 20;
+constexpr WaitReason kWaitReasons[] = {
+    WaitReason::retry, WaitReason::throttle, WaitReason::service_error};
 
 using Json = nlohmann::json;
 
@@ -28,21 +28,41 @@ std::optional<std::string> text_of(const Json& json, const char* name) {
   return found->get<std::string>();
 }
 
-}  // namespace
-
-std::string sequence_key(std::uint64_t sequence) {
-  auto digits = std::to_string(sequence);
-  return std::string(kKeyDigits - digits.size(), '0') + digits;
-}
-
-tl::expected<std::uint64_t, std::string> read_sequence_key(std::string_view key) {
-  std::uint64_t sequence = 0;
-  const auto [end, error] = std::from_chars(key.data(), key.data() + key.size(), sequence);
-  if (error != std::errc() || end != key.data() + key.size()) {
-    return tl::unexpected(std::string("its key is no number"));
+// [started, outcome], and of one that is followed by another [.., delay, reason]: a document may
+// hold a hundred of them, and is written as often.
+Json as_json(const AttemptStatus& attempt) {
+  Json json = {attempt.started.time_since_epoch().count(), attempt.outcome};
+  if (attempt.wait) {
+    json.push_back(attempt.wait->delay.count());
+    json.push_back(wait_reason_name(attempt.wait->reason));
   }
-  return sequence;
+  return json;
 }
+
+tl::expected<WaitFor, std::string> read_wait(const Json& delay, const Json& reason) {
+  const WaitFor wait{.delay = std::chrono::seconds(delay.get<std::int64_t>())};
+  if (wait.delay < std::chrono::seconds(0) || wait.delay > kDefaultMaximumAge) {
+    return tl::unexpected("an attempt's delay of " + delay.dump() + " seconds is none");
+  }
+  const auto name = reason.get<std::string>();
+  for (const auto known : kWaitReasons) {
+    if (wait_reason_name(known) == name) return WaitFor{wait.delay, known};
+  }
+  return tl::unexpected("an attempt's wait has the unknown reason " + reason.dump());
+}
+
+tl::expected<AttemptStatus, std::string> read_attempt(const Json& json) {
+  AttemptStatus attempt{.started = WallTime(WallTime::duration(json.at(0).get<std::int64_t>())),
+                        .outcome = json.at(1).get<std::string>(),
+                        .wait = std::nullopt};
+  if (json.size() == 2) return attempt;
+  const auto wait = read_wait(json.at(2), json.at(3));
+  if (!wait) return tl::unexpected(wait.error());
+  attempt.wait = *wait;
+  return attempt;
+}
+
+}  // namespace
 
 std::string stored_event(const QueuedEvent& event) {
   const auto& request = event.request;
@@ -59,11 +79,8 @@ std::string stored_event(const QueuedEvent& event) {
   return dump(json) + "\n" + request.payload;
 }
 
-tl::expected<QueuedEvent, std::string> read_event(std::string_view key, std::string_view text) {
+tl::expected<QueuedEvent, std::string> read_event(std::string_view text) {
   QueuedEvent event;
-  const auto sequence = read_sequence_key(key);
-  if (!sequence) return tl::unexpected(sequence.error());
-  event.sequence = *sequence;
   const auto line_end = text.find('\n');
   if (line_end == std::string_view::npos) {
     return tl::unexpected(std::string("it has no payload"));
@@ -90,9 +107,12 @@ tl::expected<QueuedEvent, std::string> read_event(std::string_view key, std::str
 }
 
 std::string stored_progress(const EventProgress& progress) {
-  return dump({{"attempts", progress.attempts_begun},
+  Json json = {{"attempts", progress.attempts_begun},
                {"refusals", progress.refusals_in_a_row},
-               {"due_ns", progress.due.time_since_epoch().count()}});
+               {"due_ns", progress.due.time_since_epoch().count()},
+               {"shown", Json::array()}};
+  for (const auto& attempt : progress.attempts) json["shown"].push_back(as_json(attempt));
+  return dump(json);
 }
 
 tl::expected<EventProgress, std::string> read_progress(std::string_view text) {
@@ -102,6 +122,13 @@ tl::expected<EventProgress, std::string> read_progress(std::string_view text) {
     progress.attempts_begun = json.at("attempts").get<int>();
     progress.refusals_in_a_row = json.at("refusals").get<int>();
     progress.due = WallTime(WallTime::duration(json.at("due_ns").get<std::int64_t>()));
+    const auto shown = json.value("shown", Json::array());
+    const auto unseen = shown.size() - std::min(shown.size(), kAttemptsShown);
+    for (auto at = unseen; at < shown.size(); ++at) {
+      auto attempt = read_attempt(shown.at(at));
+      if (!attempt) return tl::unexpected(std::move(attempt.error()));
+      progress.attempts.push_back(std::move(*attempt));
+    }
   } catch (const Json::exception& error) {
     return tl::unexpected(std::string(error.what()));
   }

@@ -1,5 +1,5 @@
 // One event in the queue, and the two documents that the store keeps of it: the event as it was
-// accepted, written once, and how far it has come, written after each attempt.
+// accepted, written once, and how far it has come, written whenever it waits for its next attempt.
 //
 // Values; pure. Used by the queue only.
 #pragma once
@@ -34,17 +34,15 @@ struct EventProgress {
   int attempts_begun = 0;
   int refusals_in_a_row = 0;
   WallTime due;
+  std::vector<AttemptStatus> attempts{};  // those that are shown
 };
 
-// A key that sorts by number.
-std::string sequence_key(std::uint64_t sequence);
-tl::expected<std::uint64_t, std::string> read_sequence_key(std::string_view key);
-
-// A line of JSON, then the payload's bytes as they are. Reading gives back sequence, request and
-// the wall time of acceptance. Errors say what is wrong with the document.
+// A line of JSON, then the payload's bytes as they are. Reading gives back request and the wall
+// time of acceptance. Errors say what is wrong with the document.
 std::string stored_event(const QueuedEvent& event);
-tl::expected<QueuedEvent, std::string> read_event(std::string_view key, std::string_view text);
+tl::expected<QueuedEvent, std::string> read_event(std::string_view text);
 
+// A document without attempts has none to show; of more than kAttemptsShown the latest are read.
 std::string stored_progress(const EventProgress& progress);
 tl::expected<EventProgress, std::string> read_progress(std::string_view text);
 

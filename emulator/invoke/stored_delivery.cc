@@ -1,7 +1,5 @@
 #include "emulator/invoke/stored_delivery.h"
 
-#include "emulator/invoke/queued_event.h"
-
 #include <nlohmann/json.hpp>
 
 namespace emulator::invoke {
@@ -40,11 +38,8 @@ std::string stored_delivery(const Delivery& delivery) {
   return dump(json) + "\n" + delivery.body;
 }
 
-tl::expected<Delivery, std::string> read_delivery(std::string_view key, std::string_view text) {
+tl::expected<Delivery, std::string> read_delivery(std::string_view text) {
   Delivery delivery;
-  const auto sequence = read_sequence_key(key);
-  if (!sequence) return tl::unexpected(sequence.error());
-  delivery.sequence = *sequence;
   const auto line_end = text.find('\n');
   if (line_end == std::string_view::npos) return tl::unexpected(std::string("it has no body"));
   try {

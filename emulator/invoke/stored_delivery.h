@@ -13,9 +13,9 @@
 
 namespace emulator::invoke {
 
-// A line of JSON, then the body's bytes as they are.
+// A line of JSON, then the body's bytes as they are. Reading gives back all but the sequence.
 std::string stored_delivery(const Delivery& delivery);
-tl::expected<Delivery, std::string> read_delivery(std::string_view key, std::string_view text);
+tl::expected<Delivery, std::string> read_delivery(std::string_view text);
 
 std::string stored_result(const Delivery& delivery);
 // Puts it into `delivery`; the error says what is wrong with the document.

@@ -54,7 +54,43 @@ void accept_forever(const std::filesystem::path& folder,
   }
 }
 
+// Accepts one event, tells once its first attempt has failed, and waits to be killed.
+void fail_once(const std::filesystem::path& folder, const tests::ForkedChild::Tell& tell) {
+  const auto store = open(folder);
+  EventWorld world(*store, kLimits, EventWorld::Begin::later);
+  world.functions.answer("f", {tests::fails()});
+  world.begin();
+  if (!world.accept("f", "id")) ::_exit(1);
+  world.settle();
+  tell(1);
+  while (true) ::pause();
+}
+
 }  // namespace
+
+TEST_CASE("the attempts that an event had before a kill are shown after it", "[events]") {
+  const tests::ScratchFolder scratch;
+  const auto folder = scratch.path() / "state";
+  tests::ForkedChild child([&](const auto& tell) { fail_once(folder, tell); });
+  REQUIRE(child.next());
+  child.kill_and_wait();
+  const auto store = open(folder);
+  EventWorld world(*store, kLimits);
+  world.settle();
+  const auto events = world.queue->events("f", 10);
+  REQUIRE(events.size() == 1);
+  CHECK(events[0].state == EventState::waiting);
+  CHECK(events[0].next_due == WallTime(EventWorld::kStart) + std::chrono::seconds(60));
+  REQUIRE(events[0].attempts.size() == 1);
+  CHECK(events[0].attempts[0].started == WallTime(EventWorld::kStart));
+  CHECK(events[0].attempts[0].outcome == "Oops");
+  CHECK(events[0].attempts[0].wait == WaitFor{std::chrono::seconds(60), WaitReason::retry});
+  world.advance(std::chrono::seconds(60));
+  const auto after = world.queue->events("f", 10).at(0);
+  CHECK(after.condition == Condition::success);
+  REQUIRE(after.attempts.size() == 2);
+  CHECK(after.attempts[1].outcome == "Success");
+}
 
 TEST_CASE("every event that was accepted before a kill ends after it, at least once", "[events]") {
   const tests::ScratchFolder scratch;

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include <condition_variable>
+#include <future>
 
 using namespace emulator::invoke;
 using namespace std::chrono_literals;
@@ -35,9 +36,25 @@ EventStatus only(const EventWorld& world) {
   return events[0];
 }
 
+// "Oops at 0, then 60 s (retry)" for each attempt that is shown.
+std::vector<std::string> attempts_of(const EventStatus& status) {
+  std::vector<std::string> shown;
+  for (const auto& attempt : status.attempts) {
+    const auto at = std::chrono::floor<std::chrono::seconds>(attempt.started - EventWorld::kStart);
+    auto text = attempt.outcome + " at " + std::to_string(at.count());
+    if (attempt.wait) {
+      text += ", then " + std::to_string(attempt.wait->delay.count()) + " s (" +
+              std::string(wait_reason_name(attempt.wait->reason)) + ")";
+    }
+    shown.push_back(std::move(text));
+  }
+  return shown;
+}
+
 nlohmann::json record(const Delivery& delivery) { return nlohmann::json::parse(delivery.body); }
 
 using Times = std::vector<std::chrono::seconds::rep>;
+using Attempts = std::vector<std::string>;
 
 }  // namespace
 
@@ -239,16 +256,53 @@ TEST_CASE("what was accepted is there after a kill, with its attempts, due time 
   world.restart();
   CHECK(only(world).attempts_begun == 1);
   CHECK(only(world).next_due == WallTime(EventWorld::kStart) + 60s);
+  CHECK(attempts_of(only(world)) == Attempts{"Oops at 0, then 60 s (retry)"});
   world.advance(40s);
   CHECK(times_of(world, "id") == Times{0, 60});
   world.restart();
+  CHECK(attempts_of(only(world)) ==
+        Attempts{"Oops at 0, then 60 s (retry)", "Throttled at 60, then 1 s (throttle)"});
   world.functions.answer("f", {fails(), fails()});
   world.advance(10min);
   CHECK(times_of(world, "id") == Times{0, 60, 61, 181});
+  CHECK(attempts_of(only(world)) == Attempts{"Oops at 0, then 60 s (retry)",
+                                             "Throttled at 60, then 1 s (throttle)",
+                                             "Oops at 61, then 120 s (retry)",
+                                             "Oops at 181"});
   CHECK(only(world).condition == Condition::retries_exhausted);
   CHECK(world.functions.seen().back().attempt == 3);
   CHECK(store.documents["events"].empty());
   CHECK(store.documents["event_progress"].empty());
+}
+
+TEST_CASE("of an event's attempts the latest hundred are shown, over a kill too", "[events]") {
+  RememberingStore store;
+  EventWorld world(store);
+  auto terms = EventWorld::default_terms("f");
+  terms.maximum_age = 24h;
+  world.set_terms("f", terms);
+  world.functions.answer(
+      "f", std::vector<tests::Attempted>(1000, refuses(Refusal::Kind::concurrency_exceeded)));
+  REQUIRE(world.accept("f", "id"));
+  world.advance(12h);
+  const auto before = attempts_of(only(world));
+  CHECK(before.size() == kAttemptsShown);
+  world.restart();
+  CHECK(attempts_of(only(world)) == before);
+}
+
+TEST_CASE("what is left in the store of an event that is over says nothing of another one",
+          "[events]") {
+  RememberingStore store;
+  store.documents["event_progress"]["00000000000000000001"] =
+      R"({"attempts":3,"refusals":0,"due_ns":0})";
+  EventWorld world(store);
+  CHECK(store.documents["event_progress"].empty());
+  world.functions.answer("f", {fails()});
+  REQUIRE(world.accept("f", "id"));
+  world.settle();
+  CHECK(store.documents["events"].contains("00000000000000000002"));
+  CHECK(only(world).attempts_begun == 1);
 }
 
 TEST_CASE("the age of an event goes on while nothing runs", "[events]") {
@@ -371,16 +425,64 @@ TEST_CASE("a closed queue refuses events and says how many are lost", "[events]"
   }
 }
 
-TEST_CASE("an attempt that the end of Hearth refused is made at the next start", "[events]") {
+TEST_CASE("an attempt that the end of Hearth refused was not made, and is made at the next start",
+          "[events]") {
   RememberingStore store;
   EventWorld world(store);
-  world.functions.answer("f", {refuses(Refusal::Kind::shutting_down)});
+  world.functions.answer("f", {fails(), refuses(Refusal::Kind::shutting_down)});
   REQUIRE(world.accept("f", "id"));
-  world.settle();
-  CHECK(only(world).attempts.empty());
-  world.restart();
+  world.advance(60s);
+  const auto check_put_back = [&] {
+    CHECK(only(world).state == EventState::queued);
+    CHECK(only(world).attempts_begun == 1);
+    CHECK(attempts_of(only(world)) == Attempts{"Oops at 0, then 60 s (retry)"});
+  };
+  check_put_back();
+  world.stop();
+  world.open();
+  check_put_back();
+  world.begin();
   world.settle();
   CHECK(only(world).condition == Condition::success);
+  CHECK(world.functions.seen().back().attempt == 2);
+  CHECK(attempts_of(only(world)) == Attempts{"Oops at 0, then 60 s (retry)", "Success at 60"});
+}
+
+TEST_CASE("an event that a stop put back is counted as lost when nothing keeps it", "[events]") {
+  const auto store = emulator::state::store_in_memory();
+  emulator::time::VirtualTime time(EventWorld::kStart);
+  Activity activity;
+  const AsyncWorld world{*store, time.clock(), time.timers(), activity, [](const auto&) {}};
+  auto outbox = Outbox::open(world, {});
+  REQUIRE(outbox);
+  std::promise<void> begun;
+  std::promise<void> closed;
+  auto queue = AsyncQueue::open(
+      world,
+      **outbox,
+      [&](const InvocationRequest&, int) {
+        begun.set_value();
+        closed.get_future().wait();
+        return refuses(Refusal::Kind::shutting_down);
+      },
+      [](const std::string& name, const auto&) {
+        return std::optional(EventWorld::default_terms(name));
+      },
+      {.threads = 1});
+  REQUIRE(queue);
+  (*queue)->start();
+  for (const auto* id : {"runs", "waits for the thread"}) {
+    InvocationRequest request;
+    request.function_name = "f";
+    request.request_id = id;
+    REQUIRE((*queue)->accept(std::move(request)));
+    if (std::string_view(id) == "runs") begun.get_future().wait();
+  }
+  CHECK((*queue)->close() == 1);
+  closed.set_value();
+  (*queue)->stop();
+  CHECK((*queue)->close() == 2);
+  (*queue)->await_settled();
 }
 
 TEST_CASE("a slow function holds up no other one", "[events]") {

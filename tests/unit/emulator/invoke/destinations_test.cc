@@ -236,9 +236,8 @@ TEST_CASE("a delivery is the same after it was stored and read", "[events]") {
   auto event = request(std::string("raw\0\n\xff bytes", 12));
   const auto sent = deliveries_for(
       ended(event, Condition::retries_exhausted, 3, failure(R"({"errorMessage":"o"})")), terms());
-  auto read = read_delivery("00000000000000000042", stored_delivery(sent[1]));
+  auto read = read_delivery(stored_delivery(sent[1]));
   REQUIRE(read);
-  CHECK(read->sequence == 42);
   CHECK(read->target_arn == sent[1].target_arn);
   CHECK(read->role == DeliveryRole::dead_letter);
   CHECK(read->condition == Condition::retries_exhausted);
@@ -255,8 +254,7 @@ TEST_CASE("a delivery is the same after it was stored and read", "[events]") {
   CHECK(read->error == "no answer");
   for (const auto* wrong : {"", "{}", "{}\n", "[\n", "{\"target\":1}\nx"}) {
     INFO(wrong);
-    CHECK_FALSE(read_delivery("1", wrong));
+    CHECK_FALSE(read_delivery(wrong));
   }
-  CHECK_FALSE(read_delivery("one", stored_delivery(sent[1])));
   CHECK_FALSE(read_result("{", *read));
 }

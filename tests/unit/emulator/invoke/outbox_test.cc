@@ -164,3 +164,71 @@ TEST_CASE("a delivery that the end of Hearth stops waits in the store", "[events
   world.settle();
   CHECK(world.delivered().size() == 1);
 }
+
+TEST_CASE("what became of a former delivery is not said of a new one", "[events]") {
+  RememberingStore store;
+  store.documents["delivery_results"]["00000000000000000001"] =
+      R"({"delivered":true,"tries":1,"where":"elsewhere","error":""})";
+  EventWorld world(store);
+  CHECK(store.documents["delivery_results"].empty());
+  std::vector<Delivery> cut_off = {to(kQueue + "q", "new")};
+  REQUIRE(store.commit(world.outbox->admit(cut_off)));
+  CHECK(cut_off[0].sequence == 2);
+  world.restart();
+  world.settle();
+  REQUIRE(world.delivered().size() == 1);
+  CHECK(world.outbox->deliveries("", 10).at(0).where == "here");
+}
+
+TEST_CASE("a result with a key that is no number keeps the outbox from opening", "[events]") {
+  RememberingStore store;
+  store.documents["delivery_results"]["stray"] = "{}";
+  emulator::time::VirtualTime time(EventWorld::kStart);
+  Activity activity;
+  const AsyncWorld world{store, time.clock(), time.timers(), activity, [](const auto&) {}};
+  const auto outbox = Outbox::open(world, {});
+  REQUIRE_FALSE(outbox);
+  CHECK(outbox.error().find("stray") != std::string::npos);
+}
+
+TEST_CASE("what is too much to be shown at the start is removed from the store", "[events]") {
+  RememberingStore store;
+  {
+    EventWorld world(store);
+    for (const auto* body : {"1", "2", "3", "4"}) send(world, store, {to(kQueue + "q", body)});
+    world.settle();
+  }
+  EventWorld::Limits fewer;
+  fewer.outbox.kept = 2;
+  SECTION("at once") {
+    const EventWorld world(store, fewer);
+    CHECK(store.documents["deliveries"].size() == 2);
+    CHECK(store.documents["delivery_results"].size() == 2);
+    CHECK(world.outbox->deliveries("", 10).back().body == "3");
+    CHECK(world.told().empty());
+  }
+  SECTION("or at the next start, when the store refuses now") {
+    store.failing = true;
+    {
+      const EventWorld world(store, fewer);
+      CHECK(world.outbox->deliveries("", 10).size() == 2);
+      CHECK(world.told().size() == 1);
+    }
+    store.failing = false;
+    CHECK(store.documents["deliveries"].size() == 4);
+    const EventWorld world(store, fewer);
+    CHECK(store.documents["deliveries"].size() == 2);
+  }
+}
+
+TEST_CASE("deliveries that come after the close wait, and count as lost when nothing keeps them",
+          "[events]") {
+  const auto in_memory = emulator::state::store_in_memory();
+  EventWorld world(*in_memory);
+  CHECK(world.outbox->close() == 0);
+  send(world, *in_memory, {to(kQueue + "q", "late")});
+  world.settle();
+  CHECK(world.outbox->close() == 1);
+  CHECK(world.outbox->deliveries("", 10).at(0).state == Delivery::State::waiting);
+  CHECK(world.delivered().empty());
+}
