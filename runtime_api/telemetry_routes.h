@@ -26,7 +26,7 @@ struct SubscriptionRefused {
     failed,  // a fault of ours, or of the host
   };
   Reason reason = Reason::closed;
-  std::string message;  // a sentence
+  std::string message{};  // a sentence
 };
 
 // What the routes ask of the environment. Each function may be called on any thread.

@@ -70,8 +70,8 @@ struct Destination {
   enum class Method : std::uint8_t { post, put };
   Protocol protocol = Protocol::http;
   std::uint16_t port = 0;
-  std::string host;  // HTTP only: as the extension spelled it
-  std::string path;  // HTTP only: with its query; never empty
+  std::string host{};  // HTTP only: as the extension spelled it
+  std::string path;  // HTTP only: with its query{}; never empty
   Method method = Method::post;
   bool operator==(const Destination&) const = default;
 };
@@ -79,15 +79,15 @@ struct Destination {
 struct Subscription {
   TelemetryApi api = TelemetryApi::telemetry;
   TelemetrySchema schema = TelemetrySchema::v2022_12_13;
-  EventCategories categories;
-  Destination destination;
-  Buffering buffering;
+  EventCategories categories{};
+  Destination destination{};
+  Buffering buffering{};
   bool operator==(const Subscription&) const = default;
 };
 
 // What is wrong with a subscription, in a sentence for the extension's author.
 struct SubscriptionError {
-  std::string message;
+  std::string message{};
 };
 
 // Members that neither API knows are ignored, as are those that only the other one has. A category

@@ -102,6 +102,8 @@ tl::expected<void, AppError> apply_flags(const FunctionOptions& options,
   if (options.ephemeral_storage_mb) function.ephemeral_storage = {*options.ephemeral_storage_mb};
   if (options.tracing == "Active") function.tracing = functions::Tracing::active;
   if (options.tracing == "PassThrough") function.tracing = functions::Tracing::pass_through;
+  if (options.log_format == "Text") function.logging.format = functions::LogFormat::text;
+  if (options.log_format == "JSON") function.logging.format = functions::LogFormat::json;
   for (const auto& layer : options.layers) function.layers.emplace_back(whole_path(layer));
   if (!options.variables_file.empty()) {
     auto pairs = pairs_in(options.variables_file);
@@ -228,6 +230,12 @@ void add_description_flags(CLI::App& command, FunctionOptions& o) {
       ->group(what);
   command.add_option("--tracing", o.tracing, "Active or PassThrough")
       ->check(CLI::IsMember({"Active", "PassThrough"}))
+      ->group(what);
+  command
+      .add_option("--log-format",
+                  o.log_format,
+                  "Text (default) or JSON: an object a line, the platform's lines as events")
+      ->check(CLI::IsMember({"Text", "JSON"}))
       ->group(what);
   command.add_option("--region", o.region, "region in ARNs and variables")
       ->group(what)

@@ -37,6 +37,7 @@ struct FunctionOptions {
   std::vector<std::string> layers;
   std::optional<int> ephemeral_storage_mb;
   std::string tracing;
+  std::string log_format;
   std::vector<std::string> command;  // what followed "--"
 
   std::string sandbox = "degraded";

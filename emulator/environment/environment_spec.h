@@ -5,6 +5,7 @@
 #pragma once
 
 #include "emulator/environment/invocation_report.h"
+#include "emulator/environment/log_format.h"
 #include "emulator/sandbox/sandbox.h"
 
 #include <chrono>
@@ -66,6 +67,7 @@ struct EnvironmentSpec {
   std::optional<std::chrono::microseconds> init_cpu_quota;
   Freezing freezing = Freezing::off;
   Profile profile = Profile::aws;
+  LogFormatting logging;
 };
 
 // The same version as provisioned environments serve it: its limit for Init, and what its processes
@@ -88,6 +90,9 @@ struct VariableSources {
   std::string access_key_id;
   std::string secret_access_key;
   std::string session_token;
+  // Given only where the log is JSON. Source: recorded, where neither is there with the text
+  // format.
+  std::optional<std::string> log_level;
   std::map<std::string, std::string> runtime;   // added by the managed runtime
   std::map<std::string, std::string> customer;  // validated before
 };

@@ -94,6 +94,7 @@ struct TelemetryDelivery::Shared : std::enable_shared_from_this<Shared> {
   bool due = false;          // the oldest event has waited long enough
   bool age_pending = false;  // a timer will look
   bool paused = false;
+  std::uint64_t pauses = 0;  // how often it was
   bool ending = false;
   bool hurrying = false;  // no batch waits to be full any more
   // What the thread is patient about: a batch on its way, or a pause between two attempts.
@@ -241,7 +242,8 @@ void TelemetryDelivery::Shared::send_batch(std::vector<Item> batch,
   queue.push_front(std::move(item));
 }
 
-// A failure while the environment stands still says nothing of the subscriber and does not count.
+// A failure of a batch that the environment stood still under says nothing of the subscriber and does
+// not count.
 bool TelemetryDelivery::Shared::try_to_send(std::span<const std::string> texts,
                                             std::string& reason,
                                             std::unique_lock<std::mutex>& lock) {
@@ -249,6 +251,7 @@ bool TelemetryDelivery::Shared::try_to_send(std::span<const std::string> texts,
   for (int attempt = 1; attempt <= kMaxSendAttempts; ++attempt) {
     if (!begin_step(kSendPatience)) break;
     const auto generation = step_generation;
+    const auto pauses_before = pauses;
     lock.unlock();
     const auto patience = schedule_step(generation, kSendPatience);
     auto sent = send(texts, *interruption);
@@ -259,7 +262,7 @@ bool TelemetryDelivery::Shared::try_to_send(std::span<const std::string> texts,
     if (sent) return true;
     reason = std::move(sent.error());
     if (ending) break;
-    if (paused) {
+    if (pauses != pauses_before) {
       --attempt;
       changed.wait(lock, [this] { return ending || !paused; });
       continue;
@@ -372,7 +375,7 @@ TelemetryDelivery::~TelemetryDelivery() {
 
 void TelemetryDelivery::pause() {
   const std::lock_guard lock(shared_->mutex);
-  shared_->paused = true;
+  if (!std::exchange(shared_->paused, true)) ++shared_->pauses;
 }
 
 void TelemetryDelivery::resume() {

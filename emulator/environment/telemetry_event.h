@@ -28,7 +28,7 @@ enum class EventStatus : std::uint8_t { success, failure, error, timeout };
 
 struct EventOutcome {
   EventStatus status = EventStatus::success;
-  std::string error_type;  // not sent when empty
+  std::string error_type{};  // not sent when empty
 };
 
 // Of an error type as Outcome and InvocationReport have it; empty for a success.
@@ -36,21 +36,21 @@ EventOutcome outcome_in_report(std::string_view error_type);   // in *.report an
 EventOutcome outcome_of_runtime(std::string_view error_type);  // in *RuntimeDone
 
 struct EventTracing {
-  std::string span_id;  // not sent when empty
-  std::string value;    // the trace header
+  std::string span_id{};  // not sent when empty
+  std::string value{};    // the trace header
 };
 
 struct Span {
-  std::string name;
-  std::chrono::system_clock::time_point start;
+  std::string name{};
+  std::chrono::system_clock::time_point start{};
   Nanoseconds duration{};
 };
 
 // When the parts of an answer came to us. Absent where they never did.
 struct AnswerTimes {
-  std::optional<std::chrono::system_clock::time_point> first_byte;
-  std::optional<std::chrono::system_clock::time_point> last_byte;
-  std::optional<std::chrono::system_clock::time_point> next_asked;  // for the next invocation
+  std::optional<std::chrono::system_clock::time_point> first_byte{};
+  std::optional<std::chrono::system_clock::time_point> last_byte{};
+  std::optional<std::chrono::system_clock::time_point> next_asked{};  // for the next invocation
 };
 
 // responseLatency from the start of the invocation, responseDuration, runtimeOverhead: as many of
@@ -63,95 +63,95 @@ InitType init_type_of(Initialization initialization);
 
 // The function and environment that an init or a restore is for.
 struct InstanceFacts {
-  std::string runtime_version;      // not sent when empty: a runtime of the function's own
-  std::string runtime_version_arn;  // the same
-  std::string function_name;
-  std::string function_version;
-  std::string instance_id;
+  std::string runtime_version{};      // not sent when empty: a runtime of the function's own
+  std::string runtime_version_arn{};  // the same
+  std::string function_name{};
+  std::string function_version{};
+  std::string instance_id{};
   std::int64_t instance_max_memory_bytes = 0;
 };
 
 struct InitStart {
   InitType type = InitType::on_demand;
   FailurePhase phase = FailurePhase::init;
-  InstanceFacts instance;
-  std::optional<EventTracing> tracing;
+  InstanceFacts instance{};
+  std::optional<EventTracing> tracing{};
 };
 struct InitRuntimeDone {
   InitType type = InitType::on_demand;
   FailurePhase phase = FailurePhase::init;
-  EventOutcome outcome;
-  std::optional<EventTracing> tracing;
+  EventOutcome outcome{};
+  std::optional<EventTracing> tracing{};
 };
 struct InitReported {
   InitType type = InitType::on_demand;
   FailurePhase phase = FailurePhase::init;
-  EventOutcome outcome;
+  EventOutcome outcome{};
   Nanoseconds duration{};
-  std::optional<EventTracing> tracing;
+  std::optional<EventTracing> tracing{};
 };
 struct InvocationStart {
-  std::string request_id;
-  std::string version;
-  std::optional<std::string> tenant_id;
-  std::optional<EventTracing> tracing;
+  std::string request_id{};
+  std::string version{};
+  std::optional<std::string> tenant_id{};
+  std::optional<EventTracing> tracing{};
 };
 struct RuntimeDone {
-  std::string request_id;
-  std::optional<std::string> tenant_id;
-  EventOutcome outcome;
+  std::string request_id{};
+  std::optional<std::string> tenant_id{};
+  EventOutcome outcome{};
   Nanoseconds duration{};
   std::uint64_t produced_bytes = 0;
-  std::vector<Span> spans;
-  std::optional<EventTracing> tracing;
+  std::vector<Span> spans{};
+  std::optional<EventTracing> tracing{};
 };
 // platform.report; for the Logs API platform.end comes with it.
 struct InvocationReported {
-  InvocationReport report;
+  InvocationReport report{};
   Profile profile = Profile::aws;
-  std::optional<std::string> tenant_id;
-  std::optional<Nanoseconds> restore_duration;
-  std::optional<Nanoseconds> billed_restore_duration;
-  std::vector<Span> spans;
-  std::optional<EventTracing> tracing;
+  std::optional<std::string> tenant_id{};
+  std::optional<Nanoseconds> restore_duration{};
+  std::optional<Nanoseconds> billed_restore_duration{};
+  std::vector<Span> spans{};
+  std::optional<EventTracing> tracing{};
 };
 // A sentence about an invocation that went wrong, as the text log has it. Logs API only.
 struct Fault {
-  std::string sentence;
+  std::string sentence{};
 };
 struct ExtensionState {
-  std::string name;
-  std::string state;                // "Ready", "Registered", "LaunchError" …
-  std::vector<std::string> events;  // "INVOKE", "SHUTDOWN"
-  std::string error_type;           // not sent when empty
+  std::string name{};
+  std::string state{};                // "Ready", "Registered", "LaunchError" …
+  std::vector<std::string> events{};  // "INVOKE", "SHUTDOWN"
+  std::string error_type{};           // not sent when empty
 };
 // platform.telemetrySubscription or platform.logsSubscription, as the API is.
 struct Subscribed {
   runtime_api::TelemetryApi api = runtime_api::TelemetryApi::telemetry;
-  std::string name;
-  runtime_api::EventCategories categories;
+  std::string name{};
+  runtime_api::EventCategories categories{};
 };
 struct LogsDropped {
-  std::string reason;
+  std::string reason{};
   std::uint64_t dropped_records = 0;
   std::uint64_t dropped_bytes = 0;
 };
 struct RestoreStart {
-  InstanceFacts instance;
+  InstanceFacts instance{};
 };
 struct RestoreRuntimeDone {
-  EventOutcome outcome;
-  std::optional<EventTracing> tracing;
+  EventOutcome outcome{};
+  std::optional<EventTracing> tracing{};
 };
 struct RestoreReported {
-  EventOutcome outcome;
+  EventOutcome outcome{};
   Nanoseconds duration{};
-  std::optional<EventTracing> tracing;
+  std::optional<EventTracing> tracing{};
 };
 // A line of a function or an extension, without its newline.
 struct PrintedLine {
   runtime_api::EventCategory writer = runtime_api::EventCategory::function;
-  std::string line;
+  std::string line{};
   LogFormat format = LogFormat::text;
 };
 
@@ -171,7 +171,7 @@ using TelemetryRecord = std::variant<InitStart,
                                      PrintedLine>;
 
 struct TelemetryEvent {
-  std::chrono::system_clock::time_point time;
+  std::chrono::system_clock::time_point time{};
   TelemetryRecord record;
 };
 

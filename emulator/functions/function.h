@@ -45,6 +45,17 @@ inline constexpr std::string_view kLatestPublished = "$LATEST.PUBLISHED";
 
 enum class Tracing { pass_through, active };
 
+// How a function's log is written. Source: the public service model, LoggingConfig; its words are
+// kept as they are, for they are given to the function as well.
+enum class LogFormat { text, json };
+struct Logging {
+  LogFormat format = LogFormat::text;
+  // With JSON only; with text they say nothing.
+  std::string application_level = "INFO";  // TRACE, DEBUG, INFO, WARN, ERROR or FATAL
+  std::string system_level = "INFO";       // DEBUG, INFO or WARN
+  bool operator==(const Logging&) const = default;
+};
+
 struct FunctionConfiguration {
   std::string name;
   std::string runtime = "provided.al2023";
@@ -53,6 +64,7 @@ struct FunctionConfiguration {
   std::chrono::seconds timeout{3};
   MemorySize ephemeral_storage = kMinEphemeralStorage;
   Tracing tracing = Tracing::pass_through;
+  Logging logging;
   std::map<std::string, std::string> variables;  // the customer's environment variables
   std::filesystem::path code;                    // folder or .zip; empty only with `command`
   std::vector<std::filesystem::path> layers;     // folders or .zip files, in merge order
