@@ -158,6 +158,7 @@ class HttpListener {
   std::thread thread_;
 };
 
+// Must outlive who speaks to it.
 class TcpListener {
  public:
   TcpListener() : thread_([this] { serve(); }) {}
