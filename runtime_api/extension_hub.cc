@@ -45,7 +45,7 @@ tl::expected<std::string, RegistrationRefused> ExtensionHub::register_extension(
     const std::string& name, EventSubscription events) {
   using Reason = RegistrationRefused::Reason;
   const std::lock_guard lock(mutex_);
-  if (ended_) return tl::unexpected(RegistrationRefused{Reason::closed});
+  if (abandoned_) return tl::unexpected(RegistrationRefused{Reason::closed});
   auto* extension = find_by_name(name);
   if (kind_of(name) == ExtensionKind::internal) {
     if (closed_) return tl::unexpected(RegistrationRefused{Reason::closed});
@@ -95,8 +95,9 @@ ExtensionHub::Awaited ExtensionHub::await(TimePoint deadline, Done done) {
     return std::all_of(
         extensions_.begin(), extensions_.end(), [&](const auto& one) { return done(*one); });
   };
-  const bool decided = progressed_.wait_until(lock, deadline, [&] { return ended_ || finished(); });
-  if (ended_) return Awaited::ended;
+  const bool decided =
+      progressed_.wait_until(lock, deadline, [&] { return abandoned_ || finished(); });
+  if (abandoned_) return Awaited::ended;
   return decided ? Awaited::done : Awaited::deadline_passed;
 }
 
@@ -158,7 +159,6 @@ TakeEventResult ExtensionHub::wait_for_event(std::unique_lock<std::mutex>& lock,
 }
 
 void ExtensionHub::give(const InvokeEvent& event) {
-  if (!tells_of_invocations_) return;
   const auto text = std::make_shared<const std::string>(text_of(event));
   const std::lock_guard lock(mutex_);
   owed_ = 0;
@@ -199,7 +199,7 @@ void ExtensionHub::runtime_settled(std::string_view error_type) {
 
 // The lock is not held while it is told.
 void ExtensionHub::tell_if_settled(std::unique_lock<std::mutex>& lock) {
-  if (!runtime_settled_ || owed_ > 0 || ended_) return;
+  if (!runtime_settled_ || owed_ > 0 || abandoned_) return;
   runtime_settled_ = false;
   const auto error_type = std::exchange(error_type_, {});
   lock.unlock();
@@ -235,19 +235,26 @@ tl::expected<void, ExtensionRefused> ExtensionHub::report_error(std::string_view
   return {};
 }
 
-void ExtensionHub::ended(std::string_view name, ExtensionCause how) {
+void ExtensionHub::ended(std::string_view name, ExtensionCause how, std::string_view error_type) {
   const std::lock_guard lock(mutex_);
   auto* extension = find_by_name(name);
   if (extension == nullptr) return;
   const auto to = next_state(extension->kind, extension->state, how);
   if (!to) return;
   extension->state = *to;
+  if (!error_type.empty()) extension->error_type = error_type;
   extension->given.notify_all();
+}
+
+void ExtensionHub::abandon() {
+  const std::lock_guard lock(mutex_);
+  abandoned_ = true;
   progressed_.notify_all();
 }
 
 void ExtensionHub::end() {
   const std::lock_guard lock(mutex_);
+  abandoned_ = true;
   ended_ = true;
   progressed_.notify_all();
   for (const auto& extension : extensions_) extension->given.notify_all();

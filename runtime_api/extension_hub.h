@@ -138,6 +138,9 @@ class ExtensionHub {
   // Closes the registration and blocks until everyone who has registered has asked for an event.
   Awaited await_ready(TimePoint deadline);
 
+  // Whether anybody subscribed to invocations. Cheap.
+  bool tells_of_invocations() const { return tells_of_invocations_; }
+
   // Tells those who subscribed to invocations; before the runtime is told.
   void give(const InvokeEvent& event);
 
@@ -148,8 +151,12 @@ class ExtensionHub {
   // event's deadline: their names. Whoever is not among them has nothing to wait for.
   std::vector<std::string> give(const ShutdownEvent& event);
 
-  // Of an external one.
-  void ended(std::string_view name, ExtensionCause how);
+  // Of an external one: process_ended, ended_by_force or launch_failed, and the last one's reason.
+  void ended(std::string_view name, ExtensionCause how, std::string_view error_type = {});
+
+  // The environment has failed, or is no longer wanted: the waits of its side end, nothing settles
+  // any more, nobody registers. Extensions stay parked until they are told of it.
+  void abandon();
 
   // Every wait ends, every later call is refused.
   void end();
@@ -197,6 +204,7 @@ class ExtensionHub {
   bool runtime_settled_ = false;
   std::string error_type_;
   std::size_t waiting_takers_ = 0;
+  bool abandoned_ = false;
   bool ended_ = false;
 };
 

@@ -2,8 +2,10 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <utility>
 
 namespace emulator::environment {
 namespace {
@@ -16,14 +18,27 @@ constexpr std::size_t kMaxDrainBytes = std::size_t{1} << 20;
 
 void LogStream::begin(std::string_view lines, CaptureTail capture) {
   const std::lock_guard lock(mutex_);
-  end_line();
+  end_function_lines();
   tail_.clear();
   capturing_ = capture == CaptureTail::yes;
   emit(lines);
 }
 
-bool LogStream::drain(int descriptor) {
-  const std::lock_guard lock(mutex_);
+LogSource::LogSource(LogStream& stream, Kind kind, std::string name)
+    : stream_(stream), kind_(kind), name_(std::move(name)) {
+  const std::lock_guard lock(stream_.mutex_);
+  stream_.sources_.push_back(this);
+}
+
+LogSource::~LogSource() {
+  const std::lock_guard lock(stream_.mutex_);
+  stream_.end_line(*this);
+  auto& sources = stream_.sources_;
+  sources.erase(std::find(sources.begin(), sources.end(), this));
+}
+
+bool LogSource::drain(int descriptor) {
+  const std::lock_guard lock(stream_.mutex_);
   std::array<char, 16 * 1024> buffer;  // not cleared: only what was read is looked at
   std::size_t total = 0;
   while (total < kMaxDrainBytes) {
@@ -33,7 +48,7 @@ bool LogStream::drain(int descriptor) {
       if (errno == EINTR) continue;
       return errno == EAGAIN;
     }
-    take({buffer.data(), static_cast<std::size_t>(length)});
+    stream_.take(*this, {buffer.data(), static_cast<std::size_t>(length)});
     total += static_cast<std::size_t>(length);
   }
   return true;
@@ -41,13 +56,13 @@ bool LogStream::drain(int descriptor) {
 
 void LogStream::platform(std::string_view lines) {
   const std::lock_guard lock(mutex_);
-  end_line();
+  end_function_lines();
   emit(lines);
 }
 
 void LogStream::hold(std::string_view lines) {
   const std::lock_guard lock(mutex_);
-  end_line();
+  end_function_lines();
   capture(lines);
   held_.append(lines);
 }
@@ -82,27 +97,36 @@ void LogStream::emit(std::string_view lines) {
   held_.clear();
 }
 
-void LogStream::take(std::string_view bytes) {
+void LogStream::take(LogSource& source, std::string_view bytes) {
+  auto& unfinished = source.unfinished_;
   const auto last = bytes.rfind('\n');
   if (last != std::string_view::npos) {
-    if (unfinished_.empty()) {
+    if (unfinished.empty()) {
       emit(bytes.substr(0, last + 1));
     } else {
-      unfinished_.append(bytes.substr(0, last + 1));
-      emit(unfinished_);
-      unfinished_.clear();
+      unfinished.append(bytes.substr(0, last + 1));
+      emit(unfinished);
+      unfinished.clear();
     }
     bytes.remove_prefix(last + 1);
   }
-  unfinished_.append(bytes);
-  if (unfinished_.size() >= kMaxLogLineBytes) end_line();
+  unfinished.append(bytes);
+  if (unfinished.size() >= kMaxLogLineBytes) end_line(source);
 }
 
-void LogStream::end_line() {
-  if (unfinished_.empty()) return;
-  unfinished_ += '\n';
-  emit(unfinished_);
-  unfinished_.clear();
+void LogStream::end_line(LogSource& source) {
+  auto& unfinished = source.unfinished_;
+  if (unfinished.empty()) return;
+  unfinished += '\n';
+  emit(unfinished);
+  unfinished.clear();
+}
+
+// Between two invocations a function stands still; its extensions need not.
+void LogStream::end_function_lines() {
+  for (auto* source : sources_) {
+    if (source->kind() == LogSource::Kind::function) end_line(*source);
+  }
 }
 
 }  // namespace emulator::environment

@@ -2,10 +2,12 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace emulator::environment {
 
@@ -20,6 +22,34 @@ inline constexpr std::size_t kMaxLogLineBytes = 256 * 1024;
 
 enum class CaptureTail { no, yes };
 
+class LogStream;
+
+// What one process prints, so that the lines of two are not mixed. Any thread.
+class LogSource {
+ public:
+  enum class Kind : std::uint8_t { function, extension };
+
+  // `stream` must outlive it. `name` is an extension's.
+  LogSource(LogStream& stream, Kind kind, std::string name = {});
+  LogSource(const LogSource&) = delete;
+  LogSource& operator=(const LogSource&) = delete;
+  ~LogSource();  // ends an unfinished line
+
+  // Reads what `descriptor` holds now, without blocking. False at its end.
+  bool drain(int descriptor);
+
+  Kind kind() const { return kind_; }
+  const std::string& name() const { return name_; }
+
+ private:
+  friend class LogStream;
+
+  LogStream& stream_;
+  const Kind kind_;
+  const std::string name_;
+  std::string unfinished_;  // guarded by the stream's mutex
+};
+
 // Any thread.
 class LogStream {
  public:
@@ -27,9 +57,6 @@ class LogStream {
 
   // Begins an invocation's log with its first platform line.
   void begin(std::string_view lines, CaptureTail capture);
-
-  // Reads what `descriptor` holds now, without blocking. False at its end.
-  bool drain(int descriptor);
 
   // Writes platform lines after everything that was drained; an unfinished line of the function is
   // ended first.
@@ -44,14 +71,17 @@ class LogStream {
   std::string take_tail();
 
  private:
+  friend class LogSource;
+
   void capture(std::string_view lines);
   void emit(std::string_view lines);
-  void take(std::string_view bytes);
-  void end_line();
+  void take(LogSource& source, std::string_view bytes);
+  void end_line(LogSource& source);
+  void end_function_lines();
 
   const LogSink sink_;
   std::mutex mutex_;  // guards what follows
-  std::string unfinished_;
+  std::vector<LogSource*> sources_;
   std::string held_;
   std::string tail_;
   bool capturing_ = false;
