@@ -12,9 +12,9 @@ bool Session::answer_is_arriving() const {
 InitResult Session::await_init(TimePoint deadline) {
   std::unique_lock lock(mutex_);
   const bool decided = initialised_.wait_until(
-      lock, deadline, [this] { return ended_ || state_ != RuntimeState::started; });
+      lock, deadline, [this] { return abandoned_ || state_ != RuntimeState::started; });
   if (init_error_) return *init_error_;
-  if (ended_) return SessionEnded{};
+  if (abandoned_) return SessionEnded{};
   if (!decided) return DeadlinePassed{};
   return RuntimeReady{};
 }
@@ -22,7 +22,7 @@ InitResult Session::await_init(TimePoint deadline) {
 ExchangeResult Session::exchange(SharedInvocation invocation, TimePoint deadline) {
   Exchange mine;
   std::unique_lock lock(mutex_);
-  if (ended_) return SessionEnded{.taken = false};
+  if (abandoned_) return SessionEnded{.taken = false};
   exchange_ = &mine;
   current_invocation_ = invocation;
   offered_invocation_ = std::move(invocation);
@@ -32,12 +32,15 @@ ExchangeResult Session::exchange(SharedInvocation invocation, TimePoint deadline
   // A process may end right after it has sent its answer. What has begun to arrive is read to its
   // end before the end of the session counts.
   const bool decided = answered_.wait_until(
-      lock, deadline, [&] { return mine.answer || (ended_ && !answer_is_arriving()); });
+      lock, deadline, [&] { return mine.answer || (abandoned_ && !answer_is_arriving()); });
   if (mine.answer) return std::move(*mine.answer);
   exchange_ = nullptr;
   const bool taken = std::exchange(offered_invocation_, nullptr) == nullptr;
-  ended_ = true;
-  offered_.notify_all();
+  if (!abandoned_) {
+    abandoned_ = true;
+    ended_ = true;
+    offered_.notify_all();
+  }
   if (!decided) return DeadlinePassed{};
   return SessionEnded{.taken = taken};
 }
@@ -81,7 +84,7 @@ TakeResult Session::take(const std::function<bool()>& connected) {
 
 tl::expected<void, CallRefused> Session::begin_answer(std::string_view request_id,
                                                       AnswerKind kind) {
-  const std::lock_guard lock(mutex_);
+  std::unique_lock lock(mutex_);
   if (ended_ || !current_invocation_ || current_invocation_->request_id != request_id) {
     ++late_answers_;
     return tl::unexpected(CallRefused{CallRefused::Reason::invalid_request_id});
@@ -93,10 +96,13 @@ tl::expected<void, CallRefused> Session::begin_answer(std::string_view request_i
     return tl::unexpected(CallRefused{CallRefused::Reason::invalid_transition, state_});
   }
   state_ = *to;
+  lock.unlock();
+  if (steps_.begun) steps_.begun();
   return {};
 }
 
 void Session::complete_answer(RuntimeAnswer answer) {
+  if (steps_.complete) steps_.complete(answer.size_bytes);
   std::unique_lock lock(mutex_);
   const auto to = next_state(state_, RuntimeCause::answer_complete);
   if (!to) return;
@@ -104,6 +110,7 @@ void Session::complete_answer(RuntimeAnswer answer) {
   // A runtime whose answer broke off is not given another invocation. So nobody finds it settled
   // while the invoking side still looks at what became of it.
   if (answer.kind == RuntimeAnswer::Kind::truncated) {
+    abandoned_ = true;
     ended_ = true;
     offered_.notify_all();
   }
@@ -140,8 +147,16 @@ tl::expected<void, CallRefused> Session::report_init_error(InitError error) {
   return {};
 }
 
+void Session::abandon() {
+  const std::lock_guard lock(mutex_);
+  abandoned_ = true;
+  initialised_.notify_all();
+  answered_.notify_all();
+}
+
 void Session::end() {
   const std::lock_guard lock(mutex_);
+  abandoned_ = true;
   ended_ = true;
   initialised_.notify_all();
   offered_.notify_all();

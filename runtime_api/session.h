@@ -58,7 +58,15 @@ class Session {
   // serves that call and with no lock held; `error_type` is empty after a plain response.
   using Settled = std::function<void(std::string_view error_type)>;
 
-  explicit Session(Settled settled) : settled_(std::move(settled)) {}
+  // Called on the thread that serves the answer, with no lock held: when its head has come, and
+  // when all of it has, before anybody is told. Neither may block.
+  struct AnswerSteps {
+    std::function<void()> begun;
+    std::function<void(std::uint64_t size_bytes)> complete;
+  };
+
+  explicit Session(Settled settled, AnswerSteps steps = {})
+      : settled_(std::move(settled)), steps_(std::move(steps)) {}
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
   ~Session() = default;
@@ -88,6 +96,10 @@ class Session {
 
   // ---- Anybody.
 
+  // The environment has failed, or is no longer wanted: the invoking side's waits end, and later
+  // ones do at once. What the runtime has parked stays parked until end().
+  void abandon();
+
   // The processes are gone or about to be: every wait ends, every later call is refused.
   void end();
 
@@ -107,12 +119,14 @@ class Session {
   bool answer_is_arriving() const;
 
   const Settled settled_;
+  const AnswerSteps steps_;
   mutable std::mutex mutex_;  // guards everything below
   std::condition_variable initialised_;
   std::condition_variable offered_;
   // Also wakes the thread of an exchange that is over and has not left yet; it knows its own.
   std::condition_variable answered_;
   RuntimeState state_ = RuntimeState::started;
+  bool abandoned_ = false;
   bool ended_ = false;
   std::optional<InitError> init_error_;
   SharedInvocation offered_invocation_;  // not taken yet

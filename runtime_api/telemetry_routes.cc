@@ -1,7 +1,5 @@
 #include "runtime_api/telemetry_routes.h"
 
-#include <nlohmann/json.hpp>
-
 #include <array>
 #include <cctype>
 #include <utility>
@@ -9,18 +7,11 @@
 namespace runtime_api {
 namespace {
 
-RuntimeReply json_reply(int status, std::string body) {
+RuntimeReply subscribed() {
   RuntimeReply reply;
-  reply.status = status;
-  reply.content_type = "application/json";
-  reply.body = std::move(body);
+  reply.content_type = kJsonType;
+  reply.body = "\"OK\"";
   return reply;
-}
-
-RuntimeReply error_reply(int status, std::string_view type, const std::string& message) {
-  const nlohmann::ordered_json body = {{"errorMessage", message}, {"errorType", type}};
-  return json_reply(
-      status, body.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n");
 }
 
 bool is_uuid(std::string_view text) {
@@ -98,7 +89,7 @@ RuntimeReply answer_subscribe(TelemetryApi api,
   if (const auto taken = desk.subscribe(*name, *subscription); !taken) {
     return refused(api, taken.error());
   }
-  return json_reply(200, "\"OK\"");
+  return subscribed();
 }
 
 }  // namespace runtime_api

@@ -5,6 +5,7 @@
 // types of identifiers and of a closed subscription.
 #pragma once
 
+#include "runtime_api/reply.h"
 #include "runtime_api/runtime_routes.h"
 #include "runtime_api/telemetry_subscription.h"
 
@@ -29,7 +30,8 @@ struct SubscriptionRefused {
   std::string message{};  // a sentence
 };
 
-// What the routes ask of the environment. Each function may be called on any thread.
+// What the routes ask of the environment. Each function may be called on any thread. Without
+// functions there is no such service, and the routes are answered as local environments do.
 struct SubscriptionDesk {
   // The name of the extension that registered with this identifier; nothing: none did.
   std::function<std::optional<std::string>(const std::string& identifier)> extension_name;

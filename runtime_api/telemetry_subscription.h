@@ -71,7 +71,7 @@ struct Destination {
   Protocol protocol = Protocol::http;
   std::uint16_t port = 0;
   std::string host{};  // HTTP only: as the extension spelled it
-  std::string path;  // HTTP only: with its query{}; never empty
+  std::string path;    // HTTP only: with its query{}; never empty
   Method method = Method::post;
   bool operator==(const Destination&) const = default;
 };

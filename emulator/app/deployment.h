@@ -30,6 +30,7 @@ struct DeploymentWorld {
   std::filesystem::path runtime_cache;
   runtimes::InterpreterPlaces places;
   std::string region{functions::kDefaultRegion};
+  std::string account{functions::kDefaultAccount};
   std::map<std::string, std::string> inherited;  // Hearth's own variables
   Machine machine;
   Credentials credentials = Credentials::placeholder;

@@ -16,7 +16,7 @@ void Environment::freeze_if_idle() {
   {
     const std::lock_guard lock(mutex_);
     freeze_scheduled_ = false;
-    if (phase_ != Phase::idle || !process_ || motion_ != Motion::running) return;
+    if (phase_ != Phase::idle || !launch_ || motion_ != Motion::running) return;
     // Used since: the delay begins anew.
     if (world_.clock.monotonic_now() < last_used_ + kFreezeDelay) {
       freeze_later();
@@ -24,7 +24,11 @@ void Environment::freeze_if_idle() {
     }
     motion_ = Motion::freezing;
   }
+  // Who stands still takes nothing; what is sent meanwhile has not failed.
+  const auto telemetry = audience();
+  if (telemetry) telemetry->pause();
   const bool frozen = sandbox_->freeze();
+  if (!frozen && telemetry) telemetry->resume();
   {
     const std::lock_guard lock(mutex_);
     motion_ = frozen ? Motion::frozen : Motion::running;

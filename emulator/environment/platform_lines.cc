@@ -36,6 +36,13 @@ std::string init_report_lines(const EnvironmentSpec& spec, const InitReport& rep
   return json_log_line({now, reported}, spec.logging);
 }
 
+std::string extension_lines(const EnvironmentSpec& spec,
+                            const runtime_api::ExtensionStatus& extension,
+                            WallTime now) {
+  if (is_text(spec)) return extension_line(extension);
+  return json_log_line({now, reported_extension(extension)}, spec.logging);
+}
+
 std::string outcome_lines(const EnvironmentSpec& spec,
                           const Outcome& outcome,
                           std::string_view request_id,

@@ -8,6 +8,7 @@
 #include "emulator/environment/environment_spec.h"
 #include "emulator/environment/invocation_report.h"
 #include "emulator/environment/outcome.h"
+#include "runtime_api/extension_hub.h"
 
 #include <chrono>
 #include <string>
@@ -21,6 +22,10 @@ using WallTime = std::chrono::system_clock::time_point;
 std::string start_lines(const EnvironmentSpec& spec, std::string_view request_id, WallTime now);
 std::string end_lines(const EnvironmentSpec& spec, const InvocationReport& report, WallTime now);
 std::string init_report_lines(const EnvironmentSpec& spec, const InitReport& report, WallTime now);
+
+std::string extension_lines(const EnvironmentSpec& spec,
+                            const runtime_api::ExtensionStatus& extension,
+                            WallTime now);
 
 // A JSON log says what went wrong in the events of the invocation's end, and has no sentence for
 // it.

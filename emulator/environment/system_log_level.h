@@ -42,7 +42,7 @@ struct Table {
   LogLevel operator()(const InvocationReported& event) const {
     return event.report.error_type.empty() ? LogLevel::info : LogLevel::warn;
   }
-  LogLevel operator()(const ExtensionState& event) const {
+  LogLevel operator()(const ExtensionReported& event) const {
     return event.error_type.empty() ? LogLevel::info : LogLevel::warn;
   }
   LogLevel operator()(const LogsDropped&) const { return LogLevel::warn; }

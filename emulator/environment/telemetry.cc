@@ -197,8 +197,12 @@ void Telemetry::resume() {
   for_each_delivery([](TelemetryDelivery& delivery) { delivery.resume(); });
 }
 
-bool Telemetry::flush(TimePoint deadline) {
+void Telemetry::hurry() {
   for_each_delivery([](TelemetryDelivery& delivery) { delivery.hurry(); });
+}
+
+bool Telemetry::flush(TimePoint deadline) {
+  hurry();
   bool all = true;
   for_each_delivery(
       [&](TelemetryDelivery& delivery) { all = delivery.await_empty(deadline) && all; });

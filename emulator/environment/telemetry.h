@@ -61,6 +61,9 @@ class Telemetry {
   tl::expected<void, runtime_api::SubscriptionRefused> subscribe(
       const std::string& extension, const runtime_api::Subscription& subscription);
 
+  // Whether anybody has to be told anything. Cheap.
+  bool has_subscribers() const { return delivery_count_.load(std::memory_order_acquire) != 0; }
+
   // Whether Init is under way.
   bool open() const;
   // At the end of Init: nobody subscribes any more, and nothing is kept.
@@ -76,7 +79,10 @@ class Telemetry {
   void pause();
   void resume();
 
-  // At shutdown: blocks until all subscribers have everything, or the deadline has passed.
+  // At shutdown: from here on nothing waits for a batch to be full.
+  void hurry();
+
+  // The same, and blocks until all subscribers have everything, or the deadline has passed.
   // False: somebody has not.
   bool flush(TimePoint deadline);
 

@@ -242,8 +242,8 @@ void TelemetryDelivery::Shared::send_batch(std::vector<Item> batch,
   queue.push_front(std::move(item));
 }
 
-// A failure of a batch that the environment stood still under says nothing of the subscriber and does
-// not count.
+// A failure of a batch that the environment stood still under says nothing of the subscriber and
+// does not count.
 bool TelemetryDelivery::Shared::try_to_send(std::span<const std::string> texts,
                                             std::string& reason,
                                             std::unique_lock<std::mutex>& lock) {

@@ -184,7 +184,7 @@ struct Teller {
     if (!for_logs_api()) return {};
     return {"platform.fault", event.sentence};
   }
-  Told operator()(const ExtensionState& event) const {
+  Told operator()(const ExtensionReported& event) const {
     Told told{"platform.extension", {{"name", event.name}, {"state", event.state}}};
     told.record["events"] = event.events;
     if (!event.error_type.empty()) told.record["errorType"] = event.error_type;
@@ -288,6 +288,15 @@ std::vector<Span> spans_of(WallTime started, const AnswerTimes& times) {
 InitType init_type_of(Initialization initialization) {
   return initialization == Initialization::on_demand ? InitType::on_demand
                                                      : InitType::provisioned_concurrency;
+}
+
+ExtensionReported reported_extension(const runtime_api::ExtensionStatus& extension) {
+  ExtensionReported state{.name = extension.name,
+                          .state = std::string(printed_name(extension.state)),
+                          .error_type = extension.error_type};
+  if (extension.events.invoke) state.events.emplace_back("INVOKE");
+  if (extension.events.shutdown) state.events.emplace_back("SHUTDOWN");
+  return state;
 }
 
 EventCategory category_of(const TelemetryRecord& record) {

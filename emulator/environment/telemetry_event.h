@@ -9,6 +9,7 @@
 #include "emulator/environment/environment_spec.h"
 #include "emulator/environment/invocation_report.h"
 #include "emulator/environment/log_format.h"
+#include "runtime_api/extension_hub.h"
 #include "runtime_api/telemetry_subscription.h"
 
 #include <chrono>
@@ -119,12 +120,14 @@ struct InvocationReported {
 struct Fault {
   std::string sentence{};
 };
-struct ExtensionState {
+struct ExtensionReported {
   std::string name{};
   std::string state{};                // "Ready", "Registered", "LaunchError" …
   std::vector<std::string> events{};  // "INVOKE", "SHUTDOWN"
   std::string error_type{};           // not sent when empty
 };
+ExtensionReported reported_extension(const runtime_api::ExtensionStatus& extension);
+
 // platform.telemetrySubscription or platform.logsSubscription, as the API is.
 struct Subscribed {
   runtime_api::TelemetryApi api = runtime_api::TelemetryApi::telemetry;
@@ -162,7 +165,7 @@ using TelemetryRecord = std::variant<InitStart,
                                      RuntimeDone,
                                      InvocationReported,
                                      Fault,
-                                     ExtensionState,
+                                     ExtensionReported,
                                      Subscribed,
                                      LogsDropped,
                                      RestoreStart,

@@ -27,10 +27,11 @@ class Pipe {
     REQUIRE(::write(writing_.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size()));
   }
   void close() { writing_.reset(); }
-  bool drain() { return stream.drain(reading_.get()); }
+  bool drain() { return source.drain(reading_.get()); }
 
   std::vector<std::string> pieces;
   LogStream stream{[this](std::string_view lines) { pieces.emplace_back(lines); }};
+  LogSource source{stream, LogSource::Kind::function};
 
  private:
   emulator::sandbox::UniqueFd reading_;

@@ -150,9 +150,9 @@ TEST_CASE("a span needs both its ends", "[telemetry]") {
 }
 
 TEST_CASE("extensions, subscriptions and losses are told", "[telemetry]") {
-  CHECK(told(ExtensionState{.name = "e", .state = "Ready"}) ==
+  CHECK(told(ExtensionReported{.name = "e", .state = "Ready"}) ==
         one("platform.extension", R"({"name":"e","state":"Ready","events":[]})"));
-  CHECK(told(ExtensionState{.name = "e",
+  CHECK(told(ExtensionReported{.name = "e",
                             .state = "LaunchError",
                             .events = {"INVOKE"},
                             .error_type = "Extension.LaunchError"}) ==
@@ -231,8 +231,8 @@ TEST_CASE("each event has its level in a JSON log", "[telemetry]") {
   auto broken = report();
   broken.error_type = "Runtime.ExitError";
   CHECK(level_of(InvocationReported{.report = broken}) == LogLevel::warn);
-  CHECK(level_of(ExtensionState{}) == LogLevel::info);
-  CHECK(level_of(ExtensionState{.error_type = "Extension.Crash"}) == LogLevel::warn);
+  CHECK(level_of(ExtensionReported{}) == LogLevel::info);
+  CHECK(level_of(ExtensionReported{.error_type = "Extension.Crash"}) == LogLevel::warn);
   CHECK(level_of(LogsDropped{}) == LogLevel::warn);
   CHECK(level_of(RestoreReported{}) == LogLevel::info);
   CHECK(level_of(RestoreRuntimeDone{}) == LogLevel::debug);

@@ -1,0 +1,173 @@
+// What an environment tells of itself to extensions that subscribed: events, at their moments.
+#include "emulator/environment/environment.h"
+#include "emulator/environment/platform_lines.h"
+#include "emulator/environment/telemetry.h"
+
+#include <string>
+#include <utility>
+
+namespace emulator::environment {
+namespace {
+
+std::optional<EventTracing> tracing_of(const std::optional<std::string>& trace_id) {
+  if (!trace_id || trace_id->empty()) return std::nullopt;
+  return EventTracing{.span_id = {}, .value = *trace_id};
+}
+
+}  // namespace
+
+// Null where nobody listens, so that nothing has to be put together for it.
+std::shared_ptr<Telemetry> Environment::audience() const {
+  const std::lock_guard lock(mutex_);
+  if (!launch_ || !launch_->telemetry()) return nullptr;
+  const auto& telemetry = launch_->telemetry();
+  return telemetry->open() || telemetry->has_subscribers() ? telemetry : nullptr;
+}
+
+// ---- Init.
+
+void Environment::tell_init_start(FailurePhase phase) {
+  const auto telemetry = audience();
+  if (!telemetry) return;
+  telemetry->record(
+      InitStart{.type = init_type_of(spec_->initialization),
+                .phase = phase,
+                .instance = {.runtime_version = {},
+                             .runtime_version_arn = {},
+                             .function_name = spec_->function_name,
+                             .function_version = spec_->version,
+                             .instance_id = id_,
+                             .instance_max_memory_bytes = spec_->memory_size_mb * 1024 * 1024},
+                .tracing = {}});
+}
+
+void Environment::tell_runtime_initialised(FailurePhase phase, std::string_view error_type) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (std::exchange(runtime_initialised_, true)) return;
+  }
+  if (const auto telemetry = audience()) {
+    telemetry->record(InitRuntimeDone{.type = init_type_of(spec_->initialization),
+                                      .phase = phase,
+                                      .outcome = outcome_of_runtime(error_type),
+                                      .tracing = {}});
+  }
+}
+
+// The service logs extensions when Init has ended, well or not, and tells of them.
+void Environment::tell_extensions() {
+  if (spec_->profile != Profile::aws) return;
+  const auto telemetry = audience();
+  std::string lines;
+  for (const auto& extension : launch_->extensions()) {
+    lines += extension_lines(*spec_, extension, world_.clock.wall_now());
+    if (telemetry) telemetry->record(reported_extension(extension));
+  }
+  if (!lines.empty()) log_.platform(lines);
+}
+
+void Environment::tell_init_report(FailurePhase phase,
+                                   const std::optional<Outcome>& failure,
+                                   Nanoseconds duration) {
+  const auto type = failure ? environment::error_type(*failure) : std::string_view();
+  if (failure) tell_runtime_initialised(phase, type);
+  const auto telemetry = audience();
+  if (!telemetry) return;
+  telemetry->record(InitReported{.type = init_type_of(spec_->initialization),
+                                 .phase = phase,
+                                 .outcome = outcome_in_report(type),
+                                 .duration = duration,
+                                 .tracing = {}});
+  // The thread that initialises it is the only one that takes a launch away in this phase.
+  launch_->close_subscriptions();
+}
+
+// ---- Invoke.
+
+void Environment::tell_start(const Ongoing& ongoing) {
+  const auto telemetry = audience();
+  if (!telemetry) return;
+  telemetry->record(InvocationStart{.request_id = ongoing.report.request_id,
+                                    .version = ongoing.report.version,
+                                    .tenant_id = ongoing.tenant_id,
+                                    .tracing = tracing_of(ongoing.trace_id)});
+}
+
+void Environment::answer_begun(std::uint64_t launch) {
+  if (!audience()) return;
+  const auto now = world_.clock.wall_now();
+  const std::lock_guard lock(mutex_);
+  if (launch == launches_ && ongoing_) ongoing_->answer_times.first_byte = now;
+}
+
+void Environment::answer_complete(std::uint64_t launch, std::uint64_t size_bytes) {
+  const bool heard = audience() != nullptr;
+  // A log in the JSON format names the size as well.
+  if (!heard && spec_->logging.format == LogFormat::text) return;
+  const auto now = world_.clock.wall_now();
+  const std::lock_guard lock(mutex_);
+  if (launch != launches_ || !ongoing_) return;
+  ongoing_->produced_bytes = size_bytes;
+  if (heard) ongoing_->answer_times.last_byte = now;
+}
+
+void Environment::runtime_done(std::uint64_t launch, std::string_view error_type) {
+  if (!audience()) return;
+  SharedOngoing ongoing;
+  {
+    const std::lock_guard lock(mutex_);
+    if (launch != launches_ || !ongoing_) return;
+    ongoing = ongoing_;
+    ongoing->answer_times.next_asked = world_.clock.wall_now();
+  }
+  tell_runtime_done(*ongoing, error_type);
+}
+
+// Once for each invocation: whoever finds out first how its runtime was done with it.
+void Environment::tell_runtime_done(Ongoing& ongoing, std::string_view error_type) {
+  const auto telemetry = audience();
+  if (!telemetry) return;
+  AnswerTimes times;
+  std::uint64_t produced_bytes = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    if (std::exchange(ongoing.runtime_done, true)) return;
+    times = ongoing.answer_times;
+    produced_bytes = ongoing.produced_bytes;
+  }
+  telemetry->record(RuntimeDone{.request_id = ongoing.report.request_id,
+                                .tenant_id = ongoing.tenant_id,
+                                .outcome = outcome_of_runtime(error_type),
+                                .duration = world_.clock.monotonic_now() - ongoing.started,
+                                .produced_bytes = produced_bytes,
+                                .spans = spans_of(ongoing.report.started, times),
+                                .tracing = tracing_of(ongoing.trace_id)});
+}
+
+void Environment::tell_fault(const Outcome& outcome, const Ongoing& ongoing) {
+  const auto telemetry = audience();
+  if (!telemetry) return;
+  auto sentence = outcome_lines(outcome, ongoing.report.request_id, world_.clock.wall_now());
+  while (sentence.ends_with('\n')) sentence.pop_back();
+  if (!sentence.empty()) telemetry->record(Fault{std::move(sentence)});
+}
+
+void Environment::tell_report(Ongoing& ongoing) {
+  tell_runtime_done(ongoing, ongoing.report.error_type);
+  const auto telemetry = audience();
+  if (!telemetry) return;
+  AnswerTimes times;
+  {
+    const std::lock_guard lock(mutex_);
+    times = ongoing.answer_times;
+  }
+  telemetry->record(InvocationReported{.report = ongoing.report,
+                                       .profile = spec_->profile,
+                                       .tenant_id = ongoing.tenant_id,
+                                       .restore_duration = {},
+                                       .billed_restore_duration = {},
+                                       .spans = spans_of(ongoing.report.started, times),
+                                       .tracing = tracing_of(ongoing.trace_id)});
+}
+
+}  // namespace emulator::environment
