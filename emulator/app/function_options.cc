@@ -116,6 +116,10 @@ tl::expected<void, AppError> apply_flags(const FunctionOptions& options,
 
 tl::expected<DescribedFunctions, AppError> from_flags(const FunctionOptions& options,
                                                       const std::vector<std::string>& names) {
+  if (names.size() > (options.name ? 0U : 1U)) {
+    return usage("--code and a command after -- describe one function, '" + names.back() +
+                 "' is one name too many; leave it away, or describe several in a template");
+  }
   functions::FunctionConfiguration function;
   function.name = options.name ? *options.name : !names.empty() ? names.front() : "";
   if (function.name.empty()) {
@@ -230,6 +234,12 @@ void add_description_flags(CLI::App& command, FunctionOptions& o) {
       ->check(CLI::IsMember({"Active", "PassThrough"}))
       ->group(what);
   command.add_option("--region", o.region, "region in ARNs and variables")
+      ->check([](const std::string& text) {
+        const bool good = !text.empty() && text.find_first_not_of(
+                                               "abcdefghijklmnopqrstuvwxyz-"
+                                               "0123456789") == text.npos;
+        return good ? "" : "'" + text + "' is no region; it looks like us-east-1";
+      })
       ->group(what)
       ->capture_default_str();
   command

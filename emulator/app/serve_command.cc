@@ -130,6 +130,10 @@ void add_account_flags(CLI::App& command, ServeOptions& options) {
   command
       .add_option(
           "--alias-seed", options.alias_seed, "makes the choices of weighted aliases repeatable")
+      ->check([](const std::string& text) {
+        // The library would take a negative number for a very large one.
+        return text.starts_with('-') ? "'" + text + "' is negative; give 0 or more" : "";
+      })
       ->type_name("N")
       ->group(account);
 }
@@ -171,12 +175,20 @@ void add_service_flags(CLI::App& command, ServeOptions& options) {
 void add_serve_command(CLI::App& program, ServeOptions& options) {
   auto* command = program.add_subcommand(
       "serve", "Serve the Lambda API, for the functions of a template and for those it creates");
-  command->add_option("FUNCTION", options.names, "only these functions of the template");
+  command->add_option(
+      "FUNCTION",
+      options.names,
+      "only these functions of the template; of a function described by flags, its name");
   command->add_option("--port", options.port, "port of the Lambda API; 0 picks a free one")
       ->check(CLI::Range(0, 65535).description(""))
       ->type_name("PORT")
       ->capture_default_str();
-  command->add_option("--host", options.host, "address to listen on")->capture_default_str();
+  command->add_option("--host", options.host, "address to listen on")
+      ->check([](const std::string& text) {
+        // An empty one would mean every address of this machine.
+        return text.empty() ? "it is empty; name an address, such as 127.0.0.1" : std::string();
+      })
+      ->capture_default_str();
   add_service_flags(*command, options);
   add_account_flags(*command, options);
   add_function_flags(*command, options.function);

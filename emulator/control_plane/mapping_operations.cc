@@ -149,6 +149,7 @@ tl::expected<Document, ServiceError> new_mapping(EventSource source,
 Answer create_mapping(const Document& input, ServiceWorld& world) {
   const auto source = event_source_of(input);
   if (!source) return tl::unexpected(invalid_parameter_value("Unrecognized event source."));
+  const std::lock_guard one_at_a_time(world.mapping_changes);
   auto mapping = new_mapping(*source, input, world);
   if (!mapping) return mapping;
   const auto uuid = world.new_uuid();
