@@ -57,6 +57,7 @@ environment::VariableSources variable_sources(const functions::FunctionConfigura
     sources.runtime.emplace("AWS_ENDPOINT_URL_LAMBDA", world.lambda_endpoint);
   }
   sources.customer = configuration.variables;
+  sources.customer.insert(world.image_variables.begin(), world.image_variables.end());
   for (const auto& [key, _] : launch.environment) sources.customer.erase(key);
   return sources;
 }
@@ -92,6 +93,8 @@ tl::expected<Deployed, AppError> deploy(const functions::FunctionConfiguration& 
   auto sources = variable_sources(configuration, folders, *launch, world);
   sources.version = version;
   spec->variables = environment::function_variables(sources);
+
+  if (!world.image_working_folder.empty()) spec->working_folder = world.image_working_folder;
 
   Deployed deployed;
   if (launch->remark) deployed.remarks.push_back(*launch->remark);

@@ -1,6 +1,7 @@
 #include "emulator/app/function_options.h"
 
 #include "emulator/app/cpu_scale.h"
+#include "emulator/runtimes/client_installation.h"
 #include "emulator/runtimes/runtime_client_cache.h"
 #include "emulator/template/sam_template.h"
 
@@ -77,7 +78,8 @@ bool described_by_flags(const FunctionOptions& options) {
 std::string name_from_folder(const std::string& code) {
   std::error_code ignored;
   auto path = fs::weakly_canonical(code, ignored);
-  auto name = path.extension() == ".zip" ? path.stem().string() : path.filename().string();
+  const bool packed = path.extension() == ".zip" || path.extension() == ".tar";
+  auto name = packed ? path.stem().string() : path.filename().string();
   for (auto& c : name) {
     if (std::isalnum(static_cast<unsigned char>(c)) == 0 && c != '-' && c != '_') c = '-';
   }
@@ -123,7 +125,9 @@ tl::expected<DescribedFunctions, AppError> from_flags(const FunctionOptions& opt
   functions::FunctionConfiguration function;
   function.name = options.name ? *options.name : !names.empty() ? names.front() : "";
   if (function.name.empty()) {
-    function.name = name_from_folder(options.code.empty() ? options.command.front() : options.code);
+    function.name = name_from_folder(!options.code.empty()    ? options.code
+                                     : !options.image.empty() ? options.image
+                                                              : options.command.front());
   }
   if (!options.code.empty()) function.code = whole_path(options.code);
   function.command = options.command;
@@ -321,6 +325,14 @@ void add_environment_flags(CLI::App& command, FunctionOptions& o) {
   command.add_option("--rootfs", o.rootfs, "unpacked image as the functions' root")
       ->type_name("DIR")
       ->group(where);
+  command
+      .add_option(
+          "--image",
+          o.image,
+          "container image as root and command: a folder with an OCI layout, or an archive, "
+          "as docker save writes it; words after -- replace its CMD")
+      ->type_name("DIR[:TAG]|TAR")
+      ->group(where);
   add_machine_flags(command, o);
 }
 
@@ -329,6 +341,38 @@ void add_environment_flags(CLI::App& command, FunctionOptions& o) {
 void add_function_flags(CLI::App& command, FunctionOptions& options) {
   add_description_flags(command, options);
   add_environment_flags(command, options);
+}
+
+tl::expected<FunctionOptions, AppError> with_image(FunctionOptions options) {
+  if (options.image.empty()) return options;
+  if (!options.rootfs.empty()) return usage("--image is a root already; leave --rootfs away");
+  if (!options.template_file.empty()) {
+    return usage("--image already says what the code is; leave --template away");
+  }
+  const runtimes::ImageHost host{
+      .cache_root =
+          runtimes::default_cache_root(variable_or("XDG_CACHE_HOME", ""), variable_or("HOME", ""))
+              .parent_path() /
+          "images",
+      .has_program = runtimes::host_with_path(variable_or("PATH", "/usr/bin:/bin")).has_program,
+      .run = runtimes::run_to_log,
+      .progress = [](std::string_view line) { spdlog::warn("{}", line); },
+      .superuser = ::geteuid() == 0};
+  auto unpacked = runtimes::unpack_image(options.image, host);
+  if (!unpacked) {
+    const bool wrong = unpacked.error().kind == runtimes::RuntimeError::Kind::invalid_function;
+    return tl::unexpected(AppError{wrong ? kWrongUsage : kHostCannot, unpacked.error().message});
+  }
+  const auto& config = unpacked->config;
+  auto words = options.command.empty() ? config.command : std::move(options.command);
+  options.command = config.entrypoint;
+  options.command.insert(options.command.end(), words.begin(), words.end());
+  if (options.command.empty()) {
+    return usage("the image says neither ENTRYPOINT nor CMD; give a command after --");
+  }
+  options.rootfs = unpacked->root;
+  options.unpacked = std::make_shared<const runtimes::UnpackedImage>(std::move(*unpacked));
+  return options;
 }
 
 tl::expected<DescribedFunctions, AppError> describe_functions(const FunctionOptions& options,
@@ -349,14 +393,18 @@ tl::expected<DescribedFunctions, AppError> describe_functions(const FunctionOpti
   return from_template(options, file, names, temporary_parent);
 }
 
-tl::expected<ChosenFunction, AppError> choose_function(const FunctionOptions& options,
+tl::expected<ChosenFunction, AppError> choose_function(const FunctionOptions& given,
                                                        const std::string& name,
                                                        std::string_view naming) {
+  auto unpacked = with_image(given);
+  if (!unpacked) return tl::unexpected(std::move(unpacked.error()));
+  const auto& options = *unpacked;
   auto machine = machine_for(options);
   if (!machine) return tl::unexpected(std::move(machine.error()));
   ChosenFunction chosen;
   chosen.world = deployment_world(options);
   chosen.world.machine = std::move(*machine);
+  chosen.image = options.unpacked;
   std::vector<std::string> names;
   if (!name.empty()) names.push_back(name);
   auto described = describe_functions(options, names, chosen.world.temporary_parent);
@@ -445,6 +493,11 @@ DeploymentWorld deployment_world(const FunctionOptions& options) {
   world.places = {.path = variable_or("PATH", "/usr/local/bin:/usr/bin:/bin"),
                   .home = variable_or("HOME", "")};
   world.region = options.region;
+  if (options.unpacked) {
+    const auto& config = options.unpacked->config;
+    world.image_variables = config.variables;
+    world.image_working_folder = config.working_folder.empty() ? "/" : config.working_folder;
+  }
   world.credentials =
       options.credentials == "inherited" ? Credentials::inherited : Credentials::placeholder;
   for (char** entry = environ; *entry != nullptr; ++entry) {

@@ -5,6 +5,7 @@
 #include "emulator/app/deployment.h"
 #include "emulator/app/emulator.h"
 #include "emulator/app/machine.h"
+#include "emulator/runtimes/image_unpacking.h"
 #include "emulator/sandbox/isolation_plan.h"
 
 #include <tl/expected.hpp>
@@ -42,6 +43,8 @@ struct FunctionOptions {
   std::string sandbox = "degraded";
   std::string network = "host";
   std::string rootfs;
+  std::string image;
+  std::shared_ptr<const runtimes::UnpackedImage> unpacked;  // what with_image() made of it
   std::string freeze = "on";
   std::string init_boost = "on";
   double cpu_scale = 1;
@@ -53,6 +56,10 @@ struct FunctionOptions {
 
 // Adds the flags to a command; `options` must outlive the parsing.
 void add_function_flags(CLI::App& command, FunctionOptions& options);
+
+// The same options with --image unpacked: its root, and its command where none was given. Unpacking
+// may take long the first time.
+tl::expected<FunctionOptions, AppError> with_image(FunctionOptions options);
 
 // The functions that the options describe, those of a template by name; all of them when `names` is
 // empty. Inline code of a template is written into `temporary_parent`; the folders live as long as
@@ -74,9 +81,10 @@ tl::expected<DescribedFunctions, AppError> describe_functions(
 struct ChosenFunction {
   DescribedFunctions described;  // one function
   DeploymentWorld world;
+  std::shared_ptr<const runtimes::UnpackedImage> image;  // whose root must stay, or nothing
   const functions::FunctionConfiguration& function() const { return described.functions.front(); }
 };
-tl::expected<ChosenFunction, AppError> choose_function(const FunctionOptions& options,
+tl::expected<ChosenFunction, AppError> choose_function(const FunctionOptions& given,
                                                        const std::string& name,
                                                        std::string_view naming);
 

@@ -194,7 +194,11 @@ void add_serve_command(CLI::App& program, ServeOptions& options) {
   add_function_flags(*command, options.function);
 }
 
-int run_serve(const ServeOptions& options) {
+int run_serve(const ServeOptions& given) {
+  auto options = given;
+  auto with_root = with_image(options.function);
+  if (!with_root) return fail(with_root.error());
+  options.function = std::move(*with_root);
   auto machine = machine_for(options.function);
   if (!machine) return fail(machine.error());
   auto world = deployment_world(options.function);
