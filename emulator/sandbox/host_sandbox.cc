@@ -1,8 +1,14 @@
 #include "emulator/sandbox/host_sandbox.h"
 
+#include "emulator/sandbox/control_group.h"
+#include "emulator/sandbox/kernel_clock.h"
 #include "emulator/sandbox/process_tree.h"
+#include "emulator/sandbox/unique_fd.h"
 
+#include <poll.h>
 #include <signal.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -196,6 +202,21 @@ void HostSandbox::end_processes() noexcept {
 bool HostSandbox::is_last() const {
   const std::lock_guard lock(mutex_);
   return living_ == 1;
+}
+
+// Their memory would be taken for that of the programs that start next.
+void HostSandbox::await_orphans_gone() const {
+  if (!first_ || launcher_.plan.memory != MemoryMeans::watcher) return;
+  const auto deadline = kernel_now() + kRemovalPatience;
+  const auto orphans = process_tree(first_->pid());
+  for (auto orphan = orphans.begin() + 1; orphan != orphans.end(); ++orphan) {
+    const UniqueFd handle(static_cast<int>(::syscall(SYS_pidfd_open, *orphan, 0)));
+    const auto left =
+        std::chrono::duration_cast<std::chrono::milliseconds>(deadline - kernel_now()).count();
+    if (!handle.valid() || left <= 0) continue;
+    pollfd wait{.fd = handle.get(), .events = POLLIN, .revents = 0};
+    ::poll(&wait, 1, static_cast<int>(left));
+  }
 }
 
 void HostSandbox::forget(pid_t leader) {

@@ -75,6 +75,8 @@ class HostSandbox final : public Sandbox, private ProcessSet {
   tl::expected<UniqueFd, SandboxError> socket_inside(SocketKind kind);
   std::shared_ptr<ResourceControl> control() const;
   bool is_last() const;
+  // After a kill of everything, without control groups that could tell.
+  void await_orphans_gone() const;
   // It is about to be reaped, and its number to become somebody else's.
   void forget(pid_t leader);
   // One of those that lived is gone.

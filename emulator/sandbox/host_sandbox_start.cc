@@ -56,13 +56,15 @@ class HostSandbox::RunningProcess final : public Process {
   RunningProcess(const RunningProcess&) = delete;
   RunningProcess& operator=(const RunningProcess&) = delete;
   ~RunningProcess() override {
-    if (sandbox_.is_last()) {
+    const bool last = sandbox_.is_last();
+    if (last) {
       RunningProcess::kill();
     } else {
       RunningProcess::end();
     }
     sandbox_.forget(process_->pid());
     process_.reset();
+    if (last) sandbox_.await_orphans_gone();
   }
 
   pid_t pid() const override { return process_->pid(); }
@@ -223,7 +225,6 @@ StartResult HostSandbox::start_here(const StartRequest& request, std::unique_ptr
   return first_ ? enter(start) : start_bare(start);
 }
 
-// The process group is as old as the clone or will be; see child_setup.h.
 std::unique_ptr<HostSandbox::RunningProcess> HostSandbox::running(Preparation& start,
                                                                   pid_t pid,
                                                                   UniqueFd pidfd,
