@@ -22,6 +22,7 @@
 #include <memory>
 #include <sstream>
 #include <string>
+#include <thread>
 #include <vector>
 
 using namespace isolation_test;
@@ -192,6 +193,25 @@ TEST_CASE("what has left its program's group goes with the last program", "[comp
   CHECK(tests::soon([&] { return tests::processes_with(tag).empty(); }));
 }
 
+TEST_CASE("programs of one sandbox may be let go by several threads at once", "[companions]") {
+  tests::requires_namespaces();
+  const auto tag = tests::new_tag();
+  LinuxLauncher launcher(tests::host_plan());
+  const auto sandbox = sandbox_of(launcher, testee_request());
+  for (int round = 0; round < 10; ++round) {
+    std::vector<std::unique_ptr<Process>> programs;
+    for (int i = 0; i < 3; ++i) {
+      auto started = sandbox->start(testee_start("slow_init", {tag, "TESTEE_LEAVES_DAEMON=1"}));
+      REQUIRE(started);
+      programs.push_back(std::move(*started));
+    }
+    std::vector<std::thread> threads;
+    for (auto& program : programs) threads.emplace_back([&program] { program.reset(); });
+    for (auto& thread : threads) thread.join();
+    CHECK(tests::soon([&] { return tests::processes_with(tag).empty(); }));
+  }
+}
+
 TEST_CASE("to kill one program is to end all of the sandbox", "[companions]") {
   const auto level = any_level();
   INFO(name_of(level));
@@ -252,6 +272,7 @@ TEST_CASE("a failed start leaves the programs beside it alone", "[companions]") 
   CHECK_FALSE(runs.process().exited());
   StartedProgram after(*sandbox, shell("echo after"));
   CHECK(after.line() == "after");
+  CHECK(sandbox->freeze() == (launcher.plan().freeze != FreezeMeans::none));
 }
 
 TEST_CASE("programs of one sandbox stand still and go on together", "[companions]") {
