@@ -195,6 +195,8 @@ Delivered DeliveryRoutes::invoke_function(const Delivery& delivery, const Target
     case invoke::Refusal::Kind::function_not_found:
     case invoke::Refusal::Kind::qualifier_not_found:
     case invoke::Refusal::Kind::not_runnable:
+    case invoke::Refusal::Kind::tenant_missing:
+    case invoke::Refusal::Kind::tenant_unexpected:
       break;
   }
   return failed(DeliveryError::Kind::permanent, refusal.message);

@@ -84,6 +84,9 @@ tl::expected<Deployed, AppError> deploy(const functions::FunctionConfiguration& 
   spec->version = version;
   spec->memory_size_mb = configuration.memory.mebibytes;
   spec->timeout = configuration.timeout;
+  spec->tenant_isolation = configuration.tenant_isolation == functions::TenantIsolation::per_tenant
+                               ? environment::TenantIsolation::per_tenant
+                               : environment::TenantIsolation::none;
   spec->argv = launch->argv;
   // A command without code, as for RIE, is started where Hearth was.
   spec->working_folder =

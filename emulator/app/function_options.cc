@@ -1,6 +1,7 @@
 #include "emulator/app/function_options.h"
 
 #include "emulator/app/cpu_scale.h"
+#include "emulator/control_plane/invoke_api.h"
 #include "emulator/runtimes/runtime_client_cache.h"
 #include "emulator/template/sam_template.h"
 
@@ -102,6 +103,9 @@ tl::expected<void, AppError> apply_flags(const FunctionOptions& options,
   if (options.ephemeral_storage_mb) function.ephemeral_storage = {*options.ephemeral_storage_mb};
   if (options.tracing == "Active") function.tracing = functions::Tracing::active;
   if (options.tracing == "PassThrough") function.tracing = functions::Tracing::pass_through;
+  if (options.tenant_isolation) {
+    function.tenant_isolation = functions::TenantIsolation::per_tenant;
+  }
   for (const auto& layer : options.layers) function.layers.emplace_back(whole_path(layer));
   if (!options.variables_file.empty()) {
     auto pairs = pairs_in(options.variables_file);
@@ -229,6 +233,11 @@ void add_description_flags(CLI::App& command, FunctionOptions& o) {
   command.add_option("--tracing", o.tracing, "Active or PassThrough")
       ->check(CLI::IsMember({"Active", "PassThrough"}))
       ->group(what);
+  command
+      .add_flag("--tenant-isolation",
+                o.tenant_isolation,
+                "environments of its own for each tenant; every invocation names one")
+      ->group(what);
   command.add_option("--region", o.region, "region in ARNs and variables")
       ->group(what)
       ->capture_default_str();
@@ -315,6 +324,21 @@ void add_environment_flags(CLI::App& command, FunctionOptions& o) {
 }
 
 }  // namespace
+
+void add_tenant_flag(CLI::App& command, std::string& tenant_id) {
+  command
+      .add_option("--tenant-id",
+                  tenant_id,
+                  "whose invocation it is; for functions that isolate their tenants")
+      ->check([](const std::string& text) {
+        return control_plane::is_tenant_id(text)
+                   ? std::string()
+                   : "'" + text +
+                         "' is no tenant id: it has 1 to 256 of A-Z a-z 0-9 ._:/=+-@ "
+                         "and blanks";
+      })
+      ->type_name("ID");
+}
 
 void add_function_flags(CLI::App& command, FunctionOptions& options) {
   add_description_flags(command, options);

@@ -37,6 +37,7 @@ struct FunctionOptions {
   std::vector<std::string> layers;
   std::optional<int> ephemeral_storage_mb;
   std::string tracing;
+  bool tenant_isolation = false;
   std::vector<std::string> command;  // what followed "--"
 
   std::string sandbox = "degraded";
@@ -50,6 +51,9 @@ struct FunctionOptions {
   std::size_t max_concurrency = 1000;
   int idle_timeout_seconds = 600;
 };
+
+// Adds --tenant-id, which names the tenant of every invocation.
+void add_tenant_flag(CLI::App& command, std::string& tenant_id);
 
 // Adds the flags to a command; `options` must outlive the parsing.
 void add_function_flags(CLI::App& command, FunctionOptions& options);

@@ -25,10 +25,13 @@ double milliseconds(environment::Nanoseconds value) {
   return std::chrono::duration<double, std::milli>(value).count();
 }
 
+Json id_or_null(const std::string& id) { return id.empty() ? Json() : Json(id); }
+
 Json as_json(const environment::Snapshot& snapshot) {
   return {{"id", snapshot.id},
           {"function", snapshot.function_name},
           {"version", snapshot.version},
+          {"tenant_id", id_or_null(snapshot.tenant_id)},
           {"phase", environment::name_of(snapshot.phase)},
           {"pid", snapshot.pid ? Json(*snapshot.pid) : Json(nullptr)},
           {"initialization", environment::name_of(snapshot.initialization)},
@@ -47,6 +50,7 @@ Json as_json(const environment::InvocationReport& report) {
   return {{"request_id", report.request_id},
           {"function", report.function_name},
           {"version", report.version},
+          {"tenant_id", id_or_null(report.tenant_id)},
           {"kind", report.kind == InvocationKind::event ? "Event" : "RequestResponse"},
           {"attempt", report.attempt},
           {"started_ms", started.count()},

@@ -48,10 +48,9 @@ control_plane::InvokeApi invoke_api_of(const LateService& late, const ServeOptio
     return late.get()->emulator().invoker().invoke(std::move(request));
   };
   api.resolve =
-      [&late](const std::string& name,
-              const std::optional<std::string>& qualifier) -> tl::expected<void, invoke::Refusal> {
+      [&late](const invoke::InvocationRequest& request) -> tl::expected<void, invoke::Refusal> {
     if (late.get() == nullptr) return not_ready();
-    return late.get()->emulator().invoker().resolve(name, qualifier);
+    return late.get()->emulator().invoker().resolve(request);
   };
   api.invoke_async =
       [&late](invoke::InvocationRequest request) -> tl::expected<void, invoke::Refusal> {

@@ -238,7 +238,7 @@ tl::expected<void, invoke::Refusal> Service::accept(invoke::InvocationRequest re
     const auto further = further_names_.find(request.function_name);
     if (further != further_names_.end()) request.function_name = further->second;
   }
-  const auto known = emulator_->invoker().resolve(request.function_name, request.qualifier);
+  const auto known = emulator_->invoker().resolve(request);
   if (!known) return known;
   return queue_->accept(std::move(request));
 }

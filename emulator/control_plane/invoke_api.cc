@@ -53,14 +53,6 @@ bool is_uuid(std::string_view text) {
   return true;
 }
 
-bool is_tenant_id(std::string_view text) {
-  return !text.empty() && text.size() <= kMaxTenantIdBytes &&
-         std::all_of(text.begin(), text.end(), [](char c) {
-           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                  std::string_view("._:/=+-@ ").find(c) != std::string_view::npos;
-         });
-}
-
 // The enumeration's wording is unverified.
 tl::expected<InvocationType, ServiceError> parse_type(const Request& request,
                                                       const InvokeRoute& route) {
@@ -185,7 +177,7 @@ Reply run(InvokeCall call, const InvokeApi& api) {
     return error_reply(from_refusal(refusal, arn), id);
   };
   if (call.type == InvocationType::dry_run) {
-    const auto found = api.resolve(call.request.function_name, call.request.qualifier);
+    const auto found = api.resolve(call.request);
     return found ? empty_reply(204, id) : refused(found.error());
   }
   if (call.type == InvocationType::event) {
@@ -200,6 +192,14 @@ Reply run(InvokeCall call, const InvokeApi& api) {
 }
 
 }  // namespace
+
+bool is_tenant_id(std::string_view text) {
+  return !text.empty() && text.size() <= kMaxTenantIdBytes &&
+         std::all_of(text.begin(), text.end(), [](char c) {
+           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                  std::string_view("._:/=+-@ ").find(c) != std::string_view::npos;
+         });
+}
 
 std::optional<InvokeRoute> match_invoke_route(const Request& head) {
   if (head.method != "POST") return std::nullopt;

@@ -32,6 +32,9 @@ inline constexpr std::size_t kMaxClientContextBytes = 3583;
 // Source: service model.
 inline constexpr std::size_t kMaxTenantIdBytes = 256;
 
+// Whether the text can be a tenant's identifier. Source: service model, TenantId.
+bool is_tenant_id(std::string_view text);
+
 enum class InvokeOperation {
   invoke,           // POST /2015-03-31/functions/NAME/invocations
   invoke_async,     // POST /2014-11-13/functions/NAME/invoke-async

@@ -96,6 +96,7 @@ Environment::SharedOngoing Environment::begin(const std::string& request_id,
   ongoing->report.memory_size_mb = spec_->memory_size_mb;
   ongoing->report.kind = terms.kind;
   ongoing->report.attempt = terms.attempt;
+  ongoing->report.tenant_id = terms.tenant_id;
   ongoing->release_at = terms.release_at;
   const std::lock_guard lock(mutex_);
   ongoing_ = ongoing;

@@ -61,6 +61,7 @@ struct Snapshot {
   // On the service's clock, which the pool keeps.
   std::chrono::milliseconds age{};
   std::chrono::milliseconds since_last_use{};  // nothing while it is in use
+  std::string tenant_id{};  // the only one it serves, which the pool keeps; empty: it serves all
   std::uint64_t memory_bytes = 0;
   bool frozen = false;
 };

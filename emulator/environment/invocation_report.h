@@ -32,6 +32,7 @@ struct InvocationReport {
   std::string error_type;  // empty for a success; "Sandbox.Timedout" for a timeout
   InvocationKind kind = InvocationKind::request_response;
   int attempt = 1;
+  std::string tenant_id{};  // empty: none was named
 
   bool timed_out() const { return error_type == "Sandbox.Timedout"; }
 };

@@ -75,6 +75,7 @@ struct ServingTerms {
   ReleaseAt release_at = ReleaseAt::response;
   InvocationKind kind = InvocationKind::request_response;
   int attempt = 1;
+  std::string tenant_id{};  // empty: none was named
 };
 
 using Outcome = std::variant<Responded,

@@ -56,7 +56,9 @@ struct Refusal {
     concurrency_exceeded,  // a limit of concurrency or of the rate of requests; or of this host
     not_runnable,          // this host has not what the version needs
     shutting_down,
-    not_kept,  // of an event: what must outlive the process could not be written
+    not_kept,           // of an event: what must outlive the process could not be written
+    tenant_missing,     // the version isolates tenants, and none was named
+    tenant_unexpected,  // one was named, and the version does not isolate them
   };
   Kind kind;
   std::string message;  // a sentence that says what to do
@@ -69,9 +71,9 @@ struct Refusal {
 // The one door: runs the invocation on the calling thread and blocks until it may be released.
 using Invoke = std::function<tl::expected<InvocationResult, Refusal>(InvocationRequest)>;
 
-// Whether an invocation could run: answers a DryRun and precedes the acceptance of an Event.
-using Resolve = std::function<tl::expected<void, Refusal>(
-    const std::string& function_name, const std::optional<std::string>& qualifier)>;
+// Whether an invocation could run: answers a DryRun and precedes the acceptance of an Event. Only
+// what names function, qualifier and tenant is looked at.
+using Resolve = std::function<tl::expected<void, Refusal>(const InvocationRequest&)>;
 
 // Accepts an event for one asynchronous run and returns at once.
 using InvokeAsync = std::function<tl::expected<void, Refusal>(InvocationRequest)>;

@@ -43,10 +43,11 @@ class Invoker {
   tl::expected<InvocationResult, Refusal> invoke(InvocationRequest request);
 
   // See invoke::Resolve.
-  tl::expected<void, Refusal> resolve(const std::string& function_name,
-                                      const std::optional<std::string>& qualifier) const;
+  tl::expected<void, Refusal> resolve(const InvocationRequest& request) const;
 
  private:
+  tl::expected<Target, Refusal> find(const InvocationRequest& request) const;
+
   environment::Pool& pool_;
   const FindTarget find_;
   const std::function<std::string()> new_trace_id_;

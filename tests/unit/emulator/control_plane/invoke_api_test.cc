@@ -66,7 +66,7 @@ struct ScriptedMachine {
       if (refusal) return tl::unexpected(*refusal);
       return result;
     };
-    api.resolve = [this](const auto&, const auto&) -> tl::expected<void, Refusal> {
+    api.resolve = [this](const auto&) -> tl::expected<void, Refusal> {
       ++resolved;
       if (refusal) return tl::unexpected(*refusal);
       return {};
@@ -373,4 +373,18 @@ TEST_CASE("the qualifier of managed instances is read as one that no function ha
   const auto call = parsed(to(std::string(kInvokeF) + "?Qualifier=$LATEST.PUBLISHED"));
   REQUIRE(call);
   CHECK(call->request.qualifier == "$LATEST.PUBLISHED");
+}
+
+TEST_CASE("a tenant that is missing or not wanted is an InvalidParameterValueException",
+          "[control_plane]") {
+  for (const auto kind : {Refusal::Kind::tenant_missing, Refusal::Kind::tenant_unexpected}) {
+    for (const auto* type : {"RequestResponse", "Event", "DryRun"}) {
+      ScriptedMachine machine;
+      machine.refusal = Refusal{.kind = kind, .message = "why"};
+      const auto reply = machine.answer(to(kInvokeF, {{"X-Amz-Invocation-Type", type}}));
+      CHECK(reply.status == 400);
+      CHECK(sent(reply, "x-amzn-ErrorType") == "InvalidParameterValueException");
+      CHECK(reply.body.find("why") != std::string::npos);
+    }
+  }
 }
