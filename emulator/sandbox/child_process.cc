@@ -39,4 +39,10 @@ void ChildProcess::kill() const noexcept {
   ::syscall(SYS_pidfd_send_signal, pidfd_.get(), SIGKILL, nullptr, 0);
 }
 
+void ChildProcess::signal(int number) const noexcept {
+  // Not both: a program counts what it is told.
+  if (scope_ == Scope::group && ::kill(-pid_, number) == 0) return;
+  ::syscall(SYS_pidfd_send_signal, pidfd_.get(), number, nullptr, 0);
+}
+
 }  // namespace emulator::sandbox

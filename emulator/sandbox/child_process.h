@@ -11,7 +11,7 @@
 
 namespace emulator::sandbox {
 
-// kill() by any thread; the rest by its owner's.
+// kill() and signal() by any thread; the rest by its owner's.
 class ChildProcess {
  public:
   enum class Scope { process, group };  // what a kill reaches
@@ -30,6 +30,9 @@ class ChildProcess {
 
   // SIGKILL to the child and, by scope, everyone in its process group.
   void kill() const noexcept;
+
+  // Any other signal, to everyone in its process group, or to the child alone where that has none.
+  void signal(int number) const noexcept;
 
  private:
   const pid_t pid_;

@@ -1,11 +1,13 @@
 #include "emulator/sandbox/first_process.h"
 
 #include "embedded_first_process_image.h"
+#include "emulator/sandbox/first_process_requests.h"
 #include "emulator/sandbox/line.h"
 #include "emulator/sandbox/namespace_setup.h"
 
 #include <fcntl.h>
 #include <linux/sched.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -17,6 +19,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <string>
 #include <system_error>
@@ -244,12 +247,45 @@ std::string FirstProcess::root_folder() const {
   return "/proc/" + std::to_string(pid_) + "/" + kItsRoot;
 }
 
-void FirstProcess::signal_all(int signal) noexcept {
-  auto byte = static_cast<unsigned char>(signal);
+std::optional<FirstProcess::Answer> FirstProcess::receive_answer(int patience_ms) const {
+  pollfd wait{.fd = line_.get(), .events = POLLIN, .revents = 0};
+  int ready = 0;
+  do {
+    ready = ::poll(&wait, 1, patience_ms);
+  } while (ready < 0 && errno == EINTR);
+  if (ready <= 0) return std::nullopt;
+  std::array<std::uint8_t, 2> bytes{};
+  Answer answer;
+  const auto length = receive_record(line_, bytes.data(), bytes.size(), answer.descriptor);
+  if (length <= 0) return std::nullopt;
+  answer.request = bytes[0];
+  answer.error = bytes[1];
+  return answer;
+}
+
+std::optional<FirstProcess::Answer> FirstProcess::exchange(std::uint8_t request, int patience_ms) {
   const std::lock_guard lock(mutex_);
-  if (::send(line_.get(), &byte, 1, MSG_NOSIGNAL) != 1) return;
-  while (::recv(line_.get(), &byte, 1, 0) < 0 && errno == EINTR) {
+  if (::send(line_.get(), &request, 1, MSG_NOSIGNAL) != 1) return std::nullopt;
+  for (++late_answers_; late_answers_ > 0;) {
+    auto answer = receive_answer(patience_ms);
+    if (!answer) return std::nullopt;
+    if (--late_answers_ == 0) return answer;
   }
+  return std::nullopt;
+}
+
+void FirstProcess::signal_all(int signal) noexcept {
+  exchange(static_cast<std::uint8_t>(signal), -1);
+}
+
+tl::expected<UniqueFd, SandboxError> FirstProcess::make_socket(SocketKind kind) {
+  const auto request = kind == SocketKind::stream ? kMakeStreamSocket : kMakeDatagramSocket;
+  auto answer = exchange(request, static_cast<int>(kConnectPatience.count()));
+  if (answer && answer->descriptor.valid()) {
+    return above_standard_streams(std::move(answer->descriptor));
+  }
+  errno = answer && answer->error != 0 ? answer->error : ETIMEDOUT;
+  return tl::unexpected(system_error("making a socket in a sandbox's network"));
 }
 
 std::uint64_t FirstProcess::temporary_bytes() const {

@@ -1,6 +1,7 @@
 // The owner of a sandbox's first process: its namespaces and its root live as long as this.
 #pragma once
 
+#include "emulator/sandbox/inside_socket.h"
 #include "emulator/sandbox/isolation_plan.h"
 #include "emulator/sandbox/launch_step.h"
 #include "emulator/sandbox/root_filesystem.h"
@@ -15,6 +16,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -52,6 +54,9 @@ class FirstProcess {
   // Sends to every other process in the namespaces; returns once it is sent.
   void signal_all(int signal) noexcept;
 
+  // As open_socket(), in its network. An error after kConnectPatience.
+  tl::expected<UniqueFd, SandboxError> make_socket(SocketKind kind);
+
   // Of its root, as this process reaches it.
   std::string root_folder() const;
 
@@ -66,11 +71,21 @@ class FirstProcess {
         report_(std::move(report)),
         namespaces_(namespaces) {}
 
+  struct Answer {
+    std::uint8_t request = 0;
+    std::uint8_t error = 0;  // errno, of a socket that cannot be had
+    UniqueFd descriptor;
+  };
+  // Nothing: it is gone, or has not answered in time, which -1 is not limited to.
+  std::optional<Answer> exchange(std::uint8_t request, int patience_ms);
+  std::optional<Answer> receive_answer(int patience_ms) const;
+
   const pid_t pid_;
   const UniqueFd pidfd_;
   std::mutex mutex_;  // one request and its answer at a time
   const UniqueFd line_;
-  UniqueFd report_;  // until it is ready
+  int late_answers_ = 0;  // that nobody waits for any more and that come before others
+  UniqueFd report_;       // until it is ready
   const int namespaces_;
   std::atomic<int> temporary_ = -1;  // the top folder of /tmp, owned by the next one
   UniqueFd temporary_owned_;

@@ -43,7 +43,7 @@ tl::expected<void, SandboxError> HostSandbox::open() {
   return {};
 }
 
-// Ready with the sandbox for its first start; made anew for every later one.
+// Ready with the sandbox for its first start; made anew for every later one that finds nobody.
 tl::expected<void, SandboxError> HostSandbox::take_control() {
   auto control = std::exchange(prepared_, nullptr);
   if (!control) {
@@ -56,7 +56,6 @@ tl::expected<void, SandboxError> HostSandbox::take_control() {
     const std::lock_guard lock(mutex_);
     control_ = control;
     peak_bytes_ = 0;
-    starting_ = true;
     quota = cpu_quota_;
   }
   // Before anybody joins: joining takes CPU time too.
@@ -93,12 +92,35 @@ std::shared_ptr<ResourceControl> HostSandbox::control() const {
 
 bool HostSandbox::owns_connection(std::uint16_t peer_port, std::uint16_t local_port) {
   if (!launcher_.plan.check_peers || has_own_network()) return true;
+  if (holds_connection(processes(), peer_port, local_port)) return true;
   {
     // A program can be faster to connect than the thread that started it to learn its number.
     std::unique_lock lock(mutex_);
-    known_.wait(lock, [this] { return !starting_; });
+    if (starting_ == 0) return false;
+    known_.wait(lock, [this] { return starting_ == 0; });
   }
   return holds_connection(processes(), peer_port, local_port);
+}
+
+tl::expected<UniqueFd, SandboxError> HostSandbox::socket_inside(SocketKind kind) {
+  return has_own_network() ? first_->make_socket(kind) : open_socket(kind);
+}
+
+tl::expected<int, SandboxError> HostSandbox::connect_inside(std::uint16_t port) {
+  auto socket = socket_inside(SocketKind::stream);
+  if (!socket) return tl::unexpected(socket.error());
+  auto connected = connect_to_loopback(std::move(*socket), port);
+  if (!connected) return tl::unexpected(connected.error());
+  return connected->release();
+}
+
+tl::expected<int, SandboxError> HostSandbox::bind_datagram_inside(std::uint16_t port) {
+  auto socket = socket_inside(SocketKind::datagram);
+  if (!socket) return tl::unexpected(socket.error());
+  auto bound =
+      bind_to(std::move(*socket), has_own_network() ? kListeningAddress : kLoopbackAddress, port);
+  if (!bound) return tl::unexpected(bound.error());
+  return bound->release();
 }
 
 void HostSandbox::set_cpu_quota(std::optional<std::chrono::microseconds> quota) {
@@ -112,12 +134,32 @@ void HostSandbox::set_cpu_quota(std::optional<std::chrono::microseconds> quota) 
 
 bool HostSandbox::freeze() {
   if (launcher_.plan.freeze == FreezeMeans::none) return false;
-  const auto held = control();
-  return held && held->freeze().has_value();
+  std::shared_ptr<ResourceControl> held;
+  {
+    const std::lock_guard lock(mutex_);
+    // A start would not end before the thaw, and who is to thaw may be waiting for it.
+    if (starting_ > 0 || !control_) return false;
+    held = control_;
+    frozen_ = true;
+  }
+  if (held->freeze()) return true;
+  const std::lock_guard lock(mutex_);
+  frozen_ = false;
+  return false;
 }
 
 void HostSandbox::thaw() {
   if (const auto held = control()) static_cast<void>(held->thaw());
+  const std::lock_guard lock(mutex_);
+  frozen_ = false;
+}
+
+void HostSandbox::thaw_if_frozen() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!frozen_) return;
+  }
+  thaw();
 }
 
 Usage HostSandbox::usage() {
@@ -142,20 +184,31 @@ Usage HostSandbox::usage() {
 // ---- Ending.
 
 void HostSandbox::end_processes() noexcept {
+  {
+    const std::lock_guard lock(mutex_);
+    ++kills_;
+  }
   signal_all(SIGKILL);
   // A frozen process dies when it is let go on.
   thaw();
 }
 
+bool HostSandbox::is_last() const {
+  const std::lock_guard lock(mutex_);
+  return living_ == 1;
+}
+
+void HostSandbox::forget(pid_t leader) {
+  const std::lock_guard lock(mutex_);
+  std::erase(leaders_, leader);
+}
+
 void HostSandbox::let_go() {
   std::shared_ptr<ResourceControl> control;
-  {
-    const std::lock_guard lock(mutex_);
-    main_ = -1;
-    starting_ = false;
-    control = std::exchange(control_, nullptr);
-  }
-  known_.notify_all();
+  const std::lock_guard lock(mutex_);
+  if (--living_ > 0) return;
+  frozen_ = false;
+  control = std::exchange(control_, nullptr);
 }
 
 void HostSandbox::signal_all(int signal) noexcept {
@@ -164,20 +217,23 @@ void HostSandbox::signal_all(int signal) noexcept {
     return;
   }
   const std::lock_guard lock(mutex_);
-  // Unreaped until let_go(), so the number still names its group.
-  if (main_ > 0) ::kill(-main_, signal);
+  // Unreaped as long as they are here, so each number still names its group.
+  for (const auto leader : leaders_) ::kill(-leader, signal);
 }
 
 std::vector<pid_t> HostSandbox::processes() const {
-  pid_t main = -1;
+  std::vector<pid_t> leaders;
   {
     const std::lock_guard lock(mutex_);
-    main = main_;
+    leaders = leaders_;
   }
   std::vector<pid_t> all;
-  if (main > 0) all = process_tree(main);
+  for (const auto leader : leaders) {
+    const auto tree = process_tree(leader);
+    all.insert(all.end(), tree.begin(), tree.end());
+  }
   if (first_) {
-    // Orphans are the first process's children; the program is ours.
+    // Orphans are the first process's children; the programs are ours.
     const auto orphans = process_tree(first_->pid());
     all.insert(all.end(), orphans.begin() + 1, orphans.end());
   }

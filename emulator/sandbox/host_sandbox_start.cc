@@ -3,6 +3,7 @@
 #include "emulator/sandbox/namespace_setup.h"
 #include "emulator/sandbox/program_search.h"
 
+#include <signal.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -11,26 +12,57 @@
 
 namespace emulator::sandbox {
 
+// Of one among those that live in a sandbox: of a start under way, then of its process.
+class HostSandbox::Place {
+ public:
+  Place(HostSandbox& sandbox, bool first, unsigned kills)
+      : sandbox_(sandbox), first_(first), kills_(kills) {}
+  Place(const Place&) = delete;
+  Place& operator=(const Place&) = delete;
+  ~Place() { sandbox_.let_go(); }
+
+  // Whether nobody lived before.
+  bool first() const { return first_; }
+
+  // Makes the process known. False: everything was to end since the start began.
+  bool settle(pid_t leader) const {
+    const std::lock_guard lock(sandbox_.mutex_);
+    sandbox_.leaders_.push_back(leader);
+    return sandbox_.kills_ == kills_;
+  }
+
+ private:
+  HostSandbox& sandbox_;
+  const bool first_;
+  const unsigned kills_;
+};
+
 class HostSandbox::RunningProcess final : public Process {
  public:
   RunningProcess(HostSandbox& sandbox,
+                 std::unique_ptr<Place> place,
                  std::unique_ptr<GuardedGroup> group,
-                 pid_t pid,
-                 UniqueFd pidfd,
-                 ChildProcess::Scope scope,
+                 std::unique_ptr<ChildProcess> process,
                  UniqueFd output,
                  UniqueFd listener)
       : sandbox_(sandbox),
+        place_(std::move(place)),
         group_(std::move(group)),
         output_(std::move(output)),
         listener_(std::move(listener)),
-        process_(std::make_unique<ChildProcess>(pid, std::move(pidfd), scope)) {}
+        process_(std::move(process)) {
+    if (!place_->settle(process_->pid())) process_->kill();
+  }
   RunningProcess(const RunningProcess&) = delete;
   RunningProcess& operator=(const RunningProcess&) = delete;
   ~RunningProcess() override {
-    RunningProcess::kill();
+    if (sandbox_.is_last()) {
+      RunningProcess::kill();
+    } else {
+      RunningProcess::end();
+    }
+    sandbox_.forget(process_->pid());
     process_.reset();
-    sandbox_.let_go();
   }
 
   pid_t pid() const override { return process_->pid(); }
@@ -41,6 +73,11 @@ class HostSandbox::RunningProcess final : public Process {
     if (!listener_.valid()) return std::nullopt;
     return listener_.release();
   }
+  void terminate() noexcept override { process_->signal(SIGTERM); }
+  void end() noexcept override {
+    process_->kill();
+    sandbox_.thaw_if_frozen();
+  }
   void kill() noexcept override {
     process_->kill();
     sandbox_.end_processes();
@@ -48,27 +85,78 @@ class HostSandbox::RunningProcess final : public Process {
 
  private:
   HostSandbox& sandbox_;
-  const std::unique_ptr<GuardedGroup> group_;  // outlives the process
+  // The process goes first, then what is kept for it.
+  const std::unique_ptr<Place> place_;
+  const std::unique_ptr<GuardedGroup> group_;
   const UniqueFd output_;
   UniqueFd listener_;
   std::unique_ptr<ChildProcess> process_;
 };
 
-StartResult HostSandbox::start(const StartRequest& request) {
-  if (request.program.argv.empty()) {
-    return tl::unexpected(SandboxError{.kind = SandboxError::Kind::entrypoint,
-                                       .operation = describe(LaunchStep::exec),
-                                       .error_number = ENOENT,
-                                       .message = "there is no program to execute"});
+// What a start has made until there is a process.
+struct HostSandbox::Preparation {
+  const StartRequest& request;
+  std::unique_ptr<Place> place;
+  Streams streams;
+  Line report;
+  ChildPlan child;
+};
+
+namespace {
+
+SandboxError no_program() {
+  return {.kind = SandboxError::Kind::entrypoint,
+          .operation = describe(LaunchStep::exec),
+          .error_number = ENOENT,
+          .message = "there is no program to execute"};
+}
+
+SandboxError frozen_error() {
+  return {.kind = SandboxError::Kind::system,
+          .operation = "joining a sandbox's processes",
+          .error_number = EBUSY,
+          .message =
+              "a program cannot start while the sandbox's processes are frozen; thaw them "
+              "first"};
+}
+
+}  // namespace
+
+tl::expected<std::unique_ptr<HostSandbox::Place>, SandboxError> HostSandbox::begin_start() {
+  std::unique_ptr<Place> place;
+  std::shared_ptr<ResourceControl> joined;
+  {
+    const std::lock_guard lock(mutex_);
+    if (frozen_) return tl::unexpected(frozen_error());
+    place = std::make_unique<Place>(*this, living_ == 0, kills_);
+    ++living_;
+    ++starting_;
+    joined = control_;
   }
-  auto taken = take_control();
-  if (!taken) {
-    let_go();
-    return tl::unexpected(taken.error());
+  if (place->first()) {
+    cpu_turn_ = launcher_.turn++;
+    if (auto taken = take_control(); !taken) return tl::unexpected(taken.error());
+  } else if (joined) {
+    if (auto opened = joined->open_membership(); !opened) return tl::unexpected(opened.error());
   }
-  auto started = launcher_.thread.run([&] { return start_here(request); });
+  return place;
+}
+
+void HostSandbox::finish_start() {
   if (const auto held = control()) held->close_membership();
-  if (!started) let_go();
+  {
+    const std::lock_guard lock(mutex_);
+    --starting_;
+  }
+  known_.notify_all();
+}
+
+StartResult HostSandbox::start(const StartRequest& request) {
+  if (request.program.argv.empty()) return tl::unexpected(no_program());
+  auto place = begin_start();
+  if (!place) return tl::unexpected(place.error());
+  auto started = launcher_.thread.run([&] { return start_here(request, std::move(*place)); });
+  finish_start();
   return started;
 }
 
@@ -79,26 +167,12 @@ std::string HostSandbox::program_path(const Program& program) const {
       program.argv.front(), path_of(program.environment), first_->root_folder());
 }
 
-StartResult HostSandbox::start_here(const StartRequest& request) {
+// As far as it does not point to what only start_here() holds.
+ChildPlan HostSandbox::child_plan(const StartRequest& request,
+                                  const ResourceControl* control) const {
   const auto& plan = launcher_.plan;
-  auto streams = open_streams();
-  if (!streams) return tl::unexpected(streams.error());
-  auto report = make_line();
-  if (!report) return tl::unexpected(report.error());
-  const auto filter = launcher_.filter();
-  if (!filter) return tl::unexpected(filter.error());
-
-  const auto path = program_path(request.program);
-  const auto argv = pointers_to(request.program.argv);
-  const auto environment = pointers_to(request.program.environment);
-  const auto cpus = choose_cpus(request_.cpu.visible_cpus, launcher_.turn++);
-  const auto held = control();
   const auto& limits = request.limits;
-
   ChildPlan child{};
-  child.path = path.c_str();
-  child.argv = argv.data();
-  child.environment = environment.data();
   child.working_folder = request.program.working_folder.c_str();
   child.limits = {{{RLIMIT_NOFILE, {limits.open_files, limits.open_files}},
                    {RLIMIT_CORE, {limits.core_bytes, limits.core_bytes}},
@@ -109,100 +183,108 @@ StartResult HostSandbox::start_here(const StartRequest& request) {
     child.limits[child.limit_count++] = {RLIMIT_NPROC,
                                          {*request_.max_processes, *request_.max_processes}};
   }
-  child.input = streams->input.get();
-  child.output = streams->output_writing.get();
-  child.report = report->theirs.get();
-  child.groups = held ? held->membership().data() : nullptr;
-  child.group_count = held ? held->membership().size() : 0;
+  child.groups = control != nullptr ? control->membership().data() : nullptr;
+  child.group_count = control != nullptr ? control->membership().size() : 0;
   child.cgroup_namespace = plan.cgroup_namespace && child.group_count > 0;
-  child.visible_cpus = request_.cpu.visible_cpus > 0 ? &cpus : nullptr;
   child.session = plan.namespaces;
   child.become_function_user = plan.function_user && !plan.user_namespace;
   child.drop_privileges = plan.strictness != Strictness::none;
-  child.filter = *filter;
   child.times = launcher_.times();
-  return first_ ? enter(request, child, *streams, *report)
-                : start_bare(request, child, *streams, *report);
+  return child;
 }
 
-StartResult HostSandbox::start_bare(const StartRequest& request,
-                                    const ChildPlan& prepared,
-                                    Streams& streams,
-                                    Line& report) {
-  ChildPlan child = prepared;
-  child.parent = ::getpid();
-  child.guardian = launcher_.guardian.descriptor();
+StartResult HostSandbox::start_here(const StartRequest& request, std::unique_ptr<Place> place) {
+  auto streams = open_streams();
+  if (!streams) return tl::unexpected(streams.error());
+  auto report = make_line();
+  if (!report) return tl::unexpected(report.error());
+  const auto filter = launcher_.filter();
+  if (!filter) return tl::unexpected(filter.error());
+
+  const auto path = program_path(request.program);
+  const auto argv = pointers_to(request.program.argv);
+  const auto environment = pointers_to(request.program.environment);
+  const auto cpus = choose_cpus(request_.cpu.visible_cpus, cpu_turn_);
+  const auto held = control();
+
+  Preparation start{.request = request,
+                    .place = std::move(place),
+                    .streams = std::move(*streams),
+                    .report = std::move(*report),
+                    .child = child_plan(request, held.get())};
+  start.child.path = path.c_str();
+  start.child.argv = argv.data();
+  start.child.environment = environment.data();
+  start.child.input = start.streams.input.get();
+  start.child.output = start.streams.output_writing.get();
+  start.child.report = start.report.theirs.get();
+  start.child.visible_cpus = request_.cpu.visible_cpus > 0 ? &cpus : nullptr;
+  start.child.filter = *filter;
+  return first_ ? enter(start) : start_bare(start);
+}
+
+// The process group is as old as the clone or will be; see child_setup.h.
+std::unique_ptr<HostSandbox::RunningProcess> HostSandbox::running(Preparation& start,
+                                                                  pid_t pid,
+                                                                  UniqueFd pidfd,
+                                                                  UniqueFd listener) {
+  // Those in a process namespace end with its first process.
+  auto guarded = first_ ? nullptr : std::make_unique<GuardedGroup>(launcher_.guardian, pid);
+  return std::make_unique<RunningProcess>(
+      *this,
+      std::move(start.place),
+      std::move(guarded),
+      std::make_unique<ChildProcess>(pid, std::move(pidfd), ChildProcess::Scope::group),
+      std::move(start.streams.output_reading),
+      std::move(listener));
+}
+
+StartResult HostSandbox::start_bare(Preparation& start) {
+  start.child.parent = ::getpid();
+  start.child.guardian = launcher_.guardian.descriptor();
   int pidfd = -1;
   const auto pid = clone_with_pidfd(pidfd);
-  if (pid == 0) become(child);
+  if (pid == 0) become(start.child);
   if (pid < 0) return tl::unexpected(system_error(describe(LaunchStep::clone_process)));
   note(launcher_.times(), LaunchStep::clone_process);
-  {
-    const std::lock_guard lock(mutex_);
-    main_ = pid;
-    starting_ = false;
-  }
-  known_.notify_all();
-  auto process =
-      std::make_unique<RunningProcess>(*this,
-                                       std::make_unique<GuardedGroup>(launcher_.guardian, pid),
-                                       pid,
-                                       UniqueFd(pidfd),
-                                       ChildProcess::Scope::group,
-                                       std::move(streams.output_reading),
-                                       UniqueFd());
-  report.theirs.reset();
-  if (const auto failed = receive_report(report.ours)) {
-    return tl::unexpected(start_failure(failed->report, request.program));
+  auto process = running(start, pid, UniqueFd(pidfd), UniqueFd());
+  start.report.theirs.reset();
+  if (const auto failed = receive_report(start.report.ours)) {
+    return tl::unexpected(start_failure(failed->report, start.request.program));
   }
   return process;
 }
 
-StartResult HostSandbox::enter(const StartRequest& request,
-                               ChildPlan& child,
-                               Streams& streams,
-                               Line& report) {
-  child.parent = 0;  // as seen from inside another process namespace
-  child.guardian = -1;
+StartResult HostSandbox::enter(Preparation& start) {
+  start.child.parent = 0;  // as seen from inside another process namespace
+  start.child.guardian = -1;
   const EntrancePlan entrance{.first_process = first_->pidfd(),
                               .namespaces = first_->namespaces(),
-                              .listening_socket = has_own_network(),
-                              .report = report.theirs.get(),
+                              .listening_socket = has_own_network() && start.place->first(),
+                              .report = start.report.theirs.get(),
                               .cloned = launcher_.cloned.get(),
                               .times = launcher_.times()};
   if (entrance.cloned != nullptr) *entrance.cloned = 0;
   int entrance_pidfd = -1;
   const auto entering = clone_with_pidfd(entrance_pidfd);
-  if (entering == 0) enter_and_start(entrance, child);
+  if (entering == 0) enter_and_start(entrance, start.child);
   if (entering < 0) return tl::unexpected(system_error(describe(LaunchStep::clone_entrance)));
   note(launcher_.times(), LaunchStep::clone_entrance);
   const ChildProcess reaped(entering, UniqueFd(entrance_pidfd), ChildProcess::Scope::process);
-  report.theirs.reset();
+  start.report.theirs.reset();
 
   std::unique_ptr<Process> process;
   std::optional<LaunchReport> failure;
-  while (auto received = receive_report(report.ours)) {
+  while (auto received = receive_report(start.report.ours)) {
     if (received->report.kind == LaunchReport::Kind::failed) failure = received->report;
     if (received->report.kind != LaunchReport::Kind::cloned) continue;
     const auto pid = static_cast<pid_t>(received->report.number);
     // Ours to reap, so its number is nobody else's.
     UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
-    {
-      const std::lock_guard lock(mutex_);
-      main_ = pid;
-      starting_ = false;
-    }
-    known_.notify_all();
-    process = std::make_unique<RunningProcess>(*this,
-                                               nullptr,
-                                               pid,
-                                               std::move(pidfd),
-                                               ChildProcess::Scope::process,
-                                               std::move(streams.output_reading),
-                                               std::move(received->descriptor));
+    process = running(start, pid, std::move(pidfd), std::move(received->descriptor));
   }
   if (!process && entrance.cloned != nullptr) reap_unreported(*entrance.cloned);
-  if (failure) return tl::unexpected(start_failure(*failure, request.program));
+  if (failure) return tl::unexpected(start_failure(*failure, start.request.program));
   if (!process) {
     errno = ECHILD;
     return tl::unexpected(system_error(describe(LaunchStep::enter_namespaces)));

@@ -37,12 +37,11 @@ tl::expected<Line, SandboxError> make_line() {
   return line;
 }
 
-std::optional<ReceivedReport> receive_report(const UniqueFd& line) {
-  ReceivedReport received;
-  iovec bytes{.iov_base = &received.report, .iov_len = sizeof(received.report)};
+ssize_t receive_record(const UniqueFd& line, void* bytes, std::size_t size, UniqueFd& descriptor) {
+  iovec place{.iov_base = bytes, .iov_len = size};
   alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
   msghdr message{};
-  message.msg_iov = &bytes;
+  message.msg_iov = &place;
   message.msg_iovlen = 1;
   message.msg_control = control;
   message.msg_controllen = sizeof(control);
@@ -50,13 +49,20 @@ std::optional<ReceivedReport> receive_report(const UniqueFd& line) {
   do {
     length = ::recvmsg(line.get(), &message, MSG_CMSG_CLOEXEC);
   } while (length < 0 && errno == EINTR);
-  if (length != static_cast<ssize_t>(sizeof(received.report))) return std::nullopt;
-  const auto* header = CMSG_FIRSTHDR(&message);
+  const auto* header = length > 0 ? CMSG_FIRSTHDR(&message) : nullptr;
   if (header != nullptr && header->cmsg_type == SCM_RIGHTS) {
-    int descriptor = -1;
-    std::memcpy(&descriptor, CMSG_DATA(header), sizeof(descriptor));
-    received.descriptor.reset(descriptor);
+    int received = -1;
+    std::memcpy(&received, CMSG_DATA(header), sizeof(received));
+    descriptor.reset(received);
   }
+  return length;
+}
+
+std::optional<ReceivedReport> receive_report(const UniqueFd& line) {
+  ReceivedReport received;
+  const auto length =
+      receive_record(line, &received.report, sizeof(received.report), received.descriptor);
+  if (length != static_cast<ssize_t>(sizeof(received.report))) return std::nullopt;
   return received;
 }
 

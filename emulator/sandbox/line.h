@@ -8,6 +8,9 @@
 
 #include <tl/expected.hpp>
 
+#include <sys/types.h>
+
+#include <cstddef>
 #include <optional>
 #include <string>
 
@@ -24,6 +27,10 @@ tl::expected<Line, SandboxError> make_line();
 // Standard streams that Hearth was started without must not end up under our descriptors: a child
 // places its own at those numbers.
 UniqueFd above_standard_streams(UniqueFd descriptor);
+
+// The next record, as much of it as fits, and the descriptor that came with it, which closes on
+// exec. 0: the other side is gone; -1: failed, with errno. Blocks.
+ssize_t receive_record(const UniqueFd& line, void* bytes, std::size_t size, UniqueFd& descriptor);
 
 struct ReceivedReport {
   LaunchReport report;

@@ -107,6 +107,19 @@ struct Composition {
   std::unique_ptr<MemoryPart> memory;
 };
 
+// Kept open no longer than somebody joins: each costs a descriptor for each hierarchy.
+Outcome open_doors(Composition& parts) {
+  if (!parts.doors.empty()) return {};
+  for (const auto& group : parts.groups) {
+    const auto procs = group.folder() + "/cgroup.procs";
+    UniqueFd door(::open(procs.c_str(), O_WRONLY | O_CLOEXEC));
+    if (!door.valid()) return tl::unexpected(group_failure("open a control group", procs));
+    parts.membership.push_back(door.get());
+    parts.doors.push_back(std::move(door));
+  }
+  return {};
+}
+
 class ComposedControl final : public ResourceControl {
  public:
   explicit ComposedControl(Composition parts) : parts_(std::move(parts)) {}
@@ -115,6 +128,7 @@ class ComposedControl final : public ResourceControl {
     parts_.membership.clear();
     parts_.doors.clear();
   }
+  Outcome open_membership() override { return open_doors(parts_); }
 
   Outcome set_cpu_quota(std::optional<std::chrono::microseconds> quota) override {
     return parts_.cpu ? parts_.cpu->set_quota(quota) : Outcome{};
@@ -234,16 +248,11 @@ class ResourceController::State {
       if (!group) return tl::unexpected(group.error());
       parts.groups.push_back(std::move(*group));
       const auto& folder = parts.groups.back().folder();
-      const auto procs = folder + "/cgroup.procs";
-      UniqueFd door(::open(procs.c_str(), O_WRONLY | O_CLOEXEC));
-      if (!door.valid()) return tl::unexpected(group_failure("open a control group", procs));
-      parts.membership.push_back(door.get());
-      parts.doors.push_back(std::move(door));
       if (hierarchy.place().version == Version::v2) {
         parts.cpu_stat = GroupFile(folder, "cpu.stat", O_RDONLY, GroupFile::Keep::closed);
       }
     }
-    return {};
+    return open_doors(parts);
   }
 
   // The group of this control in the hierarchy at `place`.

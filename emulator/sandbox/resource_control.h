@@ -51,8 +51,10 @@ class ResourceControl {
   // Owned by the control.
   virtual const std::vector<int>& membership() const = 0;
 
-  // Nobody will join any more but by being a member's child.
+  // Nobody joins by then but by being a member's child. open_membership() lets others join again;
+  // a new control is open. One thread at a time for these and membership().
   virtual void close_membership() = 0;
+  virtual tl::expected<void, SandboxError> open_membership() = 0;
 
   // CPU time per kCpuPeriod over all processes; nothing: unlimited.
   virtual tl::expected<void, SandboxError> set_cpu_quota(

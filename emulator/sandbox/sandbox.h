@@ -84,7 +84,7 @@ struct Exit {
   bool operator==(const Exit&) const = default;
 };
 
-// Over all processes since the start that is running.
+// Over all processes, since the first of those that live was started.
 struct Usage {
   std::uint64_t memory_bytes = 0;       // now
   std::uint64_t peak_memory_bytes = 0;  // the highest they were seen at
@@ -93,17 +93,21 @@ struct Usage {
   std::optional<std::chrono::nanoseconds> throttled;
 };
 
-// A process that a sandbox was told to start.
-// Threads: kill() may be called by anyone, at any time, more than once; the rest by one owner.
+// A process that a sandbox was told to start: one program of it, beside others of the same sandbox.
+// It lives, for what Sandbox says, as long as this object, also after it has ended.
+// Threads: terminate(), end() and kill() may be called by anyone, at any time, more than once; the
+// rest by one owner.
 class Process {
  public:
-  virtual ~Process() = default;  // kills it and what is left around it, and reaps
+  // Ends the program's process group, as end() does, and reaps it. With the last one of a sandbox
+  // goes everything that is left there.
+  virtual ~Process() = default;
 
-  // Its id, for people to read; signals go through kill().
+  // Its id, for people to read; signals go through the calls below.
   virtual pid_t pid() const = 0;
 
-  // Both output streams of the processes, in the order they were written. Not blocking; the process
-  // object keeps ownership. Ends when no process holds it any more.
+  // Both output streams of this program and of what it started, in the order they were written. Not
+  // blocking; the process object keeps ownership. Ends when no process holds it any more.
   virtual int output_descriptor() const = 0;
 
   // Readable once the process has ended. The object keeps ownership.
@@ -113,10 +117,20 @@ class Process {
   virtual std::optional<Exit> exited() = 0;
 
   // Where the sandbox has a network of its own: a listening socket inside it, at
-  // kListeningAddress, that becomes the caller's. Nothing otherwise, and after the first call.
+  // kListeningAddress, that becomes the caller's. The first process that is started while no other
+  // lives has it. Nothing otherwise, and after the first call.
   virtual std::optional<int> take_listening_socket() = 0;
 
-  // Ends every process of the sandbox at once. It can start another one afterwards.
+  // Asks the program to end: SIGTERM to its process group. One that stands frozen is asked once it
+  // is thawed.
+  virtual void terminate() noexcept = 0;
+
+  // Ends the program at once: SIGKILL to its process group, and to none of the other programs'.
+  // What left the group stays until kill(), or until the last process goes. A frozen sandbox is
+  // thawed, for not every means of freezing lets go of a process that has been killed.
+  virtual void end() noexcept = 0;
+
+  // Ends every process of the sandbox at once, whoever started it, also one that is about to start.
   virtual void kill() noexcept = 0;
 };
 
@@ -126,7 +140,9 @@ class Sandbox {
  public:
   virtual ~Sandbox() = default;  // ends and removes what is left; every Process must be gone
 
-  // Blocks until the program runs or has failed to. Not while another Process lives.
+  // Blocks until the program runs or has failed to. While other Processes live it joins them:
+  // limits, usage and freeze are over all of them. While none lives it begins anew. An error while
+  // frozen: thaw first.
   virtual tl::expected<std::unique_ptr<Process>, SandboxError> start(
       const StartRequest& request) = 0;
 
@@ -137,11 +153,22 @@ class Sandbox {
   // of this sandbox. True where the plan does not check. Any thread.
   virtual bool owns_connection(std::uint16_t peer_port, std::uint16_t local_port) = 0;
 
+  // A TCP connection to 127.0.0.1:`port` as the processes see it: in their own network, or in the
+  // host's, where whoever listens there is met. The descriptor is the caller's, blocking, and
+  // closes on exec. An error, with ECONNREFUSED, if nobody listens; with ETIMEDOUT after
+  // kConnectPatience. Any thread.
+  virtual tl::expected<int, SandboxError> connect_inside(std::uint16_t port) = 0;
+
+  // A UDP socket that the processes reach at kListeningAddress:`port` in a network of their own, at
+  // 127.0.0.1:`port` otherwise; port 0: a free one, which getsockname() tells. The descriptor is
+  // the caller's, blocking, and closes on exec. It outlives the processes. Any thread.
+  virtual tl::expected<int, SandboxError> bind_datagram_inside(std::uint16_t port) = 0;
+
   // From now on, and for later starts. Any thread.
   virtual void set_cpu_quota(std::optional<std::chrono::microseconds> quota) = 0;
 
   // Stops all processes where they stand; they cannot notice. False where there is no means, which
-  // the plan has reported, or no process. Any thread.
+  // the plan has reported, no process, or one that is just being started. Any thread.
   virtual bool freeze() = 0;
   virtual void thaw() = 0;
 
@@ -153,6 +180,10 @@ class Sandbox {
 // AWS_LAMBDA_RUNTIME_API=169.254.100.1:9001.
 inline constexpr const char* kListeningAddress = "169.254.100.1";
 inline constexpr std::uint16_t kListeningPort = 9001;
+
+// How long connect_inside() waits for an answer. Our choice: on a loopback it comes at once, and
+// only from a listener whose queue is full not at all.
+inline constexpr std::chrono::milliseconds kConnectPatience{1'000};
 
 // Any thread.
 class Launcher {

@@ -1,10 +1,12 @@
 #include "tests/support/scripted_runtime.h"
 
+#include "emulator/sandbox/inside_socket.h"
 #include "emulator/sandbox/unique_fd.h"
 
 #include <httplib.h>
 
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -25,16 +27,14 @@ struct ScriptedProcess::Connection {
   httplib::Client client;
   std::mutex mutex;
   std::condition_variable changed;
-  bool killed = false;
+  int ending_signal = 0;  // 0: none has come
+  bool minds_termination = false;
+  bool terminated = false;
 };
 
-ScriptedProcess::ScriptedProcess(std::map<std::string, std::string> environment,
-                                 int output,
-                                 int attempt)
-    : environment_(std::move(environment)),
-      output_(output),
-      launch_number_(attempt),
-      connection_(std::make_unique<Connection>(environment_.at("AWS_LAMBDA_RUNTIME_API"))) {}
+ScriptedProcess::ScriptedProcess(ScriptedStart start)
+    : start_(std::move(start)),
+      connection_(std::make_unique<Connection>(start_.environment.at("AWS_LAMBDA_RUNTIME_API"))) {}
 
 ScriptedProcess::~ScriptedProcess() = default;
 
@@ -56,10 +56,12 @@ HttpAnswer answer_of(const httplib::Result& result) {
 
 }  // namespace
 
-HttpAnswer ScriptedProcess::get(const std::string& path) {
-  const auto result = connection_->client.Get(path);
+HttpAnswer ScriptedProcess::get(const std::string& path,
+                                const std::map<std::string, std::string>& headers) {
+  const auto result =
+      connection_->client.Get(path, httplib::Headers(headers.begin(), headers.end()));
   const std::lock_guard lock(connection_->mutex);
-  if (connection_->killed || !result) throw Killed{};
+  if (connection_->ending_signal != 0 || !result) throw Killed{};
   return answer_of(result);
 }
 
@@ -77,7 +79,7 @@ HttpAnswer ScriptedProcess::post(const std::string& path,
   }
   const auto result = connection_->client.Post(path, sent, body, type);
   const std::lock_guard lock(connection_->mutex);
-  if (connection_->killed || !result) throw Killed{};
+  if (connection_->ending_signal != 0 || !result) throw Killed{};
   return answer_of(result);
 }
 
@@ -90,22 +92,59 @@ void ScriptedProcess::serve(const std::function<std::string(const HttpAnswer& ne
 }
 
 void ScriptedProcess::print(const std::string& text) const {
-  [[maybe_unused]] const auto written = ::write(output_, text.data(), text.size());
+  [[maybe_unused]] const auto written = ::write(start_.output, text.data(), text.size());
 }
 
 void ScriptedProcess::hang() {
   std::unique_lock lock(connection_->mutex);
-  connection_->changed.wait(lock, [this] { return connection_->killed; });
+  connection_->changed.wait(lock, [this] { return connection_->ending_signal != 0; });
   throw Killed{};
 }
 
-void ScriptedProcess::kill() {
+void ScriptedProcess::mind_termination() {
+  const std::lock_guard lock(connection_->mutex);
+  connection_->minds_termination = true;
+}
+
+void ScriptedProcess::await_termination() {
+  std::unique_lock lock(connection_->mutex);
+  connection_->changed.wait(
+      lock, [this] { return connection_->terminated || connection_->ending_signal != 0; });
+  if (connection_->ending_signal != 0) throw Killed{};
+}
+
+bool ScriptedProcess::terminated() const {
+  const std::lock_guard lock(connection_->mutex);
+  return connection_->terminated;
+}
+
+int ScriptedProcess::ending_signal() const {
+  const std::lock_guard lock(connection_->mutex);
+  // A connection that broke for another reason ends a script as if it had been killed.
+  return connection_->ending_signal != 0 ? connection_->ending_signal : SIGKILL;
+}
+
+void ScriptedProcess::end_by(int signal) {
   {
     const std::lock_guard lock(connection_->mutex);
-    connection_->killed = true;
+    if (connection_->ending_signal == 0) connection_->ending_signal = signal;
   }
   connection_->changed.notify_all();
   connection_->client.stop();
+}
+
+void ScriptedProcess::kill() { end_by(SIGKILL); }
+
+void ScriptedProcess::terminate() {
+  {
+    const std::lock_guard lock(connection_->mutex);
+    connection_->terminated = true;
+    if (connection_->minds_termination) {
+      connection_->changed.notify_all();
+      return;
+    }
+  }
+  end_by(SIGTERM);
 }
 
 namespace {
@@ -113,29 +152,36 @@ namespace {
 class ScriptedProgram final : public sandbox::Process {
  public:
   ScriptedProgram(const Script& script,
-                  std::map<std::string, std::string> environment,
-                  int launch_number,
-                  ScriptedProcesses& living)
-      : living_(living), exit_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+                  ScriptedStart start,
+                  ScriptedLauncher::Machine& machine,
+                  ScriptedProcesses& living,
+                  ScriptedProcesses& beside)
+      : machine_(machine),
+        living_(living),
+        beside_(beside),
+        pid_(start.launch_number),
+        exit_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
     int ends[2];
     if (::pipe2(ends, O_CLOEXEC) != 0) throw std::runtime_error("pipe2");
     reading_.reset(ends[0]);
     writing_.reset(ends[1]);
     ::fcntl(reading_.get(), F_SETFL, O_NONBLOCK);
-    process_ =
-        std::make_unique<ScriptedProcess>(std::move(environment), writing_.get(), launch_number);
+    start.output = writing_.get();
+    process_ = std::make_unique<ScriptedProcess>(std::move(start));
     living_.add(*process_);
+    beside_.add(*process_);
     thread_ = std::thread([this, script] { run(script); });
   }
   ScriptedProgram(const ScriptedProgram&) = delete;
   ScriptedProgram& operator=(const ScriptedProgram&) = delete;
   ~ScriptedProgram() override {
-    ScriptedProgram::kill();
+    process_->kill();
     thread_.join();
+    beside_.remove(*process_);
     living_.remove(*process_);
   }
 
-  pid_t pid() const override { return 1; }
+  pid_t pid() const override { return pid_; }
   int output_descriptor() const override { return reading_.get(); }
   int exit_descriptor() const override { return exit_.get(); }
   std::optional<sandbox::Exit> exited() override {
@@ -143,12 +189,17 @@ class ScriptedProgram final : public sandbox::Process {
     return end_;
   }
   std::optional<int> take_listening_socket() override { return std::nullopt; }
-  void kill() noexcept override {
-    {
-      const std::lock_guard lock(mutex_);
-      if (end_) return;
-    }
+  void terminate() noexcept override {
+    ++machine_.terminations;
+    process_->terminate();
+  }
+  void end() noexcept override {
+    ++machine_.ends;
     process_->kill();
+  }
+  void kill() noexcept override {
+    ++machine_.kills;
+    beside_.kill_all();
   }
 
  private:
@@ -158,7 +209,7 @@ class ScriptedProgram final : public sandbox::Process {
       const auto wanted = script(*process_);
       end = {.code = wanted.code, .signal = wanted.signal};
     } catch (const Killed&) {
-      end = {.code = {}, .signal = 9};
+      end = {.code = {}, .signal = process_->ending_signal()};
     }
     {
       const std::lock_guard lock(mutex_);
@@ -168,7 +219,10 @@ class ScriptedProgram final : public sandbox::Process {
     [[maybe_unused]] const auto written = ::write(exit_.get(), &one, sizeof(one));
   }
 
-  ScriptedProcesses& living_;
+  ScriptedLauncher::Machine& machine_;
+  ScriptedProcesses& living_;  // of all sandboxes
+  ScriptedProcesses& beside_;  // of this one
+  const pid_t pid_;
   sandbox::UniqueFd exit_;
   sandbox::UniqueFd reading_;
   sandbox::UniqueFd writing_;
@@ -184,10 +238,24 @@ class ScriptedSandbox final : public sandbox::Sandbox {
 
   tl::expected<std::unique_ptr<sandbox::Process>, sandbox::SandboxError> start(
       const sandbox::StartRequest& request) override {
-    return launcher_.start(request);
+    return launcher_.start(request, processes_);
   }
   bool has_own_network() const override { return false; }
   bool owns_connection(std::uint16_t, std::uint16_t) override { return true; }
+  tl::expected<int, sandbox::SandboxError> connect_inside(std::uint16_t port) override {
+    return sandbox::open_socket(sandbox::SocketKind::stream)
+        .and_then([&](sandbox::UniqueFd socket) {
+          return sandbox::connect_to_loopback(std::move(socket), port);
+        })
+        .map([](sandbox::UniqueFd socket) { return socket.release(); });
+  }
+  tl::expected<int, sandbox::SandboxError> bind_datagram_inside(std::uint16_t port) override {
+    return sandbox::open_socket(sandbox::SocketKind::datagram)
+        .and_then([&](sandbox::UniqueFd socket) {
+          return sandbox::bind_to(std::move(socket), sandbox::kLoopbackAddress, port);
+        })
+        .map([](sandbox::UniqueFd socket) { return socket.release(); });
+  }
   void set_cpu_quota(std::optional<std::chrono::microseconds> quota) override {
     launcher_.machine().cpu_quota_us = quota ? quota->count() : -1;
   }
@@ -209,6 +277,7 @@ class ScriptedSandbox final : public sandbox::Sandbox {
 
  private:
   ScriptedLauncher& launcher_;
+  ScriptedProcesses processes_;
 };
 
 }  // namespace
@@ -220,10 +289,16 @@ tl::expected<std::unique_ptr<sandbox::Sandbox>, sandbox::SandboxError> ScriptedL
 }
 
 tl::expected<std::unique_ptr<sandbox::Process>, sandbox::SandboxError> ScriptedLauncher::start(
-    const sandbox::StartRequest& request) {
+    const sandbox::StartRequest& request, ScriptedProcesses& beside) {
+  const auto& argv = request.program.argv;
   {
     const std::lock_guard lock(mutex_);
     if (refusal_) return tl::unexpected(*refusal_);
+    if (const auto refused = refused_programs_.find(argv.front());
+        refused != refused_programs_.end()) {
+      return tl::unexpected(refused->second);
+    }
+    programs_.push_back(argv.front());
   }
   std::map<std::string, std::string> environment;
   for (const auto& entry : request.program.environment) {
@@ -231,8 +306,16 @@ tl::expected<std::unique_ptr<sandbox::Process>, sandbox::SandboxError> ScriptedL
     // Of a name that stands twice the first counts, as in getenv().
     environment.emplace(entry.substr(0, equals), entry.substr(equals + 1));
   }
-  return std::make_unique<ScriptedProgram>(
-      script_, std::move(environment), ++launches_, processes_);
+  ScriptedStart start{.argv = argv,
+                      .environment = std::move(environment),
+                      .output = -1,
+                      .launch_number = ++launches_};
+  return std::make_unique<ScriptedProgram>(script_, std::move(start), machine_, processes_, beside);
+}
+
+std::vector<std::string> ScriptedLauncher::programs() const {
+  const std::lock_guard lock(mutex_);
+  return programs_;
 }
 
 void ScriptedLauncher::kill_newest() { processes_.kill_newest(); }
@@ -259,6 +342,11 @@ void ScriptedProcesses::kill_any(std::size_t number) {
   if (!processes_.empty()) processes_[number % processes_.size()]->kill();
 }
 
+void ScriptedProcesses::kill_all() {
+  const std::lock_guard lock(mutex_);
+  for (auto* process : processes_) process->kill();
+}
+
 int ScriptedProcesses::count() const {
   const std::lock_guard lock(mutex_);
   return static_cast<int>(processes_.size());
@@ -267,6 +355,11 @@ int ScriptedProcesses::count() const {
 void ScriptedLauncher::refuse(sandbox::SandboxError error) {
   const std::lock_guard lock(mutex_);
   refusal_ = std::move(error);
+}
+
+void ScriptedLauncher::refuse(const std::string& program, sandbox::SandboxError error) {
+  const std::lock_guard lock(mutex_);
+  refused_programs_.insert_or_assign(program, std::move(error));
 }
 
 }  // namespace tests

@@ -1,5 +1,5 @@
-// A runtime that lives in the test: a Launcher whose processes are threads that run a script and
-// speak the Runtime API over loopback like any other client.
+// Programs that live in the test: a Launcher whose processes are threads that run a script and
+// speak the Runtime API, or the one for extensions, over loopback like any other client.
 #pragma once
 
 #include "emulator/sandbox/sandbox.h"
@@ -24,16 +24,24 @@ struct HttpAnswer {
   std::map<std::string, std::string> headers;  // names in lower case
 };
 
-// Thrown through a script when its process is killed.
+// Thrown through a script when its process is killed, or told to end without minding it.
 struct Killed {};
+
+// What a script is started as, and where it prints.
+struct ScriptedStart {
+  std::vector<std::string> argv;
+  std::map<std::string, std::string> environment;
+  int output;
+  int launch_number;
+};
 
 // What a script can do. Its own thread.
 class ScriptedProcess {
  public:
-  ScriptedProcess(std::map<std::string, std::string> environment, int output, int attempt);
+  explicit ScriptedProcess(ScriptedStart start);
   ~ScriptedProcess();
 
-  HttpAnswer get(const std::string& path);
+  HttpAnswer get(const std::string& path, const std::map<std::string, std::string>& headers = {});
   HttpAnswer post(const std::string& path,
                   const std::string& body,
                   const std::map<std::string, std::string>& headers = {});
@@ -51,17 +59,30 @@ class ScriptedProcess {
 
   void print(const std::string& text) const;
   [[noreturn]] void hang();  // until killed
-  const std::string& variable(const std::string& name) const { return environment_.at(name); }
-  bool has_variable(const std::string& name) const { return environment_.count(name) != 0; }
-  int launch_number() const { return launch_number_; }
 
-  void kill();  // any thread
+  // From now on SIGTERM does not end the script; it learns of it by asking.
+  void mind_termination();
+  // Blocks until SIGTERM has come. After mind_termination().
+  void await_termination();
+  bool terminated() const;
+
+  // What it was started as: the path of a runtime or an extension, for scripts that play several.
+  const std::string& program() const { return start_.argv.front(); }
+  const std::string& variable(const std::string& name) const { return start_.environment.at(name); }
+  bool has_variable(const std::string& name) const { return start_.environment.count(name) != 0; }
+  int launch_number() const { return start_.launch_number; }
+
+  // Any thread.
+  void kill();
+  void terminate();
+  // By which the script ends, having thrown Killed: SIGKILL or SIGTERM.
+  int ending_signal() const;
 
  private:
   struct Connection;
-  const std::map<std::string, std::string> environment_;
-  const int output_;
-  const int launch_number_;
+  void end_by(int signal);
+
+  const ScriptedStart start_;
   std::unique_ptr<Connection> connection_;
 };
 
@@ -79,6 +100,7 @@ class ScriptedProcesses {
   void remove(ScriptedProcess& process);
   void kill_newest();
   void kill_any(std::size_t number);
+  void kill_all();
   int count() const;
 
  private:
@@ -92,11 +114,13 @@ class ScriptedLauncher final : public emulator::sandbox::Launcher {
 
   tl::expected<std::unique_ptr<emulator::sandbox::Sandbox>, emulator::sandbox::SandboxError> make(
       const emulator::sandbox::SandboxRequest& request) override;
+  // `beside`: the processes of the same sandbox, which outlive the result.
   tl::expected<std::unique_ptr<emulator::sandbox::Process>, emulator::sandbox::SandboxError> start(
-      const emulator::sandbox::StartRequest& request);
+      const emulator::sandbox::StartRequest& request, ScriptedProcesses& beside);
 
-  // Refuses to launch from now on.
+  // Refuses to launch from now on: every program, or one by its argv[0].
   void refuse(emulator::sandbox::SandboxError error);
+  void refuse(const std::string& program, emulator::sandbox::SandboxError error);
 
   // Ends the newest process from outside, as the kernel may, or one of those that live.
   void kill_newest();
@@ -107,6 +131,9 @@ class ScriptedLauncher final : public emulator::sandbox::Launcher {
     std::atomic<int> sandboxes = 0;
     std::atomic<int> freezes = 0;
     std::atomic<int> thaws = 0;
+    std::atomic<int> terminations = 0;  // of single programs
+    std::atomic<int> ends = 0;          // the same, by end()
+    std::atomic<int> kills = 0;         // of all programs of a sandbox
     std::atomic<bool> frozen = false;
     std::atomic<bool> memory_exceeded = false;
     std::atomic<std::int64_t> throttled_ms = 0;
@@ -114,13 +141,18 @@ class ScriptedLauncher final : public emulator::sandbox::Launcher {
   };
   Machine& machine() { return machine_; }
 
+  // What was started, by argv[0], the earliest first.
+  std::vector<std::string> programs() const;
   int launches() const { return launches_; }
   int living() const { return processes_.count(); }
 
  private:
   const Script script_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;  // guards what follows
   std::optional<emulator::sandbox::SandboxError> refusal_;
+  std::map<std::string, emulator::sandbox::SandboxError> refused_programs_;
+  std::vector<std::string> programs_;
+
   std::atomic<int> launches_ = 0;
   Machine machine_;
   ScriptedProcesses processes_;

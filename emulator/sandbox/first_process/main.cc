@@ -1,10 +1,13 @@
 // The first process of a sandbox's process namespace. It keeps the namespaces alive, inherits and
-// lets go of orphans, and passes signals to every other process: each byte that it reads is the
-// number of a signal, and is answered with the same byte once it is sent. When its line breaks,
-// Hearth is gone; it ends, and the kernel ends the namespace with it.
+// lets go of orphans, passes signals to every other process, and makes sockets in its network: each
+// byte that it reads is the number of a signal, and is answered with the same byte once it is sent,
+// or asks for a socket, and is answered with one. When its line breaks, Hearth is gone; it ends,
+// and the kernel ends the namespace with it.
 //
 // Without a C library: a few kilobytes, started in a fraction of a millisecond, once for each
 // sandbox, and nothing in its memory that a function might want.
+#include "emulator/sandbox/first_process_requests.h"
+
 #include <asm/unistd.h>
 
 namespace {
@@ -46,6 +49,51 @@ struct SignalAction {
   unsigned long mask;
 };
 
+// As sendmsg(2) takes them on both machines.
+struct Bytes {
+  const void* start;
+  unsigned long size;
+};
+struct Control {
+  unsigned long size;
+  int level;
+  int type;
+  int descriptor;
+  int padding;
+};
+struct Message {
+  void* name;
+  int name_size;
+  const Bytes* bytes;
+  unsigned long bytes_count;
+  const Control* control;
+  unsigned long control_size;
+  int flags;
+};
+
+constexpr long kInternet = 2;                // AF_INET
+constexpr long kStream = 1;                  // SOCK_STREAM
+constexpr long kDatagram = 2;                // SOCK_DGRAM
+constexpr long kClosedOnExec = 02000000;     // SOCK_CLOEXEC
+constexpr long kNotBlocking = 04000;         // SOCK_NONBLOCK
+constexpr int kSocketLevel = 1;              // SOL_SOCKET
+constexpr int kDescriptors = 1;              // SCM_RIGHTS
+constexpr unsigned long kControlSize = 20;   // CMSG_LEN of one descriptor
+constexpr unsigned long kControlSpace = 24;  // CMSG_SPACE of one descriptor
+static_assert(sizeof(Control) == kControlSpace);
+
+void answer_with_socket(unsigned char request) {
+  const long kind = request == emulator::sandbox::kMakeStreamSocket ? kStream : kDatagram;
+  const long socket = call(__NR_socket, kInternet, kind | kClosedOnExec | kNotBlocking, 0, 0);
+  const auto error = static_cast<unsigned char>(socket < 0 ? -socket : 0);
+  const unsigned char answer[] = {request, error};
+  const Bytes bytes = {answer, sizeof(answer)};
+  const Control control = {kControlSize, kSocketLevel, kDescriptors, static_cast<int>(socket), 0};
+  const Message message = {nullptr, 0, &bytes, 1, &control, socket < 0 ? 0 : kControlSpace, 0};
+  call(__NR_sendmsg, kLine, reinterpret_cast<long>(&message), 0, 0);
+  if (socket >= 0) call(__NR_close, socket, 0, 0, 0);
+}
+
 }  // namespace
 
 extern "C" [[noreturn]] void _start() {
@@ -54,11 +102,15 @@ extern "C" [[noreturn]] void _start() {
   const SignalAction ignore = {kIgnore, 0, nullptr, 0};
   call(__NR_rt_sigaction, kSigChild, reinterpret_cast<long>(&ignore), 0, sizeof(ignore.mask));
   while (true) {
-    unsigned char signal = 0;
-    const long length = call(__NR_read, kLine, reinterpret_cast<long>(&signal), 1, 0);
+    unsigned char request = 0;
+    const long length = call(__NR_read, kLine, reinterpret_cast<long>(&request), 1, 0);
     if (length == kInterrupted) continue;
     if (length != 1) call(__NR_exit_group, 0, 0, 0, 0);
-    call(__NR_kill, -1, signal, 0, 0);
-    call(__NR_write, kLine, reinterpret_cast<long>(&signal), 1, 0);
+    if (request >= emulator::sandbox::kMakeStreamSocket) {
+      answer_with_socket(request);
+      continue;
+    }
+    call(__NR_kill, -1, request, 0, 0);
+    call(__NR_write, kLine, reinterpret_cast<long>(&request), 1, 0);
   }
 }
