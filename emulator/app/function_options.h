@@ -48,6 +48,8 @@ struct FunctionOptions {
   double cpu_scale = 1;
   std::string credentials = "placeholder";
   std::string region{functions::kDefaultRegion};
+  std::string otlp_endpoint;
+  std::string trace_file;
   std::size_t max_concurrency = 1000;
   int idle_timeout_seconds = 600;
 };
@@ -98,7 +100,12 @@ tl::expected<Machine, AppError> machine_for(const FunctionOptions& options);
 
 MachineOptions machine_options(const FunctionOptions& options);
 
-// What the machine that runs these functions is built with.
+// Where the flags send traces. Fails for an address that is none, and a file that cannot be
+// written.
+tl::expected<std::vector<report::SpanExporter::Send>, AppError> trace_targets(
+    const FunctionOptions& options);
+
+// What the machine that runs these functions is built with, but for where its traces go.
 EmulatorOptions emulator_options(const FunctionOptions& options,
                                  const DescribedFunctions& described,
                                  const Machine& machine);

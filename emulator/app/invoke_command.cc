@@ -238,8 +238,10 @@ int run_invoke(const InvokeOptions& options) {
   if (!deployed) return fail(deployed.error());
 
   const auto& function_name = chosen->function().name;
-  const auto built_with =
-      emulator_options(options.function, chosen->described, chosen->world.machine);
+  auto targets = trace_targets(options.function);
+  if (!targets) return fail(targets.error());
+  auto built_with = emulator_options(options.function, chosen->described, chosen->world.machine);
+  built_with.trace_targets = std::move(*targets);
   Emulator emulator(built_with, fixed_targets(std::move(*deployed), built_with));
   std::atomic<bool> stopping = false;
   const StopSignals signals([&] {

@@ -328,8 +328,10 @@ int run_replay(const ReplayOptions& options) {
   auto deployed = deploy_all(chosen->described.functions, chosen->world);
   if (!deployed) return fail(deployed.error());
   plan->terms.function_name = chosen->function().name;
-  const auto built_with =
-      emulator_options(options.function, chosen->described, chosen->world.machine);
+  auto targets = trace_targets(options.function);
+  if (!targets) return fail(targets.error());
+  auto built_with = emulator_options(options.function, chosen->described, chosen->world.machine);
+  built_with.trace_targets = std::move(*targets);
   Emulator emulator(built_with, fixed_targets(std::move(*deployed), built_with));
   return replay(options, std::move(*plan), emulator, chosen->function().memory.mebibytes);
 }

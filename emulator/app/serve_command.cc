@@ -53,7 +53,7 @@ control_plane::InvokeApi invoke_api_of(const LateService& late, const ServeOptio
     return late.get()->emulator().invoker().resolve(request);
   };
   api.invoke_async =
-      [&late](invoke::InvocationRequest request) -> tl::expected<void, invoke::Refusal> {
+      [&late](invoke::InvocationRequest request) -> tl::expected<std::string, invoke::Refusal> {
     if (late.get() == nullptr) return not_ready();
     return late.get()->accept(std::move(request));
   };
@@ -191,6 +191,9 @@ int run_serve(const ServeOptions& options) {
   if (!described) return fail(described.error());
   for (const auto& warning : described->warnings) spdlog::warn("{}", warning);
   auto built_with = emulator_options(options.function, *described, world.machine);
+  auto targets = trace_targets(options.function);
+  if (!targets) return fail(targets.error());
+  built_with.trace_targets = std::move(*targets);
   built_with.log_descriptor = STDOUT_FILENO;
   auto with = service_options(options, std::move(built_with), std::move(world));
   if (!with) return fail(with.error());

@@ -71,11 +71,12 @@ tl::expected<InvokeCall, ServiceError> parse_invoke(front_doors::Request request
                                                     std::string fresh_request_id);
 
 // The answer to an invocation that ran, whatever became of it: 200. With ReleaseAt::report it
-// carries the tail of the log. `trace_id` is the caller's, sent back as it came.
+// carries the tail of the log. `trace_header` is what the function was told of its trace; empty:
+// none.
 front_doors::Reply invocation_reply(invoke::InvocationResult result,
                                     invoke::ReleaseAt release_at,
                                     std::string_view request_id,
-                                    const std::optional<std::string>& trace_id);
+                                    std::string_view trace_header);
 
 // What the operations need of the machine below, and who they say they are.
 struct InvokeApi {

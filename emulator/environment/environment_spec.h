@@ -43,6 +43,9 @@ inline constexpr std::chrono::microseconds kFreezeDelay{1'000};
 // Source: developer guide, "Tenant isolation".
 enum class TenantIsolation : std::uint8_t { none, per_tenant };
 
+// What is told of invocations whose caller has not decided it. Source: service model, TracingMode.
+enum class Tracing : std::uint8_t { pass_through, active };
+
 struct EnvironmentSpec {
   std::string function_name;
   std::string version = "$LATEST";
@@ -71,6 +74,7 @@ struct EnvironmentSpec {
   Freezing freezing = Freezing::off;
   Profile profile = Profile::aws;
   TenantIsolation tenant_isolation = TenantIsolation::none;
+  Tracing tracing = Tracing::pass_through;
 };
 
 // The same version as provisioned environments serve it: its limit for Init, and what its processes

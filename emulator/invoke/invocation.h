@@ -46,6 +46,8 @@ struct InvocationResult {
   // Both only with ReleaseAt::report: the last 4 KB of the invocation's log, and what it cost.
   std::string log_tail;
   std::optional<environment::InvocationReport> report{};
+  // X-Amzn-Trace-Id as the function was told it; empty: it was told none.
+  std::string trace_header{};
 };
 
 // An invocation that was not run.
@@ -75,7 +77,8 @@ using Invoke = std::function<tl::expected<InvocationResult, Refusal>(InvocationR
 // what names function, qualifier and tenant is looked at.
 using Resolve = std::function<tl::expected<void, Refusal>(const InvocationRequest&)>;
 
-// Accepts an event for one asynchronous run and returns at once.
-using InvokeAsync = std::function<tl::expected<void, Refusal>(InvocationRequest)>;
+// Accepts an event for one asynchronous run and returns at once: with the X-Amzn-Trace-Id that all
+// its attempts continue; empty where there is none.
+using InvokeAsync = std::function<tl::expected<std::string, Refusal>(InvocationRequest)>;
 
 }  // namespace emulator::invoke

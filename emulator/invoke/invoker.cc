@@ -107,14 +107,28 @@ tl::expected<void, Refusal> Invoker::resolve(const InvocationRequest& request) c
   return find(request).map([](const Target&) {});
 }
 
+tl::expected<std::string, Refusal> Invoker::begin_event(const InvocationRequest& request) const {
+  const auto target = find(request);
+  if (!target) return tl::unexpected(target.error());
+  if (!tracer_) return request.trace_id.value_or("");
+  const auto& spec = *target->candidates.on_demand;
+  return text_of(tracer_->decide(request.trace_id, spec.function_name, spec.tracing));
+}
+
 tl::expected<InvocationResult, Refusal> Invoker::invoke(InvocationRequest request) {
   const auto target = find(request);
   if (!target) return tl::unexpected(target.error());
-  if (!request.trace_id && new_trace_id_) request.trace_id = new_trace_id_();
-  const environment::ServingTerms terms{.release_at = request.release_at,
-                                        .kind = request.kind,
-                                        .attempt = request.attempt,
-                                        .tenant_id = request.tenant_id.value_or("")};
+  environment::ServingTerms terms{.release_at = request.release_at,
+                                  .kind = request.kind,
+                                  .attempt = request.attempt,
+                                  .tenant_id = request.tenant_id.value_or("")};
+  if (tracer_) {
+    const auto& spec = *target->candidates.on_demand;
+    auto begun = tracer_->begin(request.trace_id, spec.function_name, spec.tracing);
+    terms.trace = std::move(begun.context);
+    request.trace_id = std::move(begun.header);
+  }
+  auto trace_header = request.trace_id.value_or("");
   auto served = pool_.serve(target->candidates, next_invocation(request, *target), terms);
   if (!served) return tl::unexpected(refusal_of(served.error()));
   InvocationResult result;
@@ -122,6 +136,7 @@ tl::expected<InvocationResult, Refusal> Invoker::invoke(InvocationRequest reques
   result.executed_version = target->candidates.on_demand->version;
   result.log_tail = std::move(served->log_tail);
   result.report = std::move(served->report);
+  result.trace_header = std::move(trace_header);
   return result;
 }
 

@@ -26,7 +26,8 @@ InvokeApi echoing() {
     return InvocationResult{Responded{std::move(request.payload), ""}, "$LATEST", ""};
   };
   api.resolve = [](const auto&) -> tl::expected<void, emulator::invoke::Refusal> { return {}; };
-  api.invoke_async = [](const InvocationRequest&) -> tl::expected<void, emulator::invoke::Refusal> {
+  api.invoke_async =
+      [](const InvocationRequest&) -> tl::expected<std::string, emulator::invoke::Refusal> {
     return {};
   };
   return api;
