@@ -85,6 +85,12 @@ tl::expected<Deployed, AppError> deploy(const functions::FunctionConfiguration& 
   spec->version = version;
   spec->memory_size_mb = configuration.memory.mebibytes;
   spec->timeout = configuration.timeout;
+  spec->tracing = configuration.tracing == functions::Tracing::active
+                      ? environment::Tracing::active
+                      : environment::Tracing::pass_through;
+  spec->tenant_isolation = configuration.tenant_isolation == functions::TenantIsolation::per_tenant
+                               ? environment::TenantIsolation::per_tenant
+                               : environment::TenantIsolation::none;
   spec->argv = launch->argv;
   // A command without code, as for RIE, is started where Hearth was.
   spec->working_folder =

@@ -1,7 +1,8 @@
 #include "emulator/app/function_options.h"
 
 #include "emulator/app/cpu_scale.h"
-#include "emulator/runtimes/client_installation.h"
+#include "emulator/app/image_options.h"
+#include "emulator/control_plane/invoke_api.h"
 #include "emulator/runtimes/runtime_client_cache.h"
 #include "emulator/template/sam_template.h"
 
@@ -104,6 +105,9 @@ tl::expected<void, AppError> apply_flags(const FunctionOptions& options,
   if (options.ephemeral_storage_mb) function.ephemeral_storage = {*options.ephemeral_storage_mb};
   if (options.tracing == "Active") function.tracing = functions::Tracing::active;
   if (options.tracing == "PassThrough") function.tracing = functions::Tracing::pass_through;
+  if (options.tenant_isolation) {
+    function.tenant_isolation = functions::TenantIsolation::per_tenant;
+  }
   for (const auto& layer : options.layers) function.layers.emplace_back(whole_path(layer));
   if (!options.variables_file.empty()) {
     auto pairs = pairs_in(options.variables_file);
@@ -237,6 +241,11 @@ void add_description_flags(CLI::App& command, FunctionOptions& o) {
   command.add_option("--tracing", o.tracing, "Active or PassThrough")
       ->check(CLI::IsMember({"Active", "PassThrough"}))
       ->group(what);
+  command
+      .add_flag("--tenant-isolation",
+                o.tenant_isolation,
+                "environments of its own for each tenant; every invocation names one")
+      ->group(what);
   command.add_option("--region", o.region, "region in ARNs and variables")
       ->check([](const std::string& text) {
         const bool good = !text.empty() && text.find_first_not_of(
@@ -336,43 +345,40 @@ void add_environment_flags(CLI::App& command, FunctionOptions& o) {
   add_machine_flags(command, o);
 }
 
+void add_trace_flags(CLI::App& command, FunctionOptions& o) {
+  const auto* where = "Traces";
+  command
+      .add_option("--otlp-endpoint",
+                  o.otlp_endpoint,
+                  "send traces to this collector, as OpenTelemetry's JSON over HTTP")
+      ->type_name("URL")
+      ->group(where);
+  command.add_option("--trace-file", o.trace_file, "add traces to this file, a document a line")
+      ->type_name("FILE")
+      ->group(where);
+}
+
 }  // namespace
+
+void add_tenant_flag(CLI::App& command, std::string& tenant_id) {
+  command
+      .add_option("--tenant-id",
+                  tenant_id,
+                  "whose invocation it is; for functions that isolate their tenants")
+      ->check([](const std::string& text) {
+        return control_plane::is_tenant_id(text)
+                   ? std::string()
+                   : "'" + text +
+                         "' is no tenant id: it has 1 to 256 of A-Z a-z 0-9 ._:/=+-@ "
+                         "and blanks";
+      })
+      ->type_name("ID");
+}
 
 void add_function_flags(CLI::App& command, FunctionOptions& options) {
   add_description_flags(command, options);
   add_environment_flags(command, options);
-}
-
-tl::expected<FunctionOptions, AppError> with_image(FunctionOptions options) {
-  if (options.image.empty()) return options;
-  if (!options.rootfs.empty()) return usage("--image is a root already; leave --rootfs away");
-  if (!options.template_file.empty()) {
-    return usage("--image already says what the code is; leave --template away");
-  }
-  const runtimes::ImageHost host{
-      .cache_root =
-          runtimes::default_cache_root(variable_or("XDG_CACHE_HOME", ""), variable_or("HOME", ""))
-              .parent_path() /
-          "images",
-      .has_program = runtimes::host_with_path(variable_or("PATH", "/usr/bin:/bin")).has_program,
-      .run = runtimes::run_to_log,
-      .progress = [](std::string_view line) { spdlog::warn("{}", line); },
-      .superuser = ::geteuid() == 0};
-  auto unpacked = runtimes::unpack_image(options.image, host);
-  if (!unpacked) {
-    const bool wrong = unpacked.error().kind == runtimes::RuntimeError::Kind::invalid_function;
-    return tl::unexpected(AppError{wrong ? kWrongUsage : kHostCannot, unpacked.error().message});
-  }
-  const auto& config = unpacked->config;
-  auto words = options.command.empty() ? config.command : std::move(options.command);
-  options.command = config.entrypoint;
-  options.command.insert(options.command.end(), words.begin(), words.end());
-  if (options.command.empty()) {
-    return usage("the image says neither ENTRYPOINT nor CMD; give a command after --");
-  }
-  options.rootfs = unpacked->root;
-  options.unpacked = std::make_shared<const runtimes::UnpackedImage>(std::move(*unpacked));
-  return options;
+  add_trace_flags(command, options);
 }
 
 tl::expected<DescribedFunctions, AppError> describe_functions(const FunctionOptions& options,
@@ -467,6 +473,22 @@ MachineOptions machine_options(const FunctionOptions& options) {
   return {.freeze = options.freeze == "off" ? Freeze::off : Freeze::on,
           .init_boost = options.init_boost == "off" ? InitBoost::off : InitBoost::on,
           .cpu_scale = options.cpu_scale};
+}
+
+tl::expected<std::vector<report::SpanExporter::Send>, AppError> trace_targets(
+    const FunctionOptions& options) {
+  std::vector<report::SpanExporter::Send> targets;
+  if (!options.otlp_endpoint.empty()) {
+    auto address = parse_collector(options.otlp_endpoint);
+    if (!address) return tl::unexpected(std::move(address.error()));
+    targets.push_back(to_collector(std::move(*address)));
+  }
+  if (!options.trace_file.empty()) {
+    auto file = to_trace_file(options.trace_file);
+    if (!file) return tl::unexpected(std::move(file.error()));
+    targets.push_back(std::move(*file));
+  }
+  return targets;
 }
 
 EmulatorOptions emulator_options(const FunctionOptions& options,

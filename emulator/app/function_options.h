@@ -38,28 +38,30 @@ struct FunctionOptions {
   std::vector<std::string> layers;
   std::optional<int> ephemeral_storage_mb;
   std::string tracing;
+  bool tenant_isolation = false;
   std::vector<std::string> command;  // what followed "--"
 
   std::string sandbox = "degraded";
   std::string network = "host";
   std::string rootfs;
   std::string image;
-  std::shared_ptr<const runtimes::UnpackedImage> unpacked;  // what with_image() made of it
+  std::shared_ptr<const runtimes::UnpackedImage> unpacked;  // what --image was unpacked to
   std::string freeze = "on";
   std::string init_boost = "on";
   double cpu_scale = 1;
   std::string credentials = "placeholder";
   std::string region{functions::kDefaultRegion};
+  std::string otlp_endpoint;
+  std::string trace_file;
   std::size_t max_concurrency = 1000;
   int idle_timeout_seconds = 600;
 };
 
+// Adds --tenant-id, which names the tenant of every invocation.
+void add_tenant_flag(CLI::App& command, std::string& tenant_id);
+
 // Adds the flags to a command; `options` must outlive the parsing.
 void add_function_flags(CLI::App& command, FunctionOptions& options);
-
-// The same options with --image unpacked: its root, and its command where none was given. Unpacking
-// may take long the first time.
-tl::expected<FunctionOptions, AppError> with_image(FunctionOptions options);
 
 // The functions that the options describe, those of a template by name; all of them when `names` is
 // empty. Inline code of a template is written into `temporary_parent`; the folders live as long as
@@ -102,7 +104,12 @@ tl::expected<Machine, AppError> machine_for(const FunctionOptions& options);
 
 MachineOptions machine_options(const FunctionOptions& options);
 
-// What the machine that runs these functions is built with.
+// Where the flags send traces. Fails for an address that is none, and a file that cannot be
+// written.
+tl::expected<std::vector<report::SpanExporter::Send>, AppError> trace_targets(
+    const FunctionOptions& options);
+
+// What the machine that runs these functions is built with, but for where its traces go.
 EmulatorOptions emulator_options(const FunctionOptions& options,
                                  const DescribedFunctions& described,
                                  const Machine& machine);

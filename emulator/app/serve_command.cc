@@ -1,6 +1,7 @@
 #include "emulator/app/serve_command.h"
 
 #include "emulator/app/identifiers.h"
+#include "emulator/app/image_options.h"
 #include "emulator/app/inspection.h"
 #include "emulator/app/service.h"
 #include "emulator/app/service_inspection.h"
@@ -48,13 +49,12 @@ control_plane::InvokeApi invoke_api_of(const LateService& late, const ServeOptio
     return late.get()->emulator().invoker().invoke(std::move(request));
   };
   api.resolve =
-      [&late](const std::string& name,
-              const std::optional<std::string>& qualifier) -> tl::expected<void, invoke::Refusal> {
+      [&late](const invoke::InvocationRequest& request) -> tl::expected<void, invoke::Refusal> {
     if (late.get() == nullptr) return not_ready();
-    return late.get()->emulator().invoker().resolve(name, qualifier);
+    return late.get()->emulator().invoker().resolve(request);
   };
   api.invoke_async =
-      [&late](invoke::InvocationRequest request) -> tl::expected<void, invoke::Refusal> {
+      [&late](invoke::InvocationRequest request) -> tl::expected<std::string, invoke::Refusal> {
     if (late.get() == nullptr) return not_ready();
     return late.get()->accept(std::move(request));
   };
@@ -208,6 +208,9 @@ int run_serve(const ServeOptions& given) {
   if (!described) return fail(described.error());
   for (const auto& warning : described->warnings) spdlog::warn("{}", warning);
   auto built_with = emulator_options(options.function, *described, world.machine);
+  auto targets = trace_targets(options.function);
+  if (!targets) return fail(targets.error());
+  built_with.trace_targets = std::move(*targets);
   built_with.log_descriptor = STDOUT_FILENO;
   auto with = service_options(options, std::move(built_with), std::move(world));
   if (!with) return fail(with.error());

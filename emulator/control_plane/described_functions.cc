@@ -25,6 +25,9 @@ Document configuration_of(const functions::FunctionConfiguration& described,
   configuration["EphemeralStorage"] = {{"Size", described.ephemeral_storage.mebibytes}};
   configuration["TracingConfig"] = {
       {"Mode", described.tracing == functions::Tracing::active ? "Active" : "PassThrough"}};
+  if (described.tenant_isolation == functions::TenantIsolation::per_tenant) {
+    configuration["TenancyConfig"] = {{"TenantIsolationMode", "PER_TENANT"}};
+  }
   // A role is mandatory in the API and nothing to Hearth.
   configuration["Role"] = "arn:aws:iam::" + world.account + ":role/hearth";
   if (!described.variables.empty()) {

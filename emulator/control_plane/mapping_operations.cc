@@ -1,4 +1,5 @@
 #include "emulator/control_plane/event_source.h"
+#include "emulator/control_plane/function_configuration.h"
 #include "emulator/control_plane/function_names.h"
 #include "emulator/control_plane/kept_resources.h"
 #include "emulator/control_plane/operation.h"
@@ -77,6 +78,10 @@ tl::expected<std::string, ServiceError> function_arn_in(const Document& input,
   if (!qualifier.empty() && !named->record->aliases.contains(qualifier) &&
       !named->record->version(qualifier)) {
     return tl::unexpected(invalid_parameter_value("Function does not exist"));
+  }
+  // What is read from a source names no tenant.
+  if (isolates_tenants(configuration_of(*named->record->latest))) {
+    return tl::unexpected(not_with_tenants("An event source mapping"));
   }
   return arn_of(world, named->record->name, qualifier);
 }

@@ -96,6 +96,8 @@ Environment::SharedOngoing Environment::begin(const std::string& request_id,
   ongoing->report.memory_size_mb = spec_->memory_size_mb;
   ongoing->report.kind = terms.kind;
   ongoing->report.attempt = terms.attempt;
+  ongoing->report.tenant_id = terms.tenant_id;
+  ongoing->report.trace = terms.trace;
   ongoing->release_at = terms.release_at;
   const std::lock_guard lock(mutex_);
   ongoing_ = ongoing;
@@ -120,7 +122,15 @@ Outcome Environment::exchange(runtime_api::NextInvocation next,
     outcome = process_->exchange(invocation, deadline, spec_->timeout);
   }
   if (!outcome) outcome = process_->how_it_ended(FailurePhase::invoke);
+  if (runtime_goes_on(*outcome)) note_answer(ongoing);
   return std::move(*outcome);
+}
+
+void Environment::note_answer(Ongoing& ongoing) {
+  const auto after = world_.clock.monotonic_now() - ongoing.started;
+  const std::lock_guard lock(mutex_);
+  // Once claimed, the report belongs to who claimed it.
+  if (!ongoing.claimed) ongoing.report.answered_after = after;
 }
 
 void Environment::release(const SharedOngoing& ongoing, TimePoint deadline) {

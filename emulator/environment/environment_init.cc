@@ -153,7 +153,8 @@ std::optional<Outcome> Environment::start_process() {
       world_.pump,
       log_,
       {.settled = [this, launch](std::string_view type) { settled(launch, type); },
-       .exited = [this, launch] { process_exited(launch); }});
+       .exited = [this, launch] { process_exited(launch); },
+       .segments = world_.segments});
   if (!process) {
     if (!process.error().hint.empty()) world_.advise(process.error().hint);
     return process.error();

@@ -3,6 +3,7 @@
 #include <poll.h>
 
 #include <cerrno>
+#include <map>
 #include <string_view>
 #include <system_error>
 #include <utility>
@@ -12,6 +13,11 @@ namespace {
 
 constexpr std::string_view kRuntimeApi = "AWS_LAMBDA_RUNTIME_API";
 constexpr std::string_view kLogStreamName = "AWS_LAMBDA_LOG_STREAM_NAME";
+constexpr std::string_view kXRayAddress = "AWS_XRAY_DAEMON_ADDRESS";
+constexpr std::string_view kXRayHost = "_AWS_XRAY_DAEMON_ADDRESS";
+constexpr std::string_view kXRayPortName = "_AWS_XRAY_DAEMON_PORT";
+// As function_variables() has it.
+constexpr std::string_view kDefaultXRayAddress = "169.254.100.1:2000";
 
 // A runtime that reports an init error or breaks its connection is usually about to exit, and its
 // last lines and exit status are worth this much patience.
@@ -26,19 +32,36 @@ tl::expected<int, runtime_api::ListenError> listen_for(const EnvironmentSpec& sp
   return socket;
 }
 
+// The block that a process is given: `own` are the environment's, in place of any others of these
+// names, because a name that stands twice is read as either.
 std::vector<std::string> environment_block(const EnvironmentSpec& spec,
-                                           const std::string& log_stream_name,
-                                           const std::string& address) {
+                                           const std::map<std::string_view, std::string>& own) {
   std::vector<std::string> block;
-  block.reserve(spec.variables.size() + 2);
+  block.reserve(spec.variables.size() + own.size());
   for (const auto& [key, value] : spec.variables) {
-    // A name that stands twice is read as either, so an inherited one is left out.
-    if (key == kRuntimeApi || key == kLogStreamName) continue;
-    block.push_back(key + "=" + value);
+    if (own.find(key) == own.end()) block.push_back(key + "=" + value);
   }
-  block.push_back(std::string(kRuntimeApi) + "=" + address);
-  block.push_back(std::string(kLogStreamName) + "=" + log_stream_name);
+  for (const auto& [key, value] : own) block.push_back(std::string(key) + "=" + value);
   return block;
+}
+
+// Whether the function was left the daemon's address that Lambda gives.
+bool has_default_daemon(const EnvironmentSpec& spec) {
+  const auto found = spec.variables.find(std::string(kXRayAddress));
+  return found != spec.variables.end() && found->second == kDefaultXRayAddress;
+}
+
+std::map<std::string_view, std::string> own_variables(const std::string& log_stream_name,
+                                                      const std::string& address,
+                                                      const XRayDaemon* xray) {
+  std::map<std::string_view, std::string> own = {{kRuntimeApi, address},
+                                                 {kLogStreamName, log_stream_name}};
+  if (xray == nullptr) return own;
+  const auto port = std::to_string(xray->port());
+  own[kXRayAddress] = xray->address() + ":" + port;
+  own[kXRayHost] = xray->address();
+  own[kXRayPortName] = port;
+  return own;
 }
 
 NeverStarted never_started(const sandbox::SandboxError& error, const EnvironmentSpec& spec) {
@@ -74,10 +97,14 @@ tl::expected<std::unique_ptr<RuntimeProcess>, NeverStarted> RuntimeProcess::star
   if (auto listening = process->listen(spec); !listening) {
     return tl::unexpected(listening.error());
   }
+  if (auto listening = process->listen_for_segments(spec, callbacks); !listening) {
+    return tl::unexpected(listening.error());
+  }
   sandbox::StartRequest request;
   request.program.argv = spec.argv;
   request.program.working_folder = spec.working_folder;
-  request.program.environment = environment_block(spec, log_stream_name, process->address(spec));
+  request.program.environment = environment_block(
+      spec, own_variables(log_stream_name, process->address(spec), process->xray_.get()));
   request.limits = spec.limits;
   auto started = sandbox.start(request);
   if (!started) return tl::unexpected(never_started(started.error(), spec));
@@ -103,6 +130,18 @@ tl::expected<void, NeverStarted> RuntimeProcess::listen(const EnvironmentSpec& s
       *socket, session_, [this](std::uint16_t peer_port, std::uint16_t local_port) {
         return sandbox_.owns_connection(peer_port, local_port);
       });
+  return {};
+}
+
+tl::expected<void, NeverStarted> RuntimeProcess::listen_for_segments(const EnvironmentSpec& spec,
+                                                                     const Callbacks& callbacks) {
+  if (!callbacks.segments || !has_default_daemon(spec)) return {};
+  auto opened = XRayDaemon::open(sandbox_,
+                                 pump_,
+                                 [name = spec.function_name, segments = callbacks.segments](
+                                     std::string_view datagram) { segments(name, datagram); });
+  if (!opened) return tl::unexpected(never_started(opened.error(), spec));
+  xray_ = std::move(*opened);
   return {};
 }
 
@@ -141,7 +180,10 @@ RuntimeProcess::~RuntimeProcess() {
   server_.reset();
 }
 
-void RuntimeProcess::drain_output() { log_.drain(process_->output_descriptor()); }
+void RuntimeProcess::drain_output() {
+  log_.drain(process_->output_descriptor());
+  if (xray_) xray_->drain();
+}
 
 void RuntimeProcess::kill() noexcept {
   process_->kill();

@@ -6,6 +6,7 @@
 #include "emulator/environment/log_stream.h"
 #include "emulator/environment/outcome.h"
 #include "emulator/environment/output_pump.h"
+#include "emulator/environment/xray_daemon.h"
 #include "emulator/sandbox/sandbox.h"
 #include "runtime_api/server.h"
 #include "runtime_api/session.h"
@@ -29,6 +30,8 @@ class RuntimeProcess {
   struct Callbacks {
     runtime_api::Session::Settled settled;  // on a thread of the listener
     std::function<void()> exited;           // on the pump's thread, output already drained
+    // See World::segments.
+    std::function<void(const std::string& function_name, std::string_view datagram)> segments{};
   };
 
   // Returns once the program runs. `sandbox`, `log` and `pump` must outlive the result; the sandbox
@@ -62,7 +65,7 @@ class RuntimeProcess {
   // Of a process that is ending: the pipe and the connection may tell before the kernel does.
   Outcome how_it_ended(FailurePhase phase);
 
-  // Whatever the processes printed until now reaches the log.
+  // Whatever the processes printed until now reaches the log, and their segments who takes them.
   void drain_output();
 
   // Ends the processes and the session at once; everything else stays until destruction.
@@ -76,6 +79,9 @@ class RuntimeProcess {
       : session_(std::move(settled)), sandbox_(sandbox), log_(log), pump_(pump) {}
   // The socket that the session is served on, and what the processes are told of it.
   tl::expected<void, NeverStarted> listen(const EnvironmentSpec& spec);
+  // Before the program starts, because it is told the address.
+  tl::expected<void, NeverStarted> listen_for_segments(const EnvironmentSpec& spec,
+                                                       const Callbacks& callbacks);
   void serve_inside();
   std::string address(const EnvironmentSpec& spec) const;
   std::optional<sandbox::Exit> exited_within(std::chrono::milliseconds patience);
@@ -85,6 +91,7 @@ class RuntimeProcess {
   // In this order, because the listener serves the session until it is destroyed.
   runtime_api::Session session_;
   std::unique_ptr<runtime_api::Server> server_;
+  std::unique_ptr<XRayDaemon> xray_;
   sandbox::Sandbox& sandbox_;
   LogStream& log_;
   OutputPump& pump_;

@@ -45,6 +45,10 @@ inline constexpr std::string_view kLatestPublished = "$LATEST.PUBLISHED";
 
 enum class Tracing { pass_through, active };
 
+// Whether an environment serves invocations of one tenant only. Source: service model,
+// TenantIsolationMode.
+enum class TenantIsolation { none, per_tenant };
+
 struct FunctionConfiguration {
   std::string name;
   std::string runtime = "provided.al2023";
@@ -53,6 +57,7 @@ struct FunctionConfiguration {
   std::chrono::seconds timeout{3};
   MemorySize ephemeral_storage = kMinEphemeralStorage;
   Tracing tracing = Tracing::pass_through;
+  TenantIsolation tenant_isolation = TenantIsolation::none;
   std::map<std::string, std::string> variables;  // the customer's environment variables
   std::filesystem::path code;                    // folder or .zip; empty only with `command`
   std::vector<std::filesystem::path> layers;     // folders or .zip files, in merge order

@@ -20,6 +20,11 @@ void read_members(const Json& json, FunctionConfiguration& into) {
     into.tracing = tracing->value("Mode", "") == "Active" ? functions::Tracing::active
                                                           : functions::Tracing::pass_through;
   }
+  if (const auto tenancy = json.find("TenancyConfig"); tenancy != json.end()) {
+    into.tenant_isolation = tenancy->value("TenantIsolationMode", "") == "PER_TENANT"
+                                ? functions::TenantIsolation::per_tenant
+                                : functions::TenantIsolation::none;
+  }
   if (const auto environment = json.find("Environment"); environment != json.end()) {
     into.variables = environment->value("Variables", into.variables);
   }

@@ -60,6 +60,7 @@ class FunctionReader {
   Failure read_inline(const Node& code);
   Failure read_sizes();
   Failure read_tracing();
+  Failure read_tenancy();
   Failure read_architecture();
   Failure read_variables();
   Failure read_layers();

@@ -31,6 +31,19 @@ TEST_CASE("END and REPORT of a warm invocation are the service's", "[environment
         "Memory Size: 128 MB\tMax Memory Used: 36 MB\t\n");
 }
 
+TEST_CASE("the trace of a sampled invocation stands behind its REPORT", "[environment]") {
+  auto report = warm();
+  report.trace = {.trace_id = "1-5f84c7a1-0123456789abcdef01234567",
+                  .function_segment = "0123456789abcdef",
+                  .sampled = true};
+  CHECK(end_lines(report, Profile::aws)
+            .ends_with("\tMax Memory Used: 36 MB\t\n"
+                       "XRAY TraceId: 1-5f84c7a1-0123456789abcdef01234567\t"
+                       "SegmentId: 0123456789abcdef\tSampled: true\t\n"));
+  report.trace.sampled = false;
+  CHECK(end_lines(report, Profile::aws) == end_lines(warm(), Profile::aws));
+}
+
 TEST_CASE("a cold start's init stands after the memory and is billed", "[environment]") {
   auto report = warm();
   report.init_duration = 110'100us;
