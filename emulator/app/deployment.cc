@@ -56,10 +56,24 @@ environment::VariableSources variable_sources(const functions::FunctionConfigura
   if (!world.lambda_endpoint.empty()) {
     sources.runtime.emplace("AWS_ENDPOINT_URL_LAMBDA", world.lambda_endpoint);
   }
+  if (configuration.logging.format == functions::LogFormat::json) {
+    sources.log_level = configuration.logging.application_level;
+  }
   sources.customer = configuration.variables;
   sources.customer.insert(world.image_variables.begin(), world.image_variables.end());
   for (const auto& [key, _] : launch.environment) sources.customer.erase(key);
   return sources;
+}
+
+environment::LogFormatting log_formatting(const functions::Logging& logging) {
+  using environment::log_level_named;
+  environment::LogFormatting formatting;
+  if (logging.format == functions::LogFormat::text) return formatting;
+  formatting.format = environment::LogFormat::json;
+  formatting.application_level =
+      log_level_named(logging.application_level).value_or(formatting.application_level);
+  formatting.system_level = log_level_named(logging.system_level).value_or(formatting.system_level);
+  return formatting;
 }
 
 }  // namespace
@@ -96,6 +110,7 @@ tl::expected<Deployed, AppError> deploy(const functions::FunctionConfiguration& 
   spec->working_folder =
       launch->working_folder.empty() ? world.working_folder : launch->working_folder;
   spec->limits.core_bytes = kCoreBytes;
+  spec->logging = log_formatting(configuration.logging);
   auto sources = variable_sources(configuration, folders, *launch, world);
   sources.version = version;
   spec->variables = environment::function_variables(sources);

@@ -108,6 +108,8 @@ tl::expected<void, AppError> apply_flags(const FunctionOptions& options,
   if (options.tenant_isolation) {
     function.tenant_isolation = functions::TenantIsolation::per_tenant;
   }
+  if (options.log_format == "Text") function.logging.format = functions::LogFormat::text;
+  if (options.log_format == "JSON") function.logging.format = functions::LogFormat::json;
   for (const auto& layer : options.layers) function.layers.emplace_back(whole_path(layer));
   if (!options.variables_file.empty()) {
     auto pairs = pairs_in(options.variables_file);
@@ -245,6 +247,12 @@ void add_description_flags(CLI::App& command, FunctionOptions& o) {
       .add_flag("--tenant-isolation",
                 o.tenant_isolation,
                 "environments of its own for each tenant; every invocation names one")
+      ->group(what);
+  command
+      .add_option("--log-format",
+                  o.log_format,
+                  "Text (default) or JSON: an object a line, the platform's lines as events")
+      ->check(CLI::IsMember({"Text", "JSON"}))
       ->group(what);
   command.add_option("--region", o.region, "region in ARNs and variables")
       ->check([](const std::string& text) {

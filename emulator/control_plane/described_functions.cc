@@ -28,6 +28,12 @@ Document configuration_of(const functions::FunctionConfiguration& described,
   if (described.tenant_isolation == functions::TenantIsolation::per_tenant) {
     configuration["TenancyConfig"] = {{"TenantIsolationMode", "PER_TENANT"}};
   }
+  if (described.logging.format == functions::LogFormat::json) {
+    auto& logging = configuration["LoggingConfig"];
+    logging["LogFormat"] = "JSON";
+    logging["ApplicationLogLevel"] = described.logging.application_level;
+    logging["SystemLogLevel"] = described.logging.system_level;
+  }
   // A role is mandatory in the API and nothing to Hearth.
   configuration["Role"] = "arn:aws:iam::" + world.account + ":role/hearth";
   if (!described.variables.empty()) {

@@ -1,5 +1,7 @@
 #include "emulator/environment/environment.h"
 
+#include "emulator/environment/platform_lines.h"
+
 #include <signal.h>
 
 #include <algorithm>
@@ -54,7 +56,7 @@ Environment::Environment(
       idle_(std::move(idle)),
       lost_(std::move(lost)),
       log_stream_name_(make_log_stream_name(*spec_, world)),
-      log_(world.log) {}
+      log_(world.log, spec_->logging, world.clock) {}
 
 Environment::~Environment() { drop_process(); }
 
@@ -65,8 +67,9 @@ Served Environment::serve(runtime_api::NextInvocation next, const ServingTerms& 
   ongoing->started = world_.clock.monotonic_now();
   ongoing->report.started = world_.clock.wall_now();
   const auto deadline = ongoing->started + spec_->timeout;
-  log_.begin(start_line(next.request_id, spec_->version),
-             terms.release_at == ReleaseAt::report ? CaptureTail::yes : CaptureTail::no);
+  log_.begin(start_lines(*spec_, next.request_id, ongoing->report.started),
+             terms.release_at == ReleaseAt::report ? CaptureTail::yes : CaptureTail::no,
+             next.request_id);
 
   auto failure = initialise_inside(deadline, *ongoing);
   auto outcome = failure ? std::move(*failure) : exchange(std::move(next), deadline, *ongoing);
@@ -76,7 +79,8 @@ Served Environment::serve(runtime_api::NextInvocation next, const ServingTerms& 
     if (process_) take_sample(ongoing.get());
     drop_process();
     if (spec_->profile == Profile::aws) {
-      log_.platform(outcome_lines(outcome, ongoing->report.request_id, world_.clock.wall_now()));
+      log_.platform(
+          outcome_lines(*spec_, outcome, ongoing->report.request_id, world_.clock.wall_now()));
     }
     finish(ongoing, error_type(outcome), StillRunning::no);
   }
@@ -238,7 +242,7 @@ void Environment::finish(const SharedOngoing& ongoing,
   // lines only get their place now; writing them is not worth keeping the next invocation waiting.
   const bool awaited = ongoing->release_at == ReleaseAt::report;
   if (prints_report(spec_->profile, report, running == StillRunning::yes)) {
-    log_.hold(end_lines(report, spec_->profile));
+    log_.hold(end_lines(*spec_, report, world_.clock.wall_now()));
   }
   if (awaited) {
     log_.flush();

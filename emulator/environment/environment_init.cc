@@ -1,6 +1,7 @@
 // The Init phase of an environment: ahead of any invocation, before one that waits, or repeated
 // inside one.
 #include "emulator/environment/environment.h"
+#include "emulator/environment/platform_lines.h"
 
 #include <signal.h>
 
@@ -62,9 +63,11 @@ std::optional<Outcome> Environment::initialise_provisioned() {
 void Environment::tell_failed_init(const Outcome& failure,
                                    Nanoseconds duration,
                                    FailurePhase phase) {
-  log_.platform(init_report_line({.duration = duration,
-                                  .phase = phase,
-                                  .error_type = std::string(environment::error_type(failure))}));
+  log_.platform(init_report_lines(*spec_,
+                                  {.duration = duration,
+                                   .phase = phase,
+                                   .error_type = std::string(environment::error_type(failure))},
+                                  world_.clock.wall_now()));
 }
 
 std::optional<Outcome> Environment::initialise_inside(TimePoint deadline, Ongoing& ongoing) {

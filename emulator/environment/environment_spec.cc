@@ -55,6 +55,10 @@ std::map<std::string, std::string> function_variables(const VariableSources& s) 
       {"_HANDLER", s.handler},
   };
   for (const auto& [key, value] : reserved) variables[key] = value;
+  if (s.log_level) {
+    variables["AWS_LAMBDA_LOG_FORMAT"] = "JSON";
+    variables["AWS_LAMBDA_LOG_LEVEL"] = *s.log_level;
+  }
   return variables;
 }
 

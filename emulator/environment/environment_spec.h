@@ -5,6 +5,7 @@
 #pragma once
 
 #include "emulator/environment/invocation_report.h"
+#include "emulator/environment/log_format.h"
 #include "emulator/sandbox/sandbox.h"
 
 #include <chrono>
@@ -75,6 +76,7 @@ struct EnvironmentSpec {
   Profile profile = Profile::aws;
   TenantIsolation tenant_isolation = TenantIsolation::none;
   Tracing tracing = Tracing::pass_through;
+  LogFormatting logging;
 };
 
 // The same version as provisioned environments serve it: its limit for Init, and what its processes
@@ -97,6 +99,9 @@ struct VariableSources {
   std::string access_key_id;
   std::string secret_access_key;
   std::string session_token;
+  // Given only where the log is JSON. Source: recorded, where neither is there with the text
+  // format.
+  std::optional<std::string> log_level;
   std::map<std::string, std::string> runtime;   // added by the managed runtime
   std::map<std::string, std::string> customer;  // validated before
 };

@@ -1,14 +1,14 @@
 #include "emulator/environment/invocation_report.h"
 
+#include "emulator/environment/log_format.h"
+
 #include <array>
 #include <cstdio>
-#include <ctime>
 
 namespace emulator::environment {
 namespace {
 
 using std::chrono::duration;
-using std::chrono::duration_cast;
 using std::chrono::milliseconds;
 
 std::string two_decimals_ms(Nanoseconds value) {
@@ -28,28 +28,6 @@ std::string trace_line(const TraceContext& trace) {
   if (!trace.sampled) return {};
   return "XRAY TraceId: " + trace.trace_id + "\tSegmentId: " + trace.function_segment +
          "\tSampled: true\t\n";
-}
-
-// 2025-07-17T17:36:24.304Z
-std::string iso_time(std::chrono::system_clock::time_point time) {
-  const auto since_epoch = time.time_since_epoch();
-  const auto seconds = duration_cast<std::chrono::seconds>(since_epoch);
-  const auto ms = duration_cast<milliseconds>(since_epoch - seconds).count();
-  const std::time_t whole = seconds.count();
-  std::tm parts{};
-  ::gmtime_r(&whole, &parts);
-  std::array<char, 80> text{};
-  std::snprintf(text.data(),
-                text.size(),
-                "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ",
-                parts.tm_year + 1900,
-                parts.tm_mon + 1,
-                parts.tm_mday,
-                parts.tm_hour,
-                parts.tm_min,
-                parts.tm_sec,
-                static_cast<int>(ms));
-  return text.data();
 }
 
 }  // namespace

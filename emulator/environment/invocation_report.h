@@ -29,7 +29,8 @@ struct InvocationReport {
   std::int64_t max_memory_used_mb = 0;
   // How long the CPU quota kept its processes waiting; nothing where that is not known.
   std::optional<Nanoseconds> throttled_cpu;
-  std::string error_type;  // empty for a success; "Sandbox.Timedout" for a timeout
+  std::uint64_t produced_bytes = 0;  // of the response
+  std::string error_type;            // empty for a success; "Sandbox.Timedout" for a timeout
   InvocationKind kind = InvocationKind::request_response;
   int attempt = 1;
   std::string tenant_id{};  // empty: none was named

@@ -14,40 +14,52 @@ constexpr std::size_t kMaxDrainBytes = std::size_t{1} << 20;
 
 }  // namespace
 
-void LogStream::begin(std::string_view lines, CaptureTail capture) {
+void LogStream::set_tap(LineTap tap) {
   const std::lock_guard lock(mutex_);
-  end_line();
+  tap_ = std::move(tap);
+}
+
+void LogStream::begin(std::string_view lines, CaptureTail capture, std::string_view request_id) {
+  const std::lock_guard lock(mutex_);
+  end_lines();
   tail_.clear();
   capturing_ = capture == CaptureTail::yes;
+  if (formatting_.format == LogFormat::json) request_id_ = request_id;
   emit(lines);
 }
 
-bool LogStream::drain(int descriptor) {
+bool LogStream::drain(int descriptor, runtime_api::EventCategory writer) {
   const std::lock_guard lock(mutex_);
+  auto& printed = printed_[descriptor];
+  printed.writer = writer;
   std::array<char, 16 * 1024> buffer;  // not cleared: only what was read is looked at
   std::size_t total = 0;
   while (total < kMaxDrainBytes) {
     const auto length = ::read(descriptor, buffer.data(), buffer.size());
-    if (length == 0) return false;
-    if (length < 0) {
-      if (errno == EINTR) continue;
-      return errno == EAGAIN;
+    if (length > 0) {
+      take({buffer.data(), static_cast<std::size_t>(length)}, printed);
+      total += static_cast<std::size_t>(length);
+      continue;
     }
-    take({buffer.data(), static_cast<std::size_t>(length)});
-    total += static_cast<std::size_t>(length);
+    if (length < 0 && errno == EINTR) continue;
+    if (length < 0 && errno == EAGAIN) return true;
+    // The number may soon be another file's. What was not finished never will be.
+    end_line(printed);
+    printed_.erase(descriptor);
+    return false;
   }
   return true;
 }
 
 void LogStream::platform(std::string_view lines) {
   const std::lock_guard lock(mutex_);
-  end_line();
+  end_lines();
   emit(lines);
 }
 
 void LogStream::hold(std::string_view lines) {
   const std::lock_guard lock(mutex_);
-  end_line();
+  end_lines();
   capture(lines);
   held_.append(lines);
 }
@@ -74,7 +86,7 @@ void LogStream::capture(std::string_view lines) {
 void LogStream::emit(std::string_view lines) {
   capture(lines);
   if (held_.empty()) {
-    sink_(lines);
+    if (!lines.empty()) sink_(lines);
     return;
   }
   held_.append(lines);
@@ -82,27 +94,50 @@ void LogStream::emit(std::string_view lines) {
   held_.clear();
 }
 
-void LogStream::take(std::string_view bytes) {
+void LogStream::take(std::string_view bytes, Printed& printed) {
+  auto& unfinished = printed.unfinished;
   const auto last = bytes.rfind('\n');
   if (last != std::string_view::npos) {
-    if (unfinished_.empty()) {
-      emit(bytes.substr(0, last + 1));
+    if (unfinished.empty()) {
+      print(bytes.substr(0, last + 1), printed.writer);
     } else {
-      unfinished_.append(bytes.substr(0, last + 1));
-      emit(unfinished_);
-      unfinished_.clear();
+      unfinished.append(bytes.substr(0, last + 1));
+      print(unfinished, printed.writer);
+      unfinished.clear();
     }
     bytes.remove_prefix(last + 1);
   }
-  unfinished_.append(bytes);
-  if (unfinished_.size() >= kMaxLogLineBytes) end_line();
+  unfinished.append(bytes);
+  if (unfinished.size() >= kMaxLogLineBytes) end_line(printed);
 }
 
-void LogStream::end_line() {
-  if (unfinished_.empty()) return;
-  unfinished_ += '\n';
-  emit(unfinished_);
-  unfinished_.clear();
+// Whole lines, newlines included. Line by line only where somebody looks at lines.
+void LogStream::print(std::string_view lines, runtime_api::EventCategory writer) {
+  const bool json = formatting_.format == LogFormat::json;
+  if (!tap_ && !json) {
+    emit(lines);
+    return;
+  }
+  std::string shaped;
+  for (auto rest = lines; !rest.empty();) {
+    const auto end = rest.find('\n');
+    const auto line = rest.substr(0, end);
+    if (tap_) tap_(writer, line);
+    if (json) append_log_line(formatting_, line, request_id_, clock_->wall_now(), shaped);
+    rest.remove_prefix(end + 1);
+  }
+  emit(json ? std::string_view(shaped) : lines);
+}
+
+void LogStream::end_line(Printed& printed) {
+  if (printed.unfinished.empty()) return;
+  printed.unfinished += '\n';
+  print(printed.unfinished, printed.writer);
+  printed.unfinished.clear();
+}
+
+void LogStream::end_lines() {
+  for (auto& [descriptor, printed] : printed_) end_line(printed);
 }
 
 }  // namespace emulator::environment

@@ -1,8 +1,13 @@
 // What the processes of an environment print, by line, in order with the platform's own lines.
 #pragma once
 
+#include "emulator/environment/log_format.h"
+#include "emulator/time/clock.h"
+#include "runtime_api/telemetry_subscription.h"
+
 #include <cstddef>
 #include <functional>
+#include <map>
 #include <mutex>
 #include <string>
 #include <string_view>
@@ -11,6 +16,10 @@ namespace emulator::environment {
 
 // Takes whole lines, newline included. Any thread; must write them in one piece.
 using LogSink = std::function<void(std::string_view lines)>;
+
+// Takes each line that a process printed, without its newline, as it was printed. Any thread;
+// called with the stream's lock held, so it must neither wait nor call the stream.
+using LineTap = std::function<void(runtime_api::EventCategory writer, std::string_view line)>;
 
 // Kept of an invocation's log for X-Amz-Log-Result. Source: the public service model.
 inline constexpr std::size_t kLogTailBytes = 4096;
@@ -25,14 +34,24 @@ class LogStream {
  public:
   explicit LogStream(LogSink sink) : sink_(std::move(sink)) {}
 
-  // Begins an invocation's log with its first platform line.
-  void begin(std::string_view lines, CaptureTail capture);
+  // A log of that format; `clock` stamps the lines that get a time from us, and must outlive this.
+  LogStream(LogSink sink, LogFormatting formatting, const time::Clock& clock)
+      : sink_(std::move(sink)), formatting_(formatting), clock_(&clock) {}
 
-  // Reads what `descriptor` holds now, without blocking. False at its end.
-  bool drain(int descriptor);
+  // Each printed line goes there as well, from now on; nothing: nowhere any more. After this
+  // returns, the former tap is not called again.
+  void set_tap(LineTap tap);
 
-  // Writes platform lines after everything that was drained; an unfinished line of the function is
-  // ended first.
+  // Begins an invocation's log with its first platform line. Lines of the JSON format name the
+  // request from here on.
+  void begin(std::string_view lines, CaptureTail capture, std::string_view request_id = {});
+
+  // Reads what `descriptor` holds now, without blocking. False at its end. Each descriptor has
+  // lines of its own, and one writer for all its life.
+  bool drain(int descriptor,
+             runtime_api::EventCategory writer = runtime_api::EventCategory::function);
+
+  // Writes platform lines after everything that was drained; unfinished lines are ended first.
   void platform(std::string_view lines);
 
   // Like platform(), but written by the next call that writes, or by flush(): so the lines have
@@ -44,16 +63,27 @@ class LogStream {
   std::string take_tail();
 
  private:
+  struct Printed {
+    runtime_api::EventCategory writer = runtime_api::EventCategory::function;
+    std::string unfinished;
+  };
+
   void capture(std::string_view lines);
   void emit(std::string_view lines);
-  void take(std::string_view bytes);
-  void end_line();
+  void take(std::string_view bytes, Printed& printed);
+  void print(std::string_view lines, runtime_api::EventCategory writer);
+  void end_line(Printed& printed);
+  void end_lines();
 
   const LogSink sink_;
-  std::mutex mutex_;  // guards what follows
-  std::string unfinished_;
+  const LogFormatting formatting_;
+  const time::Clock* const clock_ = nullptr;  // null with the text format only
+  std::mutex mutex_;                          // guards what follows
+  LineTap tap_;
+  std::map<int, Printed> printed_;  // by descriptor
   std::string held_;
   std::string tail_;
+  std::string request_id_;
   bool capturing_ = false;
 };
 

@@ -48,6 +48,16 @@ enum class Tracing { pass_through, active };
 // Whether an environment serves invocations of one tenant only. Source: service model,
 // TenantIsolationMode.
 enum class TenantIsolation { none, per_tenant };
+// How a function's log is written. Source: the public service model, LoggingConfig; its words are
+// kept as they are, for they are given to the function as well.
+enum class LogFormat { text, json };
+struct Logging {
+  LogFormat format = LogFormat::text;
+  // With JSON only; with text they say nothing.
+  std::string application_level = "INFO";  // TRACE, DEBUG, INFO, WARN, ERROR or FATAL
+  std::string system_level = "INFO";       // DEBUG, INFO or WARN
+  bool operator==(const Logging&) const = default;
+};
 
 struct FunctionConfiguration {
   std::string name;
@@ -58,6 +68,7 @@ struct FunctionConfiguration {
   MemorySize ephemeral_storage = kMinEphemeralStorage;
   Tracing tracing = Tracing::pass_through;
   TenantIsolation tenant_isolation = TenantIsolation::none;
+  Logging logging;
   std::map<std::string, std::string> variables;  // the customer's environment variables
   std::filesystem::path code;                    // folder or .zip; empty only with `command`
   std::vector<std::filesystem::path> layers;     // folders or .zip files, in merge order

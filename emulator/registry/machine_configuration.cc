@@ -25,6 +25,13 @@ void read_members(const Json& json, FunctionConfiguration& into) {
                                 ? functions::TenantIsolation::per_tenant
                                 : functions::TenantIsolation::none;
   }
+  if (const auto logging = json.find("LoggingConfig"); logging != json.end()) {
+    auto& to = into.logging;
+    to.format = logging->value("LogFormat", "Text") == "JSON" ? functions::LogFormat::json
+                                                              : functions::LogFormat::text;
+    to.application_level = logging->value("ApplicationLogLevel", to.application_level);
+    to.system_level = logging->value("SystemLogLevel", to.system_level);
+  }
   if (const auto environment = json.find("Environment"); environment != json.end()) {
     into.variables = environment->value("Variables", into.variables);
   }

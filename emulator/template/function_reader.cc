@@ -70,6 +70,12 @@ constexpr std::array<std::string_view, 26> kServerlessProperties = {"AssumeRoleP
 constexpr std::array<std::string_view, 3> kPlainProperties = {
     "Code", "DeadLetterConfig", "TracingConfig"};
 
+// Source: the public service model.
+constexpr std::array<std::string_view, 2> kLogFormats = {"Text", "JSON"};
+constexpr std::array<std::string_view, 6> kApplicationLevels = {
+    "TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"};
+constexpr std::array<std::string_view, 3> kSystemLevels = {"DEBUG", "INFO", "WARN"};
+
 std::vector<std::string> known_properties(std::string_view type) {
   std::vector<std::string> names(kSharedProperties.begin(), kSharedProperties.end());
   names.insert(names.end(), kMoreSharedProperties.begin(), kMoreSharedProperties.end());
@@ -146,6 +152,7 @@ tl::expected<FunctionDeclaration, TemplateError> FunctionReader::read() {
                           &FunctionReader::read_sizes,
                           &FunctionReader::read_tracing,
                           &FunctionReader::read_tenancy,
+                          &FunctionReader::read_logging,
                           &FunctionReader::read_architecture,
                           &FunctionReader::read_variables,
                           &FunctionReader::read_layers}) {
@@ -331,6 +338,43 @@ FunctionReader::Failure FunctionReader::read_tenancy() {
   }
   result_.configuration.tenant_isolation = functions::TenantIsolation::per_tenant;
   return std::nullopt;
+}
+
+FunctionReader::Failure FunctionReader::read_logging() {
+  const auto logging = property("LoggingConfig");
+  if (!logging) return logging.error();
+  if (!*logging) return std::nullopt;
+  if (!(*logging)->is(NodeKind::map)) {
+    return error_at(**logging,
+                    "LoggingConfig is a map, and here it is " +
+                        std::string((*logging)->kind_name()) +
+                        "; write LoggingConfig: {LogFormat: JSON}");
+  }
+  auto& to = result_.configuration.logging;
+  std::string format = "Text";
+  if (auto failure = take_word(**logging, "LogFormat", kLogFormats, format)) return failure;
+  if (format == "JSON") to.format = functions::LogFormat::json;
+  if (auto failure =
+          take_word(**logging, "ApplicationLogLevel", kApplicationLevels, to.application_level)) {
+    return failure;
+  }
+  return take_word(**logging, "SystemLogLevel", kSystemLevels, to.system_level);
+}
+
+FunctionReader::Failure FunctionReader::take_word(const Node& map,
+                                                  std::string_view name,
+                                                  std::span<const std::string_view> words,
+                                                  std::string& into) {
+  const auto* written = map.find(name);
+  if (!written || written->is(NodeKind::absent)) return std::nullopt;
+  if (std::find(words.begin(), words.end(), written->text) != words.end()) {
+    into = written->text;
+    return std::nullopt;
+  }
+  std::string known;
+  for (const auto word : words) known.append(known.empty() ? "" : ", ").append(word);
+  return error_at(
+      *written, std::string(name) + " is one of " + known + ", not '" + shown(written->text) + "'");
 }
 
 FunctionReader::Failure FunctionReader::read_architecture() {

@@ -9,6 +9,7 @@
 
 #include <filesystem>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -61,6 +62,12 @@ class FunctionReader {
   Failure read_sizes();
   Failure read_tracing();
   Failure read_tenancy();
+  Failure read_logging();
+  // Sets `into` to the member of `map`, if it is written; it must be one of `words`.
+  static Failure take_word(const Node& map,
+                           std::string_view name,
+                           std::span<const std::string_view> words,
+                           std::string& into);
   Failure read_architecture();
   Failure read_variables();
   Failure read_layers();

@@ -33,6 +33,18 @@ TEST_CASE("the machine's flags are taken over", "[function-options]") {
         MachineOptions{MachineOptions::Freeze::off, MachineOptions::InitBoost::off, 0.25});
 }
 
+TEST_CASE("the log's format is a function's, and a flag wins over what describes it",
+          "[function-options]") {
+  const std::vector<std::string> code = {"--code", "somewhere", "--handler", "a.b"};
+  const auto format = [&code](std::vector<std::string> flags) {
+    flags.insert(flags.end(), code.begin(), code.end());
+    return describe_functions(parsed(flags), {}, "/tmp").value().functions.front().logging.format;
+  };
+  CHECK(format({}) == functions::LogFormat::text);
+  CHECK(format({"--log-format", "JSON"}) == functions::LogFormat::json);
+  CHECK(format({"--log-format", "Text"}) == functions::LogFormat::text);
+}
+
 TEST_CASE("values that the machine's flags do not have are refused", "[function-options]") {
   const std::vector<std::vector<std::string>> wrong = {{"--freeze", "maybe"},
                                                        {"--init-boost", "2"},
@@ -42,7 +54,8 @@ TEST_CASE("values that the machine's flags do not have are refused", "[function-
                                                        {"--cpu-scale", "nan"},
                                                        {"--cpu-scale", "fast"},
                                                        {"--sandbox", "half"},
-                                                       {"--network", "bridge"}};
+                                                       {"--network", "bridge"},
+                                                       {"--log-format", "xml"}};
   for (const auto& words : wrong) {
     CAPTURE(words[0], words[1]);
     CHECK_THROWS_AS(parsed(words), CLI::ParseError);

@@ -31,6 +31,20 @@ TEST_CASE("a described function is one of the service", "[described functions]")
   CHECK(parts.world.registry.find("f")->latest->code.folder == "/somewhere");
 }
 
+TEST_CASE("a described function's log is written as it is described", "[described functions]") {
+  ServiceParts parts;
+  auto function = described();
+  function.logging = {.format = emulator::functions::LogFormat::json,
+                      .application_level = "ERROR",
+                      .system_level = "DEBUG"};
+  REQUIRE(put_described(function, parts.world));
+  CHECK(configuration(parts)["LoggingConfig"] ==
+        Document{{"LogFormat", "JSON"},
+                 {"LogGroup", "/aws/lambda/f"},
+                 {"ApplicationLogLevel", "ERROR"},
+                 {"SystemLogLevel", "DEBUG"}});
+}
+
 TEST_CASE("described again as before, a function keeps what the API changed of it",
           "[described functions]") {
   ServiceParts parts;

@@ -62,6 +62,15 @@ TEST_CASE("the folders of a host stand in for the service's", "[environment]") {
             .ends_with(":/home/dev/orders:/home/dev/orders/lib:/tmp/layers/lib"));
 }
 
+TEST_CASE("only a function with a JSON log is told of its format and level", "[environment]") {
+  auto s = sources();
+  CHECK_FALSE(function_variables(s).contains("AWS_LAMBDA_LOG_FORMAT"));
+  s.log_level = "DEBUG";
+  s.customer = {{"AWS_LAMBDA_LOG_LEVEL", "other"}};
+  CHECK(function_variables(s).at("AWS_LAMBDA_LOG_FORMAT") == "JSON");
+  CHECK(function_variables(s).at("AWS_LAMBDA_LOG_LEVEL") == "DEBUG");
+}
+
 TEST_CASE("a customer's variable beats the runtime's and the defaults, never a reserved one",
           "[environment]") {
   auto s = sources();

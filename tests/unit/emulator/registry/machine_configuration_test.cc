@@ -48,6 +48,22 @@ TEST_CASE("the machine reads what changes how a version runs", "[machine configu
   CHECK(read->layers == std::vector<std::filesystem::path>{"/layers/x", "/layers/y"});
 }
 
+TEST_CASE("the machine reads how a version's log is written", "[machine configuration]") {
+  const auto plain = machine_configuration(
+      version_with(R"({"LoggingConfig":{"LogFormat":"Text","LogGroup":"/aws/lambda/f"}})"),
+      places());
+  REQUIRE(plain);
+  CHECK(plain->logging == emulator::functions::Logging{});
+  const auto json = machine_configuration(
+      version_with(R"({"LoggingConfig":{"LogFormat":"JSON","ApplicationLogLevel":"DEBUG",
+                       "SystemLogLevel":"WARN"}})"),
+      places());
+  REQUIRE(json);
+  CHECK(json->logging == emulator::functions::Logging{.format = emulator::functions::LogFormat::json,
+                                                      .application_level = "DEBUG",
+                                                      .system_level = "WARN"});
+}
+
 TEST_CASE("code or a layer that is gone is told by name", "[machine configuration]") {
   auto version = version_with("{}");
   version.code.sha256_hex = "gone";
@@ -60,7 +76,7 @@ TEST_CASE("code or a layer that is gone is told by name", "[machine configuratio
 }
 
 TEST_CASE("a configuration that is none is told, not thrown", "[machine configuration]") {
-  for (const auto* text : {"", "[", "[1]", R"({"MemorySize":"x"})", R"({"Layers":[1]})"}) {
+  for (const auto* text : {"", "[", "[1]", R"({"MemorySize":"x"})", R"({"Layers":[1]})", R"({"LoggingConfig":[]})"}) {
     INFO(text);
     CHECK_FALSE(machine_configuration(version_with(text), places()));
   }

@@ -349,6 +349,20 @@ TEST_CASE("a published layer is left out with a warning", "[template]") {
   CHECK(contains(project->warnings.front(), "layer:Insights:14"));
 }
 
+TEST_CASE("a function's log is text unless its template says JSON", "[template]") {
+  const auto logging = [](const std::string& lines) {
+    const auto project = read(with_properties("      CodeUri: /src\n" + lines));
+    REQUIRE(project);
+    return project->functions.front().configuration.logging;
+  };
+  CHECK(logging("") == emulator::functions::Logging{});
+  CHECK(logging("      LoggingConfig: {LogFormat: JSON, ApplicationLogLevel: DEBUG, "
+                "SystemLogLevel: WARN, LogGroup: any}\n") ==
+        emulator::functions::Logging{.format = emulator::functions::LogFormat::json,
+                                     .application_level = "DEBUG",
+                                     .system_level = "WARN"});
+}
+
 TEST_CASE("wrong values are refused with the place and the way out", "[template]") {
   const std::map<std::string, std::string> wrong = {
       {"      CodeUri: src\n      MemorySize: lots\n", "whole number of MB"},
@@ -358,6 +372,9 @@ TEST_CASE("wrong values are refused with the place and the way out", "[template]
       {"      CodeUri: src\n      Timeout: 901\n", "between 1 and 900"},
       {"      CodeUri: src\n      EphemeralStorage: 1024\n", "has no Size"},
       {"      CodeUri: src\n      Tracing: Sometimes\n", "Active or PassThrough"},
+      {"      CodeUri: src\n      LoggingConfig: JSON\n", "LoggingConfig is a map"},
+      {"      CodeUri: src\n      LoggingConfig: {LogFormat: json}\n", "one of Text, JSON"},
+      {"      CodeUri: src\n      LoggingConfig: {SystemLogLevel: ERROR}\n", "DEBUG, INFO, WARN"},
       {"      CodeUri: src\n      Architectures: [x86_64, arm64]\n", "one item"},
       {"      CodeUri: src\n      Environment: {Variables: {A1: {b: c}}}\n", "must be text"},
       {"      CodeUri: src\n      Environment: {Variables: [A]}\n", "Environment: {Variables"},

@@ -1,0 +1,32 @@
+// The platform's own lines in a function's log, in the format that the function is configured for:
+// START, END, REPORT and their like, or events as JSON objects, filtered by level.
+//
+// Values and pure functions; any thread. Source: developer guide, "Configuring advanced logging
+// controls for Lambda functions".
+#pragma once
+
+#include "emulator/environment/environment_spec.h"
+#include "emulator/environment/invocation_report.h"
+#include "emulator/environment/outcome.h"
+
+#include <chrono>
+#include <string>
+#include <string_view>
+
+namespace emulator::environment {
+
+using WallTime = std::chrono::system_clock::time_point;
+
+// Each result is whole lines, newline included, or empty.
+std::string start_lines(const EnvironmentSpec& spec, std::string_view request_id, WallTime now);
+std::string end_lines(const EnvironmentSpec& spec, const InvocationReport& report, WallTime now);
+std::string init_report_lines(const EnvironmentSpec& spec, const InitReport& report, WallTime now);
+
+// A JSON log says what went wrong in the events of the invocation's end, and has no sentence for
+// it.
+std::string outcome_lines(const EnvironmentSpec& spec,
+                          const Outcome& outcome,
+                          std::string_view request_id,
+                          WallTime now);
+
+}  // namespace emulator::environment

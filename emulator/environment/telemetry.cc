@@ -1,0 +1,219 @@
+#include "emulator/environment/telemetry.h"
+
+#include <algorithm>
+
+namespace emulator::environment {
+
+using runtime_api::EventCategory;
+using runtime_api::Subscription;
+using runtime_api::SubscriptionRefused;
+
+Telemetry::Telemetry(const time::Clock& clock,
+                     time::TimerQueue& timers,
+                     runtime_api::Connect connect,
+                     LogFormat function_format)
+    : clock_(clock),
+      timers_(timers),
+      connect_(std::move(connect)),
+      function_format_(function_format) {}
+
+Telemetry::~Telemetry() = default;
+
+template <typename Action>
+void Telemetry::for_each_delivery(const Action& action) const {
+  const auto count = delivery_count_.load(std::memory_order_acquire);
+  for (std::size_t i = 0; i < count; ++i) action(*deliveries_[i]);
+}
+
+// ---- Subscriptions.
+
+runtime_api::SubscriptionDesk Telemetry::desk(
+    std::function<std::optional<std::string>(const std::string&)> extension_name) {
+  return {.extension_name = std::move(extension_name),
+          .open = [this] { return open(); },
+          .subscribe =
+              [this](const std::string& extension, const Subscription& subscription) {
+                return subscribe(extension, subscription);
+              }};
+}
+
+bool Telemetry::open() const { return open_.load(std::memory_order_acquire); }
+
+// Whether there is something left to do: false for what was subscribed before.
+tl::expected<bool, SubscriptionRefused> Telemetry::reserve(const std::string& extension,
+                                                           const Subscription& subscription) {
+  using Reason = SubscriptionRefused::Reason;
+  const std::lock_guard lock(mutex_);
+  if (!open()) {
+    return Refusal(SubscriptionRefused{Reason::closed, "subscriptions end with Init"});
+  }
+  for (const auto& [name, other] : taken_) {
+    if (name == extension && other == subscription) return false;
+    if (other.api != subscription.api) {
+      return Refusal(SubscriptionRefused{
+          Reason::conflict,
+          "this environment has subscribed with the other API already; use one of the Telemetry "
+          "API and the Logs API for all its extensions"});
+    }
+    if (name == extension) {
+      return Refusal(
+          SubscriptionRefused{Reason::conflict,
+                              "extension " + extension +
+                                  " has another subscription already; ask for everything in one"});
+    }
+  }
+  if (taken_.size() == kMaxSubscriptions) {
+    return Refusal(SubscriptionRefused{Reason::conflict,
+                                       "this environment has 10 subscriptions, which is the most"});
+  }
+  taken_.emplace_back(extension, subscription);
+  return true;
+}
+
+tl::expected<std::unique_ptr<TelemetryDelivery>, SubscriptionRefused> Telemetry::connected(
+    const Subscription& subscription) {
+  using Reason = SubscriptionRefused::Reason;
+  const auto channel =
+      std::make_shared<runtime_api::TelemetryChannel>(subscription.destination, connect_);
+  if (auto opened = channel->open(); !opened) {
+    return Refusal(SubscriptionRefused{Reason::unreachable, std::move(opened.error())});
+  }
+  auto delivery = TelemetryDelivery::start(
+      subscription,
+      clock_,
+      timers_,
+      // Shared because functions are copied; nobody else keeps it.
+      [channel](std::span<const std::string> events, const runtime_api::Interruption& stop) {
+        return channel->deliver(events, stop);
+      });
+  if (!delivery) return Refusal(SubscriptionRefused{Reason::failed, std::move(delivery.error())});
+  return std::move(*delivery);
+}
+
+tl::expected<void, SubscriptionRefused> Telemetry::subscribe(const std::string& extension,
+                                                             const Subscription& subscription) {
+  const auto is_new = reserve(extension, subscription);
+  if (!is_new) return tl::unexpected(is_new.error());
+  if (!*is_new) return {};
+  auto delivery = connected(subscription);
+  std::vector<TelemetryEvent> events;
+  std::array<Loss, 3> lost{};
+  TelemetryDelivery* subscriber = nullptr;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!delivery) {
+      std::erase_if(taken_, [&](const auto& entry) { return entry.first == extension; });
+      return tl::unexpected(std::move(delivery.error()));
+    }
+    events = kept_;
+    lost = not_kept_;
+    const auto index = delivery_count_.load(std::memory_order_relaxed);
+    subscriber = delivery->get();
+    deliveries_[index] = std::move(*delivery);
+    delivery_count_.store(index + 1, std::memory_order_release);
+  }
+  // What is recorded meanwhile may come before it; the API promises no order, only that it comes.
+  replay(*subscriber, events, lost);
+  record(Subscribed{subscription.api, extension, subscription.categories});
+  return {};
+}
+
+void Telemetry::replay(TelemetryDelivery& delivery,
+                       const std::vector<TelemetryEvent>& events,
+                       const std::array<Loss, 3>& lost) const {
+  const auto& subscription = delivery.subscription();
+  for (const auto& event : events) {
+    if (!subscription.categories.contains(category_of(event.record))) continue;
+    for (auto& text : json_texts(event, subscription.schema)) delivery.give(std::move(text));
+  }
+  for (const auto category : {EventCategory::function, EventCategory::extension}) {
+    const auto& loss = lost[static_cast<std::size_t>(category)];
+    if (loss.records == 0 || !subscription.categories.contains(category)) continue;
+    delivery.count_dropped(loss.records, loss.bytes);
+  }
+}
+
+void Telemetry::close_subscriptions() {
+  std::vector<TelemetryEvent> forgotten;
+  const std::lock_guard lock(mutex_);
+  open_.store(false, std::memory_order_release);
+  forgotten.swap(kept_);
+}
+
+// ---- Events.
+
+// Keeps it, if subscribers may still come, and says to how many it must be told: whoever subscribes
+// later finds it among what was kept.
+std::size_t Telemetry::keep(const TelemetryEvent& event) {
+  const std::lock_guard lock(mutex_);
+  const auto subscribers = delivery_count_.load(std::memory_order_relaxed);
+  if (!open()) return subscribers;
+  if (const auto* printed = std::get_if<PrintedLine>(&event.record)) {
+    const auto cost = printed->line.size() + sizeof(TelemetryEvent);
+    if (kept_line_bytes_ + cost > kMaxReplayBytes) {
+      auto& loss = not_kept_[static_cast<std::size_t>(printed->writer)];
+      ++loss.records;
+      loss.bytes += printed->line.size();
+      return subscribers;
+    }
+    kept_line_bytes_ += cost;
+  }
+  kept_.push_back(event);
+  return subscribers;
+}
+
+void Telemetry::record(TelemetryRecord record) {
+  auto subscribers = delivery_count_.load(std::memory_order_acquire);
+  const bool keeping = open();
+  if (!keeping && subscribers == 0) return;
+  const TelemetryEvent event{clock_.wall_now(), std::move(record)};
+  if (keeping) subscribers = keep(event);
+  const auto category = category_of(event.record);
+  for (std::size_t i = 0; i < subscribers; ++i) {
+    auto& delivery = *deliveries_[i];
+    const auto& subscription = delivery.subscription();
+    if (!subscription.categories.contains(category)) continue;
+    for (auto& text : json_texts(event, subscription.schema)) delivery.give(std::move(text));
+  }
+}
+
+LineTap Telemetry::line_tap() {
+  return [this](EventCategory writer, std::string_view line) {
+    if (!open() && delivery_count_.load(std::memory_order_acquire) == 0) return;
+    const bool application = writer == EventCategory::function;
+    record(PrintedLine{.writer = writer,
+                       .line = std::string(line),
+                       .format = application ? function_format_ : LogFormat::text});
+  };
+}
+
+// ---- All deliveries at once.
+
+void Telemetry::pause() {
+  for_each_delivery([](TelemetryDelivery& delivery) { delivery.pause(); });
+}
+
+void Telemetry::resume() {
+  for_each_delivery([](TelemetryDelivery& delivery) { delivery.resume(); });
+}
+
+bool Telemetry::flush(TimePoint deadline) {
+  for_each_delivery([](TelemetryDelivery& delivery) { delivery.hurry(); });
+  bool all = true;
+  for_each_delivery(
+      [&](TelemetryDelivery& delivery) { all = delivery.await_empty(deadline) && all; });
+  return all;
+}
+
+DeliveryCounts Telemetry::counts() const {
+  DeliveryCounts sum;
+  for_each_delivery([&sum](const TelemetryDelivery& delivery) {
+    const auto counts = delivery.counts();
+    sum.delivered += counts.delivered;
+    sum.dropped += counts.dropped;
+    sum.pending += counts.pending;
+  });
+  return sum;
+}
+
+}  // namespace emulator::environment

@@ -1,0 +1,62 @@
+#include "emulator/environment/platform_lines.h"
+
+#include <catch2/catch_test_macros.hpp>
+
+#include <string>
+
+using namespace emulator::environment;
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr WallTime kNow{std::chrono::milliseconds{1'665'533'030'004}};
+
+EnvironmentSpec json_spec(LogLevel system = LogLevel::info) {
+  EnvironmentSpec spec;
+  spec.logging = {.format = LogFormat::json, .system_level = system};
+  return spec;
+}
+
+InvocationReport report(std::string error_type = {}) {
+  InvocationReport report;
+  report.request_id = "r1";
+  report.duration = 1ms;
+  report.memory_size_mb = 128;
+  report.max_memory_used_mb = 9;
+  report.error_type = std::move(error_type);
+  return report;
+}
+
+}  // namespace
+
+TEST_CASE("a text log has the lines that it always had", "[log]") {
+  const EnvironmentSpec spec;
+  CHECK(start_lines(spec, "r1", kNow) == "START RequestId: r1 Version: $LATEST\n");
+  CHECK(end_lines(spec, report(), kNow) == end_lines(report(), Profile::aws));
+  CHECK(init_report_lines(spec, {}, kNow) == init_report_line({}));
+  CHECK(outcome_lines(spec, TimedOut{3s}, "r1", kNow) == outcome_lines(TimedOut{3s}, "r1", kNow));
+}
+
+TEST_CASE("a JSON log has an event for each of them", "[log]") {
+  const auto spec = json_spec();
+  CHECK(start_lines(spec, "r1", kNow) ==
+        "{\"time\":\"2022-10-12T00:03:50.004Z\",\"type\":\"platform.start\","
+        "\"record\":{\"requestId\":\"r1\",\"version\":\"$LATEST\"}}\n");
+  CHECK(end_lines(spec, report(), kNow) ==
+        "{\"time\":\"2022-10-12T00:03:50.004Z\",\"type\":\"platform.report\","
+        "\"record\":{\"requestId\":\"r1\",\"status\":\"success\",\"metrics\":{\"durationMs\":1.0,"
+        "\"billedDurationMs\":1,\"memorySizeMB\":128,\"maxMemoryUsedMB\":9}}}\n");
+  CHECK(init_report_lines(spec, {.error_type = "Runtime.ExitError"}, kNow)
+            .find("\"type\":\"platform.initReport\"") != std::string::npos);
+  CHECK(outcome_lines(spec, TimedOut{3s}, "r1", kNow).empty());
+}
+
+TEST_CASE("a JSON log leaves out what is below its system level", "[log]") {
+  CHECK(start_lines(json_spec(LogLevel::warn), "r1", kNow).empty());
+  CHECK(end_lines(json_spec(LogLevel::warn), report(), kNow).empty());
+  const auto failed = end_lines(json_spec(LogLevel::warn), report("Runtime.ExitError"), kNow);
+  CHECK(failed.find("platform.runtimeDone") != std::string::npos);
+  CHECK(failed.find("platform.report") != std::string::npos);
+  CHECK(end_lines(json_spec(LogLevel::debug), report(), kNow).find("platform.runtimeDone") !=
+        std::string::npos);
+}
