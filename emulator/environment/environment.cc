@@ -81,7 +81,7 @@ Served Environment::serve(runtime_api::NextInvocation next, const ServingTerms& 
   } else if (claim(ongoing)) {
     if (!init_failed) take_sample(ongoing.get());
     const bool timed_out = std::holds_alternative<TimedOut>(outcome);
-    Ending ending{error_type(outcome),
+    Ending ending{std::string(error_type(outcome)),
                   timed_out ? ShutdownReason::timeout : ShutdownReason::failure};
     if (spec_->profile == Profile::aws) {
       ending.lines = outcome_lines(outcome, ongoing->report.request_id, world_.clock.wall_now());
@@ -140,7 +140,7 @@ void Environment::release(const SharedOngoing& ongoing, TimePoint deadline) {
     lock.unlock();
     if (claim(ongoing)) {
       take_sample(ongoing.get());
-      end_with(ongoing, {launch_->failure_type(), ShutdownReason::failure});
+      end_with(ongoing, {std::string(launch_->failure_type()), ShutdownReason::failure});
     }
     return;
   }
@@ -180,26 +180,25 @@ void Environment::settled(std::uint64_t launch, std::string_view error_type) {
   finish(ongoing, error_type, StillRunning::yes);
 }
 
-void Environment::launch_failed(std::uint64_t launch) {
+void Environment::launch_failed(std::uint64_t launch, std::string_view error_type) {
   SharedOngoing answered;
-  Launch* failed = nullptr;
   bool idled = false;
   {
     const std::lock_guard lock(mutex_);
     if (launch != launches_) return;
     launch_failed_ = true;
     if (phase_ == Phase::settling) answered = ongoing_;
-    failed = launch_.get();
     idled = phase_ == Phase::idle;
     if (idled) move_to(Cause::processes_lost);
     if (phase_ != Phase::settling && phase_ != Phase::reset) return;  // the serving thread sees it
   }
   if (answered && claim(answered)) {
     take_sample(answered.get());
-    const auto type = failed->failure_type();
-    // Without extensions nothing is left to be ended that the next invocation would wait for.
-    if (failed->has_extensions()) return end_with(answered, {type, ShutdownReason::failure});
-    finish(answered, type, StillRunning::no);
+    if (has_extensions()) {
+      return end_with(answered, {std::string(error_type), ShutdownReason::failure});
+    }
+    // Nothing is left to be ended that the next invocation would wait for.
+    finish(answered, error_type, StillRunning::no);
   }
   drop_failed_launch_later();
   if (idled && lost_) lost_(*this);

@@ -144,7 +144,7 @@ class Environment : public std::enable_shared_from_this<Environment> {
 
   // What is left of an invocation that the environment does not survive.
   struct Ending {
-    std::string_view error_type;
+    std::string error_type;
     ShutdownReason reason;
     std::string lines{};  // of the platform, before END
   };
@@ -166,7 +166,7 @@ class Environment : public std::enable_shared_from_this<Environment> {
   void release(const SharedOngoing& ongoing, TimePoint deadline);
 
   void settled(std::uint64_t launch, std::string_view error_type);
-  void launch_failed(std::uint64_t launch);
+  void launch_failed(std::uint64_t launch, std::string_view error_type);
   void settle_deadline_passed(const SharedOngoing& ongoing);
   bool claim(const SharedOngoing& ongoing);
   void finish(const SharedOngoing& ongoing, std::string_view error_type, StillRunning running);

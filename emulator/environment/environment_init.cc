@@ -166,16 +166,16 @@ std::optional<Outcome> Environment::launch_processes() {
   }
   if (auto made = make_sandbox(); !made) return made.error();
   sandbox_->set_cpu_quota(spec_->init_cpu_quota ? spec_->init_cpu_quota : spec_->machine.cpu.quota);
-  auto opened =
-      Launch::open({.spec = *spec_,
-                    .log_stream_name = log_stream_name_,
-                    .sandbox = *sandbox_,
-                    .pump = world_.pump,
-                    .log = log_,
-                    .clock = world_.clock,
-                    .new_uuid = world_.new_uuid},
-                   {.settled = [this, launch](std::string_view type) { settled(launch, type); },
-                    .failed = [this, launch] { launch_failed(launch); }});
+  auto opened = Launch::open(
+      {.spec = *spec_,
+       .log_stream_name = log_stream_name_,
+       .sandbox = *sandbox_,
+       .pump = world_.pump,
+       .log = log_,
+       .clock = world_.clock,
+       .new_uuid = world_.new_uuid},
+      {.settled = [this, launch](std::string_view type) { settled(launch, type); },
+       .failed = [this, launch](std::string_view type) { launch_failed(launch, type); }});
   if (!opened) {
     advise(opened.error());
     return opened.error();

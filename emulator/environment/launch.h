@@ -54,8 +54,9 @@ class Launch {
     // on a thread of the listener. The type is empty after a plain response.
     std::function<void(std::string_view error_type)> settled;
     // The launch can serve no more: its runtime has ended, or an extension has, or has reported an
-    // error. On the pump's thread, or on one of the listener; output already drained.
-    std::function<void()> failed;
+    // error: "Runtime.ExitError", "Extension.Crash" … On the pump's thread, or on one of the
+    // listener; what ended has been drained.
+    std::function<void(std::string_view error_type)> failed;
   };
 
   // Opens the listener; nothing runs yet.
