@@ -7,58 +7,8 @@
 namespace runtime_api {
 namespace {
 
-constexpr std::string_view kJson = "application/json";
 constexpr std::string_view kErrorCause = "application/vnd.aws.lambda.error.cause+json";
 constexpr std::string_view kInvocation = "/2018-06-01/runtime/invocation/";
-
-// Go's encoder, whose output clients have seen so far, escapes these three in every string.
-std::string escape_html(const std::string& json) {
-  std::string out;
-  out.reserve(json.size());
-  for (const char c : json) {
-    switch (c) {
-      case '<':
-        out += "\\u003c";
-        break;
-      case '>':
-        out += "\\u003e";
-        break;
-      case '&':
-        out += "\\u0026";
-        break;
-      default:
-        out += c;
-    }
-  }
-  return out;
-}
-
-RuntimeReply json_reply(int status, const nlohmann::ordered_json& body) {
-  RuntimeReply reply;
-  reply.status = status;
-  reply.content_type = kJson;
-  reply.body =
-      escape_html(body.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace)) +
-      "\n";
-  return reply;
-}
-
-RuntimeReply error_reply(int status, std::string_view type, const std::string& message) {
-  return json_reply(status, {{"errorMessage", message}, {"errorType", type}});
-}
-
-RuntimeReply accepted() {
-  RuntimeReply reply;
-  reply.status = 202;
-  reply.content_type = kJson;
-  reply.body = "{\"status\":\"OK\"}\n";
-  return reply;
-}
-
-// The environment is beyond repair for this caller; a runtime is expected to quit.
-RuntimeReply session_over() {
-  return error_reply(500, "InternalServerError", "Internal Server Error");
-}
 
 RuntimeReply refused(const CallRefused& refusal, RuntimeState wanted) {
   if (refusal.reason == CallRefused::Reason::invalid_request_id) {
@@ -95,7 +45,7 @@ RuntimeReply truncated(Session& session, RuntimeAnswer answer) {
   answer.kind = RuntimeAnswer::Kind::truncated;
   answer.error_type = "Runtime.TruncatedResponse";
   session.complete_answer(std::move(answer));
-  return session_over();
+  return session_over_reply();
 }
 
 }  // namespace
@@ -154,10 +104,10 @@ RuntimeReply answer_next(Session& session, const std::function<bool()>& connecte
     return refused(*refusal, RuntimeState::ready);
   }
   auto* invocation = std::get_if<SharedInvocation>(&taken);
-  if (invocation == nullptr) return session_over();
+  if (invocation == nullptr) return session_over_reply();
   RuntimeReply reply;
   const auto& next = **invocation;
-  reply.content_type = kJson;
+  reply.content_type = kJsonType;
   reply.headers.emplace_back("Lambda-Runtime-Aws-Request-Id", next.request_id);
   reply.headers.emplace_back("Lambda-Runtime-Deadline-Ms", std::to_string(next.deadline_ms));
   reply.headers.emplace_back("Lambda-Runtime-Invoked-Function-Arn", next.function_arn);
@@ -198,7 +148,7 @@ RuntimeReply answer_response(Session& session,
   }
   answer.body = std::move(body.bytes);
   session.complete_answer(std::move(answer));
-  return accepted();
+  return accepted_reply();
 }
 
 RuntimeReply answer_error(Session& session, const ErrorCall& call, const PostedRequest& posted) {
@@ -214,18 +164,18 @@ RuntimeReply answer_error(Session& session, const ErrorCall& call, const PostedR
   answer.error_type = safe_error_type(posted.error_type);
   answer.body = error_body(posted, std::move(body.bytes));
   session.complete_answer(std::move(answer));
-  return accepted();
+  return accepted_reply();
 }
 
 RuntimeReply answer_init_error(Session& session, const PostedRequest& posted) {
   auto body = posted.read_body(kMaxErrorBytes);
   // Half a report is none: how the process ends says more.
-  if (body.end == PostedRequest::Body::End::broken) return session_over();
+  if (body.end == PostedRequest::Body::End::broken) return session_over_reply();
   InitError error{safe_error_type(posted.error_type), error_body(posted, std::move(body.bytes))};
   if (const auto reported = session.report_init_error(std::move(error)); !reported) {
     return refused(reported.error(), RuntimeState::init_error);
   }
-  return accepted();
+  return accepted_reply();
 }
 
 }  // namespace runtime_api

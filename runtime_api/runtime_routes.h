@@ -4,6 +4,7 @@
 // Any thread.
 #pragma once
 
+#include "runtime_api/reply.h"
 #include "runtime_api/session.h"
 
 #include <cstdint>
@@ -11,9 +12,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <variant>
-#include <vector>
 
 namespace runtime_api {
 
@@ -45,14 +44,6 @@ using Call = std::variant<PingCall,
 
 // `path` is percent-decoded and without a query string; a trailing slash is another path.
 Call parse_call(std::string_view method, std::string_view path);
-
-struct RuntimeReply {
-  int status = 200;
-  std::string content_type;  // empty: none is sent
-  std::string body;
-  std::vector<std::pair<std::string, std::string>> headers;
-  SharedInvocation invocation;  // its payload is the body when set
-};
 
 // The parts of a posted request that the calls read. Header values are empty when absent.
 struct PostedRequest {

@@ -1,6 +1,7 @@
 #include "runtime_api/server.h"
 
 #include "runtime_api/connection_workers.h"
+#include "runtime_api/extension_routes.h"
 #include "runtime_api/raw_request.h"
 #include "runtime_api/runtime_routes.h"
 
@@ -85,6 +86,24 @@ PostedRequest posted_request(const httplib::Request& request,
   return posted;
 }
 
+ExtensionRequest extension_request(const httplib::Request& request,
+                                   std::function<PostedRequest::Body(std::uint64_t)> read_body) {
+  ExtensionRequest result;
+  result.name = request.get_header_value("Lambda-Extension-Name");
+  result.accepted_features = request.get_header_value("Lambda-Extension-Accept-Feature");
+  if (request.has_header("Lambda-Extension-Identifier")) {
+    result.identifier = request.get_header_value("Lambda-Extension-Identifier");
+  }
+  result.error_type = request.get_header_value("Lambda-Extension-Function-Error-Type");
+  result.read_body = std::move(read_body);
+  return result;
+}
+
+bool carries_body(const ExtensionCall& call) {
+  return std::holds_alternative<RegisterCall>(call) ||
+         std::holds_alternative<ExtensionErrorCall>(call);
+}
+
 bool carries_body(const Call& call) {
   return std::holds_alternative<ResponseCall>(call) || std::holds_alternative<ErrorCall>(call) ||
          std::holds_alternative<InitErrorCall>(call);
@@ -109,8 +128,11 @@ void refuse(const httplib::Request& request, httplib::Response& response) {
 // The library keeps its listening socket to subclasses; ours adopts one that is ready.
 class Server::Listener final : public httplib::Server {
  public:
-  Listener(int listening_socket, Session& session, ConnectionCheck check)
-      : listening_socket_(listening_socket), session_(session), check_(std::move(check)) {
+  Listener(int listening_socket, Session& session, ExtensionHub& extensions, ConnectionCheck check)
+      : listening_socket_(listening_socket),
+        session_(session),
+        extensions_(extensions),
+        check_(std::move(check)) {
     svr_sock_ = listening_socket;
     sockaddr_in address{};
     socklen_t length = sizeof(address);
@@ -156,16 +178,23 @@ class Server::Listener final : public httplib::Server {
         refuse(request, response);
         return HandlerResponse::Handled;
       }
+      if (const auto call = extension_call(request)) return before_body(*call, request, response);
       const auto call = parse_call(request.method, request.path);
       if (carries_body(call)) return HandlerResponse::Unhandled;
       if (std::holds_alternative<NextCall>(call)) {
-        send(answer_next(session_, [&request] { return !request.is_connection_closed(); }),
-             response);
+        // A runtime that asks for its first event has loaded whatever could register with it.
+        extensions_.close_registration();
+        send(answer_next(session_, still_connected(request)), response);
       } else {
         send(answer_simple(call), response);
       }
       return HandlerResponse::Handled;
     });
+    add_runtime_posts();
+    add_extension_posts();
+  }
+
+  void add_runtime_posts() {
     const auto post = [this](const httplib::Request& request,
                              httplib::Response& response,
                              const httplib::ContentReader& reader) {
@@ -186,6 +215,48 @@ class Server::Listener final : public httplib::Server {
     Post("/2018-06-01/runtime/:phase/error", post);
   }
 
+  void add_extension_posts() {
+    const auto post = [this](const httplib::Request& request,
+                             httplib::Response& response,
+                             const httplib::ContentReader& reader) {
+      const auto call = extension_call(request);
+      if (!call) return send(answer_simple(UnknownPath{}), response);
+      const auto posted = extension_request(
+          request, [&](std::uint64_t max_bytes) { return read_body(request, reader, max_bytes); });
+      if (const auto* error = std::get_if<ExtensionErrorCall>(&*call)) {
+        send(answer_extension_error(extensions_, *error, posted), response);
+      } else {
+        send(answer_register(extensions_, posted), response);
+      }
+    };
+    // With parameters for the same reason as above.
+    Post("/2020-01-01/extension/:call", post);
+    Post("/2020-01-01/extension/:phase/error", post);
+  }
+
+  // Nothing where the calls of extensions are not served, which then are paths like any other.
+  std::optional<ExtensionCall> extension_call(const httplib::Request& request) const {
+    if (extensions_.service() == ExtensionHub::Service::off) return std::nullopt;
+    return parse_extension_call(request.method, request.path);
+  }
+
+  HandlerResponse before_body(const ExtensionCall& call,
+                              const httplib::Request& request,
+                              httplib::Response& response) {
+    if (carries_body(call)) return HandlerResponse::Unhandled;
+    if (const auto* wrong = std::get_if<WrongMethod>(&call)) {
+      send(answer_simple(*wrong), response);
+    } else {
+      send(answer_next_event(extensions_, extension_request(request, {}), still_connected(request)),
+           response);
+    }
+    return HandlerResponse::Handled;
+  }
+
+  static std::function<bool()> still_connected(const httplib::Request& request) {
+    return [&request] { return !request.is_connection_closed(); };
+  }
+
   bool passes(const httplib::Request& request) {
     if (!connection_passed && check_) {
       connection_passed = check_(static_cast<std::uint16_t>(request.remote_port), port_);
@@ -202,6 +273,7 @@ class Server::Listener final : public httplib::Server {
 
   const int listening_socket_;
   Session& session_;
+  ExtensionHub& extensions_;
   const ConnectionCheck check_;
   std::uint16_t port_ = 0;
   std::thread thread_;
@@ -234,8 +306,12 @@ tl::expected<int, ListenError> open_listening_socket(const std::string& address,
   return descriptor;
 }
 
-Server::Server(int listening_socket, Session& session, ConnectionCheck check)
-    : listener_(std::make_unique<Listener>(listening_socket, session, std::move(check))) {
+Server::Server(int listening_socket,
+               Session& session,
+               ExtensionHub& extensions,
+               ConnectionCheck check)
+    : listener_(
+          std::make_unique<Listener>(listening_socket, session, extensions, std::move(check))) {
   listener_->start();
 }
 

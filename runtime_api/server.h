@@ -1,6 +1,8 @@
-// The HTTP listener that serves one session to the processes of one environment.
+// The HTTP listener that serves one session, and the hub of its extensions, to the processes of one
+// environment.
 #pragma once
 
+#include "runtime_api/extension_hub.h"
 #include "runtime_api/session.h"
 
 #include <tl/expected.hpp>
@@ -13,9 +15,16 @@
 
 namespace runtime_api {
 
-// Connections served at a time; each holds one thread. Our choice: a runtime keeps one to three
-// open, and a process that opens more than this starves only itself.
+// What the processes of one launch need at the most: a runtime keeps one to three connections open,
+// an extension one on which its next call is parked and one beside it.
+inline constexpr std::size_t kRuntimeConnections = 3;
+inline constexpr std::size_t kExtensionConnections = 2;
+
+// Connections served at a time; each holds one thread, and so does each parked call. Our choice:
+// more than twice what is needed, and a process that opens more starves only its own environment.
 inline constexpr std::size_t kMaxConnections = 64;
+static_assert(kMaxConnections >=
+              2 * (kRuntimeConnections + kMaxExtensions * kExtensionConnections));
 
 struct ListenError {
   std::string message;  // a sentence: what, where, how to mend
@@ -35,9 +44,13 @@ using ConnectionCheck = std::function<bool(std::uint16_t peer_port, std::uint16_
 class Server {
  public:
   // Without a check, everyone who reaches the socket may speak. Others get 403 and are hung up on.
-  // Takes the listening socket over and serves until destroyed. `session` must outlive the server,
-  // and must be ended before the server is destroyed: a parked call holds its thread until then.
-  Server(int listening_socket, Session& session, ConnectionCheck check = {});
+  // Takes the listening socket over and serves until destroyed. `session` and `extensions` must
+  // outlive the server, and must be ended before the server is destroyed: a parked call holds its
+  // thread until then.
+  Server(int listening_socket,
+         Session& session,
+         ExtensionHub& extensions,
+         ConnectionCheck check = {});
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
   ~Server();

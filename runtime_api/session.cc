@@ -12,9 +12,9 @@ bool Session::answer_is_arriving() const {
 InitResult Session::await_init(TimePoint deadline) {
   std::unique_lock lock(mutex_);
   const bool decided = initialised_.wait_until(
-      lock, deadline, [this] { return ended_ || state_ != RuntimeState::started; });
+      lock, deadline, [this] { return abandoned_ || state_ != RuntimeState::started; });
   if (init_error_) return *init_error_;
-  if (ended_) return SessionEnded{};
+  if (abandoned_) return SessionEnded{};
   if (!decided) return DeadlinePassed{};
   return RuntimeReady{};
 }
@@ -22,7 +22,7 @@ InitResult Session::await_init(TimePoint deadline) {
 ExchangeResult Session::exchange(SharedInvocation invocation, TimePoint deadline) {
   Exchange mine;
   std::unique_lock lock(mutex_);
-  if (ended_) return SessionEnded{.taken = false};
+  if (abandoned_) return SessionEnded{.taken = false};
   exchange_ = &mine;
   current_invocation_ = invocation;
   offered_invocation_ = std::move(invocation);
@@ -32,12 +32,15 @@ ExchangeResult Session::exchange(SharedInvocation invocation, TimePoint deadline
   // A process may end right after it has sent its answer. What has begun to arrive is read to its
   // end before the end of the session counts.
   const bool decided = answered_.wait_until(
-      lock, deadline, [&] { return mine.answer || (ended_ && !answer_is_arriving()); });
+      lock, deadline, [&] { return mine.answer || (abandoned_ && !answer_is_arriving()); });
   if (mine.answer) return std::move(*mine.answer);
   exchange_ = nullptr;
   const bool taken = std::exchange(offered_invocation_, nullptr) == nullptr;
-  ended_ = true;
-  offered_.notify_all();
+  if (!abandoned_) {
+    abandoned_ = true;
+    ended_ = true;
+    offered_.notify_all();
+  }
   if (!decided) return DeadlinePassed{};
   return SessionEnded{.taken = taken};
 }
@@ -104,6 +107,7 @@ void Session::complete_answer(RuntimeAnswer answer) {
   // A runtime whose answer broke off is not given another invocation. So nobody finds it settled
   // while the invoking side still looks at what became of it.
   if (answer.kind == RuntimeAnswer::Kind::truncated) {
+    abandoned_ = true;
     ended_ = true;
     offered_.notify_all();
   }
@@ -140,8 +144,16 @@ tl::expected<void, CallRefused> Session::report_init_error(InitError error) {
   return {};
 }
 
+void Session::abandon() {
+  const std::lock_guard lock(mutex_);
+  abandoned_ = true;
+  initialised_.notify_all();
+  answered_.notify_all();
+}
+
 void Session::end() {
   const std::lock_guard lock(mutex_);
+  abandoned_ = true;
   ended_ = true;
   initialised_.notify_all();
   offered_.notify_all();

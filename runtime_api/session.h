@@ -88,6 +88,10 @@ class Session {
 
   // ---- Anybody.
 
+  // The environment has failed, or is no longer wanted: the invoking side's waits end, and later
+  // ones do at once. What the runtime has parked stays parked until end().
+  void abandon();
+
   // The processes are gone or about to be: every wait ends, every later call is refused.
   void end();
 
@@ -113,6 +117,7 @@ class Session {
   // Also wakes the thread of an exchange that is over and has not left yet; it knows its own.
   std::condition_variable answered_;
   RuntimeState state_ = RuntimeState::started;
+  bool abandoned_ = false;
   bool ended_ = false;
   std::optional<InitError> init_error_;
   SharedInvocation offered_invocation_;  // not taken yet

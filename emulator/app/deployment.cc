@@ -111,6 +111,8 @@ tl::expected<Deployed, AppError> deploy(const functions::FunctionConfiguration& 
       launch->working_folder.empty() ? world.working_folder : launch->working_folder;
   spec->limits.core_bytes = kCoreBytes;
   spec->logging = log_formatting(configuration.logging);
+  spec->layers = layers_folder(folders, world.machine);
+  spec->account_id = world.account;
   auto sources = variable_sources(configuration, folders, *launch, world);
   sources.version = version;
   spec->variables = environment::function_variables(sources);

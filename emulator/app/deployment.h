@@ -30,6 +30,7 @@ struct DeploymentWorld {
   std::filesystem::path runtime_cache;
   runtimes::InterpreterPlaces places;
   std::string region{functions::kDefaultRegion};
+  std::string account{functions::kDefaultAccount};
   std::map<std::string, std::string> inherited;  // Hearth's own variables
   Machine machine;
   // What an image says of its functions' processes: weaker than what a function says itself.

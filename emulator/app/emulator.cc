@@ -69,6 +69,7 @@ Emulator::Emulator(const EmulatorOptions& options, const MakeTargets& make_targe
           .clock = clock_,
           .timers = timers_,
           .housekeeping = housekeeping_,
+          .shutdowns = shutdowns_,
           .launcher = launcher_,
           .pump = pump_,
           .log = [this](std::string_view lines) { log_.write(lines); },
@@ -78,6 +79,7 @@ Emulator::Emulator(const EmulatorOptions& options, const MakeTargets& make_targe
                 history_.add(report);
                 traces_.add(report);
               },
+          .new_uuid = [] { return new_uuid(); },
           .advise = [](std::string_view hint) { spdlog::warn("{}", hint); },
           .service_clock = options.service_time.clock ? *options.service_time.clock : clock_,
           .service_timers = options.service_time.timers ? *options.service_time.timers : timers_} {

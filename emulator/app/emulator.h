@@ -87,6 +87,7 @@ class Emulator {
   environment::OutputPump pump_;
   time::TimerQueue timers_;
   time::TimerQueue housekeeping_;
+  environment::JobThreads shutdowns_{environment::kMaxShutdownThreads};
   environment::World world_;
   std::unique_ptr<environment::Pool> pool_;
   std::unique_ptr<invoke::Invoker> invoker_;

@@ -158,6 +158,15 @@ runtimes::LaunchFolders launch_folders(const functions::CodePackage& package,
           .seen_layers_root = kLayersRoot};
 }
 
+environment::EnvironmentSpec::LayersFolder layers_folder(const runtimes::LaunchFolders& folders,
+                                                         const Machine& machine) {
+  if (!folders.layers_root.empty()) {
+    return {.host = folders.layers_root.string(), .seen = folders.seen_layers_root.string()};
+  }
+  if (machine.root_image.empty() || !machine.plan.namespaces) return {};
+  return {.host = machine.root_image + kLayersRoot, .seen = kLayersRoot};
+}
+
 std::optional<std::string> assign_machine(environment::EnvironmentSpec& spec,
                                           const functions::FunctionConfiguration& configuration,
                                           const runtimes::LaunchFolders& folders,

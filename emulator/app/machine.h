@@ -37,6 +37,11 @@ runtimes::LaunchFolders launch_folders(const functions::CodePackage& package,
                                        const std::filesystem::path& working_folder,
                                        const Machine& machine);
 
+// The folder that is /opt for the function, where extensions are looked for: its layers, or what an
+// image has there. Empty where there is none.
+environment::EnvironmentSpec::LayersFolder layers_folder(const runtimes::LaunchFolders& folders,
+                                                         const Machine& machine);
+
 // Gives `spec`, whose argv and working folder are set, its share of the machine. A program that
 // lies outside of what its processes see is made visible, alone or with the installation that it
 // belongs to. Answers what is to be told once.

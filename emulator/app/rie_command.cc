@@ -60,6 +60,8 @@ std::shared_ptr<const environment::EnvironmentSpec> spec_of(const RieOptions& op
   spec->variables.erase("AWS_LAMBDA_RUNTIME_API");
   spec->log_stream_name = spec->variables["AWS_LAMBDA_LOG_STREAM_NAME"];
   spec->variables.erase("AWS_LAMBDA_LOG_STREAM_NAME");
+  // The container's own.
+  spec->layers = {.host = std::string(kRieLayersRoot), .seen = std::string(kRieLayersRoot)};
   if (options.command.empty()) {
     spec->argv = {find_bootstrap(is_file)};
     spec->working_folder = std::string(kRieTaskRoot);

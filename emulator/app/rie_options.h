@@ -71,6 +71,9 @@ inline constexpr std::array<std::string_view, 3> kBootstrapPaths = {
 // The folder a bootstrap is started in; a command is started where Hearth was.
 inline constexpr std::string_view kRieTaskRoot = "/var/task";
 
+// Whose subfolder `extensions` is looked into.
+inline constexpr std::string_view kRieLayersRoot = "/opt";
+
 // The first of kBootstrapPaths that is a file; the first of all when none is, so that the failure
 // to start it names a path.
 std::string find_bootstrap(const std::function<bool(std::string_view path)>& is_file);

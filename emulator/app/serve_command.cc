@@ -202,6 +202,7 @@ int run_serve(const ServeOptions& given) {
   auto machine = machine_for(options.function);
   if (!machine) return fail(machine.error());
   auto world = deployment_world(options.function);
+  world.account = options.account;
   world.machine = *machine;
   auto described =
       describe_served_functions(options.function, options.names, world.temporary_parent);

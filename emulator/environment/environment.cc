@@ -58,7 +58,12 @@ Environment::Environment(
       log_stream_name_(make_log_stream_name(*spec_, world)),
       log_(world.log, spec_->logging, world.clock) {}
 
-Environment::~Environment() { drop_process(); }
+Environment::~Environment() {
+  const auto launch = take_launch();
+  if (!launch) return;
+  launch->kill();
+  launch->drain_output();
+}
 
 Served Environment::serve(runtime_api::NextInvocation next, const ServingTerms& terms) {
   auto ongoing = begin(next.request_id, terms);
@@ -72,19 +77,22 @@ Served Environment::serve(runtime_api::NextInvocation next, const ServingTerms& 
              next.request_id);
 
   auto failure = initialise_inside(deadline, *ongoing);
+  const bool init_failed = failure.has_value();
   auto outcome = failure ? std::move(*failure) : exchange(std::move(next), deadline, *ongoing);
   if (runtime_goes_on(outcome)) {
     release(ongoing, deadline);
   } else if (claim(ongoing)) {
-    if (process_) take_sample(ongoing.get());
-    drop_process();
+    if (!init_failed) take_sample(ongoing.get());
+    const bool timed_out = std::holds_alternative<TimedOut>(outcome);
+    Ending ending{std::string(error_type(outcome)),
+                  timed_out ? ShutdownReason::timeout : ShutdownReason::failure};
     if (spec_->profile == Profile::aws) {
-      log_.platform(
-          outcome_lines(*spec_, outcome, ongoing->report.request_id, world_.clock.wall_now()));
+      ending.lines =
+          outcome_lines(*spec_, outcome, ongoing->report.request_id, world_.clock.wall_now());
     }
-    finish(ongoing, error_type(outcome), StillRunning::no);
+    end_with(ongoing, std::move(ending));
   }
-  if (terms.release_at == ReleaseAt::response) return {std::move(outcome), {}};
+  if (ongoing->release_at == ReleaseAt::response) return {std::move(outcome), {}};
   std::unique_lock lock(mutex_);
   // Whoever claimed the report may still be writing it.
   finished_.wait(lock, [&] { return ongoing->finished; });
@@ -102,7 +110,8 @@ Environment::SharedOngoing Environment::begin(const std::string& request_id,
   ongoing->report.attempt = terms.attempt;
   ongoing->report.tenant_id = terms.tenant_id;
   ongoing->report.trace = terms.trace;
-  ongoing->release_at = terms.release_at;
+  // Published emulators answer when the environment may serve again.
+  ongoing->release_at = spec_->profile == Profile::rie ? ReleaseAt::report : terms.release_at;
   const std::lock_guard lock(mutex_);
   ongoing_ = ongoing;
   return ongoing;
@@ -117,15 +126,15 @@ Outcome Environment::exchange(runtime_api::NextInvocation next,
   const auto deadline_on_wall = world_.clock.wall_now() + left;
   next.deadline_ms = duration_cast<milliseconds>(deadline_on_wall.time_since_epoch()).count();
   const auto invocation = std::make_shared<const runtime_api::NextInvocation>(std::move(next));
-  auto outcome = process_->exchange(invocation, deadline, spec_->timeout);
+  auto outcome = launch_->exchange(invocation, deadline, spec_->timeout);
   if (!outcome && !ongoing.cold) {
     // It ended while it was idle, and this is how we learn of it. Nothing of the invocation has
     // happened yet, so it begins anew; once, because now it is a cold one.
-    drop_process();
+    drop_launch(ShutdownReason::failure);
     if (auto failure = initialise_inside(deadline, ongoing)) return std::move(*failure);
-    outcome = process_->exchange(invocation, deadline, spec_->timeout);
+    outcome = launch_->exchange(invocation, deadline, spec_->timeout);
   }
-  if (!outcome) outcome = process_->how_it_ended(FailurePhase::invoke);
+  if (!outcome) outcome = launch_->how_it_failed(FailurePhase::invoke);
   if (runtime_goes_on(*outcome)) note_answer(ongoing);
   return std::move(*outcome);
 }
@@ -141,12 +150,11 @@ void Environment::release(const SharedOngoing& ongoing, TimePoint deadline) {
   std::unique_lock lock(mutex_);
   // Once claimed, the phase may already belong to the next invocation.
   if (!ongoing->claimed) move_to(Cause::answered);
-  if (!ongoing->claimed && process_ended_) {
+  if (!ongoing->claimed && launch_failed_) {
     lock.unlock();
     if (claim(ongoing)) {
-      const auto type = how_it_ended_after_answering(*ongoing);
-      drop_process();
-      finish(ongoing, type, StillRunning::no);
+      take_sample(ongoing.get());
+      end_with(ongoing, {std::string(launch_->failure_type()), ShutdownReason::failure});
     }
     return;
   }
@@ -171,51 +179,49 @@ void Environment::release(const SharedOngoing& ongoing, TimePoint deadline) {
 
 void Environment::settled(std::uint64_t launch, std::string_view error_type) {
   SharedOngoing ongoing;
-  RuntimeProcess* process = nullptr;
+  Launch* settled = nullptr;
   {
     const std::lock_guard lock(mutex_);
-    // Of a process that has ended, the end was noticed first and ends the invocation; what is
+    // Of a launch that has failed, the failure was noticed first and ends the invocation; what is
     // ongoing may be the next one already.
-    if (launch != launches_ || !process_ || process_ended_) return;
+    if (launch != launches_ || !launch_ || launch_failed_) return;
     ongoing = ongoing_;
-    process = process_.get();
+    settled = launch_.get();
   }
   if (!ongoing || !claim(ongoing)) return;
-  process->drain_output();
+  settled->drain_output();
   if (sample_due(*ongoing)) take_sample(ongoing.get());
   finish(ongoing, error_type, StillRunning::yes);
 }
 
-void Environment::process_exited(std::uint64_t launch) {
+void Environment::launch_failed(std::uint64_t launch, std::string_view error_type) {
   SharedOngoing answered;
   bool idled = false;
   {
     const std::lock_guard lock(mutex_);
     if (launch != launches_) return;
-    process_ended_ = true;
+    launch_failed_ = true;
     if (phase_ == Phase::settling) answered = ongoing_;
     idled = phase_ == Phase::idle;
     if (idled) move_to(Cause::processes_lost);
     if (phase_ != Phase::settling && phase_ != Phase::reset) return;  // the serving thread sees it
   }
   if (answered && claim(answered)) {
-    finish(answered, how_it_ended_after_answering(*answered), StillRunning::no);
+    take_sample(answered.get());
+    if (has_extensions()) {
+      return end_with(answered, {std::string(error_type), ShutdownReason::failure});
+    }
+    // Nothing is left to be ended that the next invocation would wait for.
+    finish(answered, error_type, StillRunning::no);
   }
-  drop_dead_process_later();
+  drop_failed_launch_later();
   if (idled && lost_) lost_(*this);
 }
 
 void Environment::settle_deadline_passed(const SharedOngoing& ongoing) {
   if (!claim(ongoing)) return;
   take_sample(ongoing.get());
-  drop_process();
-  finish(ongoing, "Sandbox.Timedout", StillRunning::no);
-}
-
-// While the process that answered is still there, dead as it is.
-std::string_view Environment::how_it_ended_after_answering(Ongoing& ongoing) {
-  take_sample(&ongoing);
-  return sandbox_->usage().memory_exceeded ? "Runtime.OutOfMemory" : "Runtime.ExitError";
+  end_with(ongoing, {"Sandbox.Timedout", ShutdownReason::timeout});
 }
 
 // ---- The end of an invocation.
@@ -228,34 +234,47 @@ bool Environment::claim(const SharedOngoing& ongoing) {
 void Environment::finish(const SharedOngoing& ongoing,
                          std::string_view error_type,
                          StillRunning running) {
-  auto& report = ongoing->report;
-  report.error_type = error_type;
-  report.duration = world_.clock.monotonic_now() - ongoing->started;
-  if (report.timed_out()) report.duration = std::min<Nanoseconds>(report.duration, spec_->timeout);
-  {
-    const std::lock_guard lock(mutex_);
-    constexpr std::uint64_t kMebibyte = 1024 * 1024;
-    report.max_memory_used_mb =
-        static_cast<std::int64_t>((peak_memory_bytes_ + kMebibyte - 1) / kMebibyte);
-  }
+  measure(*ongoing, error_type);
+  hold_end_lines(*ongoing, running);
   // Whoever waits for the report has it before the environment serves again. For everyone else the
   // lines only get their place now; writing them is not worth keeping the next invocation waiting.
   const bool awaited = ongoing->release_at == ReleaseAt::report;
-  if (prints_report(spec_->profile, report, running == StillRunning::yes)) {
-    log_.hold(end_lines(*spec_, report, world_.clock.wall_now()));
-  }
-  if (awaited) {
+  const auto report = [&] {
     log_.flush();
+    world_.reported(ongoing->report);
+  };
+  if (awaited) {
+    report();
     ongoing->log_tail = log_.take_tail();
-    world_.reported(report);
   }
+  serve_again(ongoing, running);
+  if (!awaited) report();
+  tell_finished(ongoing);
+}
 
+void Environment::measure(Ongoing& ongoing, std::string_view error_type) {
+  auto& report = ongoing.report;
+  report.error_type = error_type;
+  report.duration = world_.clock.monotonic_now() - ongoing.started;
+  if (report.timed_out()) report.duration = std::min<Nanoseconds>(report.duration, spec_->timeout);
+  const std::lock_guard lock(mutex_);
+  constexpr std::uint64_t kMebibyte = 1024 * 1024;
+  report.max_memory_used_mb =
+      static_cast<std::int64_t>((peak_memory_bytes_ + kMebibyte - 1) / kMebibyte);
+}
+
+void Environment::hold_end_lines(Ongoing& ongoing, StillRunning running) {
+  if (!prints_report(spec_->profile, ongoing.report, running == StillRunning::yes)) return;
+  log_.hold(end_lines(*spec_, ongoing.report, world_.clock.wall_now()));
+}
+
+void Environment::serve_again(const SharedOngoing& ongoing, StillRunning running) {
   std::optional<time::TimerQueue::TimerId> deadline;
   bool died_since = false;
   {
     const std::lock_guard lock(mutex_);
     move_to(running == StillRunning::yes ? Cause::settled : Cause::processes_lost);
-    if (running == StillRunning::yes && process_ended_) {
+    if (running == StillRunning::yes && launch_failed_) {
       died_since = true;
       move_to(Cause::processes_lost);
     }
@@ -266,13 +285,12 @@ void Environment::finish(const SharedOngoing& ongoing,
     ongoing_ = nullptr;
   }
   if (deadline) world_.timers.cancel(*deadline);
-  if (died_since) drop_dead_process_later();
+  if (died_since) drop_failed_launch_later();
   // Before the caller goes on, so that its next invocation finds this environment idle.
   idle_(*this);
-  if (!awaited) {
-    log_.flush();
-    world_.reported(report);
-  }
+}
+
+void Environment::tell_finished(const SharedOngoing& ongoing) {
   {
     const std::lock_guard lock(mutex_);
     ongoing->finished = true;
@@ -284,37 +302,6 @@ void Environment::finish(const SharedOngoing& ongoing,
 
 void Environment::move_to(Cause cause) {
   if (const auto to = next_phase(phase_, cause)) phase_ = *to;
-}
-
-void Environment::drop_process() {
-  std::unique_ptr<RuntimeProcess> dropped;
-  {
-    const std::lock_guard lock(mutex_);
-    dropped = std::move(process_);
-  }
-  if (!dropped) return;
-  dropped->kill();
-  dropped->drain_output();
-}
-
-void Environment::drop_dead_process_later() {
-  world_.housekeeping.schedule(world_.clock.monotonic_now(), [self = weak_from_this()] {
-    const auto environment = self.lock();
-    if (!environment) return;
-    std::unique_ptr<RuntimeProcess> dropped;
-    {
-      const std::lock_guard lock(environment->mutex_);
-      if (environment->phase_ != Phase::reset || !environment->process_) return;
-      dropped = std::move(environment->process_);
-      environment->dropping_ = true;
-    }
-    dropped.reset();
-    {
-      const std::lock_guard lock(environment->mutex_);
-      environment->dropping_ = false;
-    }
-    environment->dropped_.notify_all();
-  });
 }
 
 bool Environment::sample_due(const Ongoing& ongoing) {
@@ -334,13 +321,6 @@ void Environment::take_sample(Ongoing* ongoing) {
   throttled_ = *usage.throttled;
 }
 
-void Environment::kill() {
-  const std::lock_guard lock(mutex_);
-  retired_ = true;
-  if (!ongoing_) move_to(Cause::retired);
-  if (process_) process_->kill();
-}
-
 Phase Environment::phase() const {
   const std::lock_guard lock(mutex_);
   return phase_;
@@ -356,8 +336,8 @@ Snapshot Environment::snapshot() const {
                     .initialization = spec_->initialization,
                     .invocations = invocations_,
                     .memory_bytes = 0};
-  if (process_ && !process_ended_) {
-    snapshot.pid = process_->pid();
+  if (launch_ && !launch_failed_) {
+    snapshot.pid = launch_->pid();
     snapshot.frozen = motion_ == Motion::frozen;
     // The sandbox stays as long as the environment.
     lock.unlock();

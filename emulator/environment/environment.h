@@ -4,11 +4,13 @@
 
 #include "emulator/environment/environment_spec.h"
 #include "emulator/environment/invocation_report.h"
+#include "emulator/environment/job_threads.h"
+#include "emulator/environment/launch.h"
 #include "emulator/environment/lifecycle.h"
 #include "emulator/environment/log_stream.h"
 #include "emulator/environment/outcome.h"
 #include "emulator/environment/output_pump.h"
-#include "emulator/environment/runtime_process.h"
+#include "emulator/environment/shutdown_terms.h"
 #include "emulator/sandbox/sandbox.h"
 #include "emulator/time/clock.h"
 #include "emulator/time/timer_queue.h"
@@ -26,15 +28,21 @@
 
 namespace emulator::environment {
 
+// Shutdowns at the same time, each of which waits for processes and does nothing. Our choice: more
+// environments than this are hardly ever retired at once, and then the rest waits two seconds more.
+inline constexpr std::size_t kMaxShutdownThreads = 128;
+
 // What every environment is given of the world; the references must outlive the environments.
 struct World {
   const time::Clock& clock;
   time::TimerQueue& timers;        // deadlines: nothing slow is done there
   time::TimerQueue& housekeeping;  // freezing, and ending what nobody waits for
+  JobThreads& shutdowns;           // ending what may take its time
   sandbox::Launcher& launcher;
   OutputPump& pump;
   LogSink log;
   std::function<std::string()> new_log_stream_id;  // 32 hexadecimal digits
+  std::function<std::string()> new_uuid;           // lower case
   std::function<void(const InvocationReport&)> reported;
   std::function<void(std::string_view)> advise;  // a hint for the developer; not the function's log
 
@@ -106,6 +114,17 @@ class Environment : public std::enable_shared_from_this<Environment> {
   // and a later one starts none.
   void kill();
 
+  // The same, but extensions are left to shut_down().
+  void stop();
+
+  // Ends the processes of an environment that serves nobody, for good. Blocks while its extensions
+  // are shut down, which may take as long as their budget; without extensions it is kill(). Not on
+  // a thread of a timer queue or the pump.
+  void shut_down();
+
+  // Whether shut_down() would block.
+  bool ends_slowly() const;
+
   Snapshot snapshot() const;
   Phase phase() const;
   const std::string& id() const { return id_; }
@@ -121,19 +140,29 @@ class Environment : public std::enable_shared_from_this<Environment> {
     std::optional<time::TimerQueue::TimerId> deadline;
     bool cold = false;      // it started a process
     bool claimed = false;   // somebody writes its REPORT
-    bool finished = false;  // and has
+    bool finished = false;  // and has, for whoever waits for it
     std::string log_tail;
   };
   using SharedOngoing = std::shared_ptr<Ongoing>;
 
   enum class StillRunning { no, yes };
 
+  // What is left of an invocation that the environment does not survive.
+  struct Ending {
+    std::string error_type;
+    ShutdownReason reason;
+    std::string lines{};  // of the platform, before END
+  };
+
   SharedOngoing begin(const std::string& request_id, const ServingTerms& terms);
   // In environment_init.cc.
   void initialise_before(Ongoing& ongoing);
   std::optional<Outcome> initialise_inside(TimePoint deadline, Ongoing& ongoing);
   std::optional<Outcome> initialise(TimePoint deadline, Ongoing* ongoing);
-  std::optional<Outcome> start_process();
+  std::optional<Outcome> launch_processes();
+  void advise(const NeverStarted& never);
+  void give_up_init();
+  void tell_extensions();
   tl::expected<void, NeverStarted> make_sandbox();
   bool take_up();
   void tell_failed_init(const Outcome& failure, Nanoseconds duration, FailurePhase phase);
@@ -143,17 +172,28 @@ class Environment : public std::enable_shared_from_this<Environment> {
   void release(const SharedOngoing& ongoing, TimePoint deadline);
 
   void settled(std::uint64_t launch, std::string_view error_type);
-  void process_exited(std::uint64_t launch);
-  std::string_view how_it_ended_after_answering(Ongoing& ongoing);
+  void launch_failed(std::uint64_t launch, std::string_view error_type);
   void settle_deadline_passed(const SharedOngoing& ongoing);
   bool claim(const SharedOngoing& ongoing);
   void finish(const SharedOngoing& ongoing, std::string_view error_type, StillRunning running);
+  void measure(Ongoing& ongoing, std::string_view error_type);
+  void hold_end_lines(Ongoing& ongoing, StillRunning running);
+  void serve_again(const SharedOngoing& ongoing, StillRunning running);
+  void tell_finished(const SharedOngoing& ongoing);
 
   void move_to(Cause cause);  // with mutex_ held
-  void drop_process();
-  void drop_dead_process_later();
   void take_sample(Ongoing* ongoing);
   bool sample_due(const Ongoing& ongoing);
+
+  // In environment_shutdown.cc.
+  void end_with(const SharedOngoing& ongoing, Ending ending);
+  void shut_down_later(const SharedOngoing& ongoing, ShutdownReason reason);
+  std::unique_ptr<Launch> take_launch();  // with mutex_ held
+  void drop_launch(ShutdownReason reason);
+  void end(std::unique_ptr<Launch> dropped, ShutdownReason reason);
+  void drop_failed_launch_later();
+  void drop_failed_launch();
+  bool has_extensions() const;
 
   void freeze_later();  // with mutex_ held
   void freeze_if_idle();
@@ -172,13 +212,14 @@ class Environment : public std::enable_shared_from_this<Environment> {
   mutable std::mutex mutex_;  // guards what follows
   std::condition_variable finished_;
   Phase phase_ = Phase::created;
-  // Taken away by the serving thread, and by others only in the phases settling and reset. A
-  // callback of the process may use it without the lock: its destruction waits for the callback.
-  std::unique_ptr<RuntimeProcess> process_;
-  bool dropping_ = false;  // a process that was taken away for good is still being ended
+  // Taken away by the serving thread, and by others only in the phases settling, shutting_down,
+  // reset and gone. A callback of the launch may use it without the lock: its destruction waits for
+  // the callback.
+  std::unique_ptr<Launch> launch_;
+  std::size_t dropping_ = 0;  // launches that were taken away and are still being ended
   std::condition_variable dropped_;
-  std::uint64_t launches_ = 0;  // which process a callback belongs to
-  bool process_ended_ = false;
+  std::uint64_t launches_ = 0;  // which one a callback belongs to
+  bool launch_failed_ = false;
   bool retired_ = false;   // no process is started any more
   SharedOngoing ongoing_;  // between START and REPORT
   bool initialised_once_ = false;

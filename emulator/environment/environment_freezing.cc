@@ -16,7 +16,7 @@ void Environment::freeze_if_idle() {
   {
     const std::lock_guard lock(mutex_);
     freeze_scheduled_ = false;
-    if (phase_ != Phase::idle || !process_ || motion_ != Motion::running) return;
+    if (phase_ != Phase::idle || !launch_ || motion_ != Motion::running) return;
     // Used since: the delay begins anew.
     if (world_.clock.monotonic_now() < last_used_ + kFreezeDelay) {
       freeze_later();

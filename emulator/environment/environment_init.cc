@@ -27,6 +27,7 @@ void Environment::initialise_before(Ongoing& ongoing) {
     move_to(Cause::init_done);
     return;
   }
+  give_up_init();
   tell_failed_init(*failure, duration, FailurePhase::init);
 }
 
@@ -43,16 +44,15 @@ std::optional<Outcome> Environment::initialise_provisioned() {
     std::unique_lock lock(mutex_);
     last_used_ = world_.clock.monotonic_now();
     // Whoever noticed its end left it to this thread.
-    if (!process_ended_) {
+    if (!launch_failed_) {
       move_to(Cause::init_done);
       freeze_later();
       return std::nullopt;
     }
-    move_to(Cause::processes_lost);
     lock.unlock();
-    failure = process_->how_it_ended(FailurePhase::init);
-    drop_process();
+    failure = launch_->how_it_failed(FailurePhase::init);
   }
+  give_up_init();
   // One that was ended on purpose has not failed.
   if (phase() != Phase::gone) {
     tell_failed_init(*failure, world_.clock.monotonic_now() - begun, FailurePhase::init);
@@ -94,14 +94,14 @@ std::optional<Outcome> Environment::initialise_inside(TimePoint deadline, Ongoin
   return failure;
 }
 
-// Gives the invocation to a process that lives. Looking and taking are one step: a process that
-// ends from here on is the serving thread's to notice, and nobody takes it away.
+// Gives the invocation to a launch that lives. Looking and taking are one step: one that fails from
+// here on is the serving thread's to notice, and nobody takes it away.
 bool Environment::take_up() {
   bool frozen = false;
   {
     std::unique_lock lock(mutex_);
     froze_.wait(lock, [this] { return motion_ != Motion::freezing; });
-    if (!process_ || process_ended_) return false;
+    if (!launch_ || launch_failed_) return false;
     frozen = std::exchange(motion_, Motion::running) == Motion::frozen;
     move_to(Cause::invocation_given);
   }
@@ -109,39 +109,59 @@ bool Environment::take_up() {
   return true;
 }
 
-// After success the phase is still `initialising`: what comes next is the caller's to say.
+// The phase is still `initialising` afterwards, and a launch that failed is still there: what comes
+// next is the caller's to say.
 std::optional<Outcome> Environment::initialise(TimePoint deadline, Ongoing* ongoing) {
-  drop_process();
+  drop_launch(ShutdownReason::failure);
   {
     const std::lock_guard lock(mutex_);
     move_to(Cause::processes_lost);
     move_to(Cause::init_begun);
   }
-  auto failure = start_process();
-  if (!failure) {
-    failure = process_->await_init(deadline, spec_->init_limit);
+  auto failure = launch_processes();
+  if (failure) return failure;
+  failure = launch_->start(deadline, spec_->init_limit);
+  const bool ran = !failure || !std::holds_alternative<NeverStarted>(*failure);
+  if (!failure) failure = launch_->await_init(deadline, spec_->init_limit);
+  if (ran) {
     take_sample(ongoing);
     sandbox_->set_cpu_quota(spec_->machine.cpu.quota);
+  } else {
+    advise(std::get<NeverStarted>(*failure));
   }
-  if (failure) {
-    drop_process();
-    const std::lock_guard lock(mutex_);
-    move_to(Cause::processes_lost);
-  }
+  tell_extensions();
   return failure;
 }
 
-std::optional<Outcome> Environment::start_process() {
+void Environment::give_up_init() {
+  drop_launch(ShutdownReason::failed_init);
+  const std::lock_guard lock(mutex_);
+  move_to(Cause::processes_lost);
+}
+
+// What the service logs of extensions when Init has ended, well or not.
+void Environment::tell_extensions() {
+  if (spec_->profile != Profile::aws) return;
+  std::string lines;
+  for (const auto& extension : launch_->extensions()) lines += extension_line(extension);
+  if (!lines.empty()) log_.platform(lines);
+}
+
+void Environment::advise(const NeverStarted& never) {
+  if (!never.hint.empty()) world_.advise(never.hint);
+}
+
+std::optional<Outcome> Environment::launch_processes() {
   std::uint64_t launch = 0;
   {
     std::unique_lock lock(mutex_);
-    // A sandbox has one process at a time, and what ends the former must not end this one.
-    dropped_.wait(lock, [this] { return !dropping_; });
+    // A launch has the sandbox for itself, and what ends the former must not end this one.
+    dropped_.wait(lock, [this] { return dropping_ == 0; });
     if (retired_) {
       return RuntimeExited{.exit_code = {}, .signal = SIGKILL, .phase = FailurePhase::init};
     }
     launch = ++launches_;
-    process_ended_ = false;
+    launch_failed_ = false;
     next_sample_ = TimePoint::min();
     peak_memory_bytes_ = 0;
     throttled_ = {};
@@ -149,22 +169,24 @@ std::optional<Outcome> Environment::start_process() {
   }
   if (auto made = make_sandbox(); !made) return made.error();
   sandbox_->set_cpu_quota(spec_->init_cpu_quota ? spec_->init_cpu_quota : spec_->machine.cpu.quota);
-  auto process = RuntimeProcess::start(
-      *spec_,
-      log_stream_name_,
-      *sandbox_,
-      world_.pump,
-      log_,
+  auto opened = Launch::open(
+      {.spec = *spec_,
+       .log_stream_name = log_stream_name_,
+       .sandbox = *sandbox_,
+       .pump = world_.pump,
+       .log = log_,
+       .clock = world_.clock,
+       .new_uuid = world_.new_uuid},
       {.settled = [this, launch](std::string_view type) { settled(launch, type); },
-       .exited = [this, launch] { process_exited(launch); },
+       .failed = [this, launch](std::string_view type) { launch_failed(launch, type); },
        .segments = world_.segments});
-  if (!process) {
-    if (!process.error().hint.empty()) world_.advise(process.error().hint);
-    return process.error();
+  if (!opened) {
+    advise(opened.error());
+    return opened.error();
   }
   const std::lock_guard lock(mutex_);
-  process_ = std::move(*process);
-  if (retired_) process_->kill();
+  launch_ = std::move(*opened);
+  if (retired_) launch_->kill();
   return std::nullopt;
 }
 

@@ -67,6 +67,15 @@ struct EnvironmentSpec {
   std::string api_address = "127.0.0.1";
   std::uint16_t api_port = 0;
 
+  // The folder that stands for /opt, whose subfolder `extensions` holds the external ones. Empty:
+  // there is none.
+  struct LayersFolder {
+    std::string host;
+    std::string seen;  // by the processes
+  };
+  LayersFolder layers;
+  std::optional<std::string> account_id;  // for extensions that ask for it
+
   sandbox::ProcessLimits limits;
   // What the processes see, and how much of the machine they get.
   sandbox::SandboxRequest machine;

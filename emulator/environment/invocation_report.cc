@@ -23,11 +23,12 @@ std::string status_fields(const InvocationReport& report) {
   return "\tStatus: error\tError Type: " + report.error_type;
 }
 
-// Source: recorded.
-std::string trace_line(const TraceContext& trace) {
-  if (!trace.sampled) return {};
-  return "XRAY TraceId: " + trace.trace_id + "\tSegmentId: " + trace.function_segment +
-         "\tSampled: true\t\n";
+// Names of files and words from headers stay within their line.
+std::string printable(std::string text) {
+  for (auto& c : text) {
+    if (static_cast<unsigned char>(c) < ' ') c = '?';
+  }
+  return text;
 }
 
 }  // namespace
@@ -76,6 +77,17 @@ std::string init_report_line(const InitReport& report) {
   return line + "\n";
 }
 
+std::string extension_line(const runtime_api::ExtensionStatus& extension) {
+  std::string events;
+  if (extension.events.invoke) events = "INVOKE";
+  if (extension.events.shutdown) events += events.empty() ? "SHUTDOWN" : ",SHUTDOWN";
+  std::string line = "EXTENSION\tName: " + printable(extension.name);
+  line.append("\tState: ").append(printed_name(extension.state));
+  line.append("\tEvents: [").append(events).append("]");
+  if (!extension.error_type.empty()) line += "\tError Type: " + printable(extension.error_type);
+  return line + "\n";
+}
+
 std::string outcome_lines(const Outcome& outcome,
                           std::string_view request_id,
                           std::chrono::system_clock::time_point now) {
@@ -86,6 +98,7 @@ std::string outcome_lines(const Outcome& outcome,
   if (const auto* exited = std::get_if<RuntimeExited>(&outcome)) reason = describe(*exited);
   if (const auto* out = std::get_if<OutOfMemory>(&outcome)) reason = describe(*out);
   if (const auto* never = std::get_if<NeverStarted>(&outcome)) reason = never->reason;
+  if (const auto* failed = std::get_if<ExtensionFailed>(&outcome)) reason = describe(*failed);
   if (reason.empty()) return {};
   std::string lines = "RequestId: ";
   lines.append(request_id).append(" Error: ").append(reason).append("\n");

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "emulator/environment/outcome.h"
+#include "runtime_api/extension_hub.h"
 
 #include <chrono>
 #include <cstdint>
@@ -61,6 +62,10 @@ struct InitReport {
 
 // "INIT_REPORT Init Duration: …\tPhase: …\tStatus: …\n"
 std::string init_report_line(const InitReport& report);
+
+// "EXTENSION\tName: …\tState: Ready\tEvents: [INVOKE,SHUTDOWN]\n", of one extension when Init has
+// ended. Source: logs that AWS shows in its articles on extensions.
+std::string extension_line(const runtime_api::ExtensionStatus& extension);
 
 // What the platform itself logs about an outcome, before END: the sentence of a timeout or of a
 // runtime that exited. Empty for all others.

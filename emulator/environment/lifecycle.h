@@ -13,13 +13,14 @@
 namespace emulator::environment {
 
 enum class Phase : std::uint8_t {
-  created,       // no process yet
-  initialising,  // the runtime starts
-  invoking,      // an invocation runs
-  settling,      // it is answered; the runtime has not asked for the next one
-  idle,          // waits for an invocation
-  reset,         // its processes are gone; the next invocation starts new ones
-  gone,          // retired
+  created,        // no process yet
+  initialising,   // the runtime starts
+  invoking,       // an invocation runs
+  settling,       // it is answered; the runtime has not asked for the next one
+  idle,           // waits for an invocation
+  shutting_down,  // its extensions are told; afterwards it serves again
+  reset,          // its processes are gone; the next invocation starts new ones
+  gone,           // retired
 };
 
 enum class Cause : std::uint8_t {
@@ -28,6 +29,7 @@ enum class Cause : std::uint8_t {
   init_done,
   answered,
   settled,
+  shutdown_begun,
   processes_lost,
   retired,
 };
@@ -52,6 +54,9 @@ constexpr std::optional<Phase> next_phase(Phase from, Cause cause) {
     case Cause::settled:
       if (from == P::invoking || from == P::settling) return P::idle;
       return std::nullopt;
+    case Cause::shutdown_begun:
+      if (from == P::created || from == P::reset || from == P::shutting_down) return std::nullopt;
+      return P::shutting_down;
     case Cause::processes_lost:
       if (from == P::created) return std::nullopt;
       return P::reset;
@@ -76,6 +81,8 @@ constexpr std::string_view name_of(Phase phase) {
       return "settling";
     case Phase::idle:
       return "idle";
+    case Phase::shutting_down:
+      return "shutting_down";
     case Phase::reset:
       return "reset";
     case Phase::gone:

@@ -2,8 +2,10 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <utility>
 
 namespace emulator::environment {
 namespace {
@@ -21,45 +23,52 @@ void LogStream::set_tap(LineTap tap) {
 
 void LogStream::begin(std::string_view lines, CaptureTail capture, std::string_view request_id) {
   const std::lock_guard lock(mutex_);
-  end_lines();
+  end_function_lines();
   tail_.clear();
   capturing_ = capture == CaptureTail::yes;
   if (formatting_.format == LogFormat::json) request_id_ = request_id;
   emit(lines);
 }
 
-bool LogStream::drain(int descriptor, runtime_api::EventCategory writer) {
-  const std::lock_guard lock(mutex_);
-  auto& printed = printed_[descriptor];
-  printed.writer = writer;
+LogSource::LogSource(LogStream& stream, Kind kind, std::string name)
+    : stream_(stream), kind_(kind), name_(std::move(name)) {
+  const std::lock_guard lock(stream_.mutex_);
+  stream_.sources_.push_back(this);
+}
+
+LogSource::~LogSource() {
+  const std::lock_guard lock(stream_.mutex_);
+  stream_.end_line(*this);
+  auto& sources = stream_.sources_;
+  sources.erase(std::find(sources.begin(), sources.end(), this));
+}
+
+bool LogSource::drain(int descriptor) {
+  const std::lock_guard lock(stream_.mutex_);
   std::array<char, 16 * 1024> buffer;  // not cleared: only what was read is looked at
   std::size_t total = 0;
   while (total < kMaxDrainBytes) {
     const auto length = ::read(descriptor, buffer.data(), buffer.size());
     if (length > 0) {
-      take({buffer.data(), static_cast<std::size_t>(length)}, printed);
+      stream_.take(*this, {buffer.data(), static_cast<std::size_t>(length)});
       total += static_cast<std::size_t>(length);
       continue;
     }
     if (length < 0 && errno == EINTR) continue;
-    if (length < 0 && errno == EAGAIN) return true;
-    // The number may soon be another file's. What was not finished never will be.
-    end_line(printed);
-    printed_.erase(descriptor);
-    return false;
+    return length < 0 && errno == EAGAIN;
   }
   return true;
 }
 
 void LogStream::platform(std::string_view lines) {
   const std::lock_guard lock(mutex_);
-  end_lines();
+  end_function_lines();
   emit(lines);
 }
 
 void LogStream::hold(std::string_view lines) {
   const std::lock_guard lock(mutex_);
-  end_lines();
+  end_function_lines();
   capture(lines);
   held_.append(lines);
 }
@@ -94,25 +103,25 @@ void LogStream::emit(std::string_view lines) {
   held_.clear();
 }
 
-void LogStream::take(std::string_view bytes, Printed& printed) {
-  auto& unfinished = printed.unfinished;
+void LogStream::take(LogSource& source, std::string_view bytes) {
+  auto& unfinished = source.unfinished_;
   const auto last = bytes.rfind('\n');
   if (last != std::string_view::npos) {
     if (unfinished.empty()) {
-      print(bytes.substr(0, last + 1), printed.writer);
+      print(bytes.substr(0, last + 1), source);
     } else {
       unfinished.append(bytes.substr(0, last + 1));
-      print(unfinished, printed.writer);
+      print(unfinished, source);
       unfinished.clear();
     }
     bytes.remove_prefix(last + 1);
   }
   unfinished.append(bytes);
-  if (unfinished.size() >= kMaxLogLineBytes) end_line(printed);
+  if (unfinished.size() >= kMaxLogLineBytes) end_line(source);
 }
 
 // Whole lines, newlines included. Line by line only where somebody looks at lines.
-void LogStream::print(std::string_view lines, runtime_api::EventCategory writer) {
+void LogStream::print(std::string_view lines, const LogSource& source) {
   const bool json = formatting_.format == LogFormat::json;
   if (!tap_ && !json) {
     emit(lines);
@@ -122,22 +131,26 @@ void LogStream::print(std::string_view lines, runtime_api::EventCategory writer)
   for (auto rest = lines; !rest.empty();) {
     const auto end = rest.find('\n');
     const auto line = rest.substr(0, end);
-    if (tap_) tap_(writer, line);
+    if (tap_) tap_(source.kind(), line);
     if (json) append_log_line(formatting_, line, request_id_, clock_->wall_now(), shaped);
     rest.remove_prefix(end + 1);
   }
   emit(json ? std::string_view(shaped) : lines);
 }
 
-void LogStream::end_line(Printed& printed) {
-  if (printed.unfinished.empty()) return;
-  printed.unfinished += '\n';
-  print(printed.unfinished, printed.writer);
-  printed.unfinished.clear();
+void LogStream::end_line(LogSource& source) {
+  auto& unfinished = source.unfinished_;
+  if (unfinished.empty()) return;
+  unfinished += '\n';
+  print(unfinished, source);
+  unfinished.clear();
 }
 
-void LogStream::end_lines() {
-  for (auto& [descriptor, printed] : printed_) end_line(printed);
+// Between two invocations a function stands still; its extensions need not.
+void LogStream::end_function_lines() {
+  for (auto* source : sources_) {
+    if (source->kind() == LogSource::Kind::function) end_line(*source);
+  }
 }
 
 }  // namespace emulator::environment

@@ -6,11 +6,12 @@
 #include "runtime_api/telemetry_subscription.h"
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
-#include <map>
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace emulator::environment {
 
@@ -29,6 +30,34 @@ inline constexpr std::size_t kMaxLogLineBytes = 256 * 1024;
 
 enum class CaptureTail { no, yes };
 
+class LogStream;
+
+// What one process prints, so that the lines of two are not mixed. Any thread.
+class LogSource {
+ public:
+  using Kind = runtime_api::EventCategory;  // function or extension
+
+  // `stream` must outlive it. `name` is an extension's.
+  LogSource(LogStream& stream, Kind kind, std::string name = {});
+  LogSource(const LogSource&) = delete;
+  LogSource& operator=(const LogSource&) = delete;
+  ~LogSource();  // ends an unfinished line
+
+  // Reads what `descriptor` holds now, without blocking. False at its end.
+  bool drain(int descriptor);
+
+  Kind kind() const { return kind_; }
+  const std::string& name() const { return name_; }
+
+ private:
+  friend class LogStream;
+
+  LogStream& stream_;
+  const Kind kind_;
+  const std::string name_;
+  std::string unfinished_;  // guarded by the stream's mutex
+};
+
 // Any thread.
 class LogStream {
  public:
@@ -46,12 +75,8 @@ class LogStream {
   // request from here on.
   void begin(std::string_view lines, CaptureTail capture, std::string_view request_id = {});
 
-  // Reads what `descriptor` holds now, without blocking. False at its end. Each descriptor has
-  // lines of its own, and one writer for all its life.
-  bool drain(int descriptor,
-             runtime_api::EventCategory writer = runtime_api::EventCategory::function);
-
-  // Writes platform lines after everything that was drained; unfinished lines are ended first.
+  // Writes platform lines after everything that was drained; an unfinished line of the function is
+  // ended first.
   void platform(std::string_view lines);
 
   // Like platform(), but written by the next call that writes, or by flush(): so the lines have
@@ -63,24 +88,21 @@ class LogStream {
   std::string take_tail();
 
  private:
-  struct Printed {
-    runtime_api::EventCategory writer = runtime_api::EventCategory::function;
-    std::string unfinished;
-  };
+  friend class LogSource;
 
   void capture(std::string_view lines);
   void emit(std::string_view lines);
-  void take(std::string_view bytes, Printed& printed);
-  void print(std::string_view lines, runtime_api::EventCategory writer);
-  void end_line(Printed& printed);
-  void end_lines();
+  void take(LogSource& source, std::string_view bytes);
+  void print(std::string_view lines, const LogSource& source);
+  void end_line(LogSource& source);
+  void end_function_lines();
 
   const LogSink sink_;
   const LogFormatting formatting_;
   const time::Clock* const clock_ = nullptr;  // null with the text format only
   std::mutex mutex_;                          // guards what follows
   LineTap tap_;
-  std::map<int, Printed> printed_;  // by descriptor
+  std::vector<LogSource*> sources_;
   std::string held_;
   std::string tail_;
   std::string request_id_;

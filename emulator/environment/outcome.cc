@@ -54,6 +54,7 @@ std::string_view error_type(const Outcome& outcome) {
           [](const ResponseTooLarge&) { return std::string_view{"Function.ResponseSizeTooLarge"}; },
           [](const ResponseTruncated&) { return std::string_view{"Runtime.TruncatedResponse"}; },
           [](const NeverStarted& never) { return std::string_view{never.error_type}; },
+          [](const ExtensionFailed& failed) { return std::string_view{failed.error_type}; },
       },
       outcome);
 }
@@ -68,6 +69,12 @@ std::string describe(const RuntimeExited& exited) {
 
 std::string describe(const OutOfMemory&) {
   return describe(RuntimeExited{.exit_code = {}, .signal = SIGKILL});
+}
+
+std::string describe(const ExtensionFailed& failed) {
+  if (failed.signal) return "signal: " + signal_name(*failed.signal);
+  if (failed.exit_code) return "exit status " + std::to_string(*failed.exit_code);
+  return failed.reason;
 }
 
 std::string describe(const TimedOut& timed_out) {

@@ -65,6 +65,18 @@ struct NeverStarted {
   std::string hint{};
 };
 
+// An extension could not be started, reported an error, or its process ended while the environment
+// needed it: Extension.LaunchError, Extension.InitError, Extension.ExitError or Extension.Crash. At
+// most one of `exit_code` and `signal` is set; without either, `reason` says what is known.
+struct ExtensionFailed {
+  std::string error_type;
+  std::string name;
+  std::optional<int> exit_code;
+  std::optional<int> signal;
+  std::string reason{};
+  FailurePhase phase = FailurePhase::invoke;
+};
+
 // When the caller is given the result. AWS answers a synchronous caller as soon as the response is
 // complete, while the environment stays busy until its processes ask for the next event; a tail log
 // holds the REPORT line and so must wait for it.
@@ -88,7 +100,8 @@ using Outcome = std::variant<Responded,
                              OutOfMemory,
                              ResponseTooLarge,
                              ResponseTruncated,
-                             NeverStarted>;
+                             NeverStarted,
+                             ExtensionFailed>;
 
 inline bool succeeded(const Outcome& outcome) { return std::holds_alternative<Responded>(outcome); }
 
@@ -104,6 +117,9 @@ std::string describe(const RuntimeExited& exited);
 // "Runtime exited with error: signal: killed". Source: recorded from the service for a runtime that
 // was ended for its memory.
 std::string describe(const OutOfMemory& out_of_memory);
+
+// "exit status 1", "signal: killed", or the reason. Source: the emulator that AWS publishes.
+std::string describe(const ExtensionFailed& failed);
 
 // "Task timed out after 3.00 seconds". Source: recorded from the service, 2025-11.
 std::string describe(const TimedOut& timed_out);

@@ -234,13 +234,17 @@ void Pool::forget_if_empty(const GroupKey& key) {
 // Whoever finds an environment idle may be one of its own threads, which cannot wait for itself.
 void Pool::dispose_later(SharedEnvironment environment) {
   ++disposing_;
-  world_.housekeeping.schedule(world_.clock.monotonic_now(),
-                               [this, doomed = std::move(environment)]() mutable {
-                                 doomed->kill();
-                                 doomed.reset();
-                                 const std::lock_guard lock(mutex_);
-                                 if (--disposing_ == 0) ended_.notify_all();
-                               });
+  const bool slowly = environment->ends_slowly();
+  // The job may be held in more than one place, but goes from all of them where it is done.
+  const auto doomed = std::make_shared<SharedEnvironment>(std::move(environment));
+  const auto job = [this, doomed] {
+    (*doomed)->shut_down();
+    doomed->reset();
+    const std::lock_guard lock(mutex_);
+    if (--disposing_ == 0) ended_.notify_all();
+  };
+  if (slowly && world_.shutdowns.run(job) == JobThreads::Accepted::yes) return;
+  world_.housekeeping.schedule(world_.clock.monotonic_now(), job);
 }
 
 // In order of making, so that what is done to all is done in the same order every time.
@@ -327,7 +331,7 @@ void Pool::stop() {
       if (*timer && world_.service_timers.cancel(**timer)) timer->reset();
     }
     for (auto* member : members_where([](const Member&) { return true; })) {
-      member->environment->kill();
+      member->environment->stop();
       // By the timer queue, like all others, because one of its actions may hold an environment
       // too.
       let_go(*member);

@@ -4,7 +4,7 @@
 
 #include "emulator/environment/concurrency.h"
 #include "emulator/environment/environment.h"
-#include "emulator/environment/init_threads.h"
+#include "emulator/environment/job_threads.h"
 #include "emulator/environment/token_bucket.h"
 
 #include <tl/expected.hpp>
@@ -46,6 +46,10 @@ inline constexpr std::chrono::milliseconds kProvisionedAge = std::chrono::hours{
 // is no longer initialised again, and the state is `failed`. Our choice: a runtime that cannot stay
 // alive must not keep the host busy for ever, and one that somebody killed comes back.
 inline constexpr std::size_t kMaxIdleLosses = 3;
+
+// Inits ahead that run at the same time. Our choice: enough to keep a small host's processors busy,
+// few enough to leave invocations some of them; the service does thousands a minute.
+inline constexpr std::size_t kMaxInitThreads = 4;
 
 enum class ProvisionedState : std::uint8_t { in_progress, ready, failed };
 
@@ -268,7 +272,7 @@ class Pool {
   std::optional<time::TimerQueue::TimerId> refresh_;
   bool stopped_ = false;
 
-  InitThreads init_threads_;  // last: its jobs use the rest
+  JobThreads init_threads_{kMaxInitThreads};  // last: its jobs use the rest
 };
 
 }  // namespace emulator::environment

@@ -121,7 +121,7 @@ void Pool::initialise_later(Member& member) {
   ++initialising_;
   auto& environment = *member.environment;
   const auto accepted = init_threads_.run([this, &environment] { initialise(environment); });
-  if (accepted == InitThreads::Accepted::yes) return;
+  if (accepted == JobThreads::Accepted::yes) return;
   --initialising_;
   initialised(member, "Sandbox.Failure");
 }

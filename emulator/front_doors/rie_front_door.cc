@@ -81,6 +81,7 @@ bool failed_before_ready(const environment::Outcome& outcome) {
 int status_of(const environment::Outcome& outcome) {
   const bool ended = std::holds_alternative<environment::RuntimeExited>(outcome) ||
                      std::holds_alternative<environment::NeverStarted>(outcome) ||
+                     std::holds_alternative<environment::ExtensionFailed>(outcome) ||
                      std::holds_alternative<environment::ResponseTruncated>(outcome);
   return ended || failed_before_ready(outcome) ? 502 : 200;
 }

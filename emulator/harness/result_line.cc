@@ -39,6 +39,7 @@ std::string_view outcome_name(const environment::Outcome& outcome) {
             return std::string_view{"response_truncated"};
           },
           [](const environment::NeverStarted&) { return std::string_view{"never_started"}; },
+          [](const environment::ExtensionFailed&) { return std::string_view{"extension_failed"}; },
       },
       outcome);
 }

@@ -74,6 +74,11 @@ struct Rendering {
     if (rie()) return {};
     return typed_with_id(type, request_id, never.reason);
   }
+
+  std::string operator()(const environment::ExtensionFailed& failed) const {
+    if (rie() && failed.phase == environment::FailurePhase::init) return {};
+    return typed_with_id(type, request_id, describe(failed));
+  }
 };
 
 }  // namespace

@@ -19,14 +19,19 @@ namespace {
 
 struct Served {
   Session session{[](std::string_view) {}};
+  ExtensionHub hub{{.function = {}, .new_identifier = [] { return std::string(); }},
+                   {.settled = [](std::string_view) {}, .reported = {}}};
   Server server;
   httplib::Client client{"127.0.0.1", server.port()};
 
   explicit Served(ConnectionCheck check = {})
-      : server(open_listening_socket("127.0.0.1", 0).value(), session, std::move(check)) {
+      : server(open_listening_socket("127.0.0.1", 0).value(), session, hub, std::move(check)) {
     client.set_keep_alive(true);
   }
-  ~Served() { session.end(); }
+  ~Served() {
+    session.end();
+    hub.end();
+  }
 
   // Runs one invocation while `runtime` plays the runtime on this thread.
   ExchangeResult exchange(const std::string& payload, const std::function<void()>& runtime) {

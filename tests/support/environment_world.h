@@ -6,6 +6,7 @@
 #include "emulator/time/virtual_time.h"
 #include "tests/support/scripted_runtime.h"
 
+#include <atomic>
 #include <condition_variable>
 #include <memory>
 #include <mutex>
@@ -22,6 +23,7 @@ class EnvironmentWorld {
   std::string log_;
   std::vector<emulator::environment::InvocationReport> reports_;
   std::vector<std::string> advice_;
+  std::atomic<int> uuids_ = 0;
   emulator::time::VirtualTime* const virtual_time_;  // null: the service's clock is the host's
 
  public:
@@ -59,6 +61,11 @@ class EnvironmentWorld {
     const std::lock_guard lock(mutex_);
     return advice_;
   }
+  // 00000000-0000-4000-8000-000000000001 and so on.
+  std::string next_uuid() {
+    const auto digits = std::to_string(++uuids_);
+    return "00000000-0000-4000-8000-" + std::string(12 - digits.size(), '0') + digits;
+  }
   // Blocks until that many invocations were reported.
   void await_reports(std::size_t count) {
     std::unique_lock lock(mutex_);
@@ -75,6 +82,7 @@ class EnvironmentWorld {
       .clock = clock,
       .timers = timers,
       .housekeeping = housekeeping,
+      .shutdowns = shutdowns,
       .launcher = launcher,
       .pump = pump,
       .log =
@@ -84,6 +92,7 @@ class EnvironmentWorld {
             changed_.notify_all();
           },
       .new_log_stream_id = [] { return std::string(32, '0'); },
+      .new_uuid = [this] { return next_uuid(); },
       .reported =
           [this](const emulator::environment::InvocationReport& report) {
             const std::lock_guard lock(mutex_);
@@ -100,6 +109,7 @@ class EnvironmentWorld {
   emulator::environment::OutputPump pump;
   emulator::time::TimerQueue timers{clock, emulator::time::TimerDrive::own_thread};
   emulator::time::TimerQueue housekeeping{clock, emulator::time::TimerDrive::own_thread};
+  emulator::environment::JobThreads shutdowns{8};
 };
 
 inline runtime_api::NextInvocation next_invocation(const std::string& id,

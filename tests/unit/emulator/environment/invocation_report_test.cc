@@ -116,8 +116,33 @@ TEST_CASE("the platform says why an invocation ended, unless the function said i
         "RequestId: id-1 Error: Runtime exited with error: signal: killed\nRuntime.OutOfMemory\n");
   CHECK(outcome_lines(NeverStarted{"Runtime.InvalidEntrypoint", "no such file"}, "id-1", kNow) ==
         "RequestId: id-1 Error: no such file\nRuntime.InvalidEntrypoint\n");
+  CHECK(outcome_lines(
+            ExtensionFailed{
+                .error_type = "Extension.Crash", .name = "ext", .exit_code = 6, .signal = {}},
+            "id-1",
+            kNow) == "RequestId: id-1 Error: exit status 6\nExtension.Crash\n");
   CHECK(outcome_lines(Responded{"{}", ""}, "id-1", kNow).empty());
   CHECK(outcome_lines(FunctionError{"Runtime.Oops", "{}"}, "id-1", kNow).empty());
   CHECK(outcome_lines(ResponseTooLarge{7}, "id-1", kNow).empty());
   CHECK(outcome_lines(ResponseTruncated{}, "id-1", kNow).empty());
+}
+
+TEST_CASE("an extension is told with its state and its events, in one line whatever its name",
+          "[environment]") {
+  runtime_api::ExtensionStatus extension{.name = "ext",
+                                         .kind = runtime_api::ExtensionKind::external,
+                                         .state = runtime_api::ExtensionState::ready,
+                                         .events = {.invoke = true, .shutdown = true},
+                                         .error_type = {}};
+  CHECK(extension_line(extension) ==
+        "EXTENSION\tName: ext\tState: Ready\tEvents: [INVOKE,SHUTDOWN]\n");
+  extension.events = {.invoke = false, .shutdown = true};
+  CHECK(extension_line(extension) == "EXTENSION\tName: ext\tState: Ready\tEvents: [SHUTDOWN]\n");
+  extension.name = "two\nlines";
+  extension.state = runtime_api::ExtensionState::launch_error;
+  extension.events = {};
+  extension.error_type = "PermissionDenied";
+  CHECK(extension_line(extension) ==
+        "EXTENSION\tName: two?lines\tState: LaunchError\tEvents: []\t"
+        "Error Type: PermissionDenied\n");
 }

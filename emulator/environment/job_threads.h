@@ -1,4 +1,5 @@
-// The threads on which environments are initialised ahead, a few at a time.
+// Threads for jobs that take their time, a few at a time: initialising environments ahead, and
+// shutting them down.
 #pragma once
 
 #include <condition_variable>
@@ -12,20 +13,17 @@
 
 namespace emulator::environment {
 
-// Inits ahead that run at the same time. Our choice: enough to keep a small host's processors busy,
-// few enough to leave invocations some of them; the service does thousands a minute.
-inline constexpr std::size_t kMaxInitThreads = 4;
-
 // Any thread. Threads are started when there is work for one more, and kept.
-class InitThreads {
+class JobThreads {
  public:
   using Job = std::function<void()>;
   enum class Accepted : std::uint8_t { no, yes };
 
-  InitThreads() = default;
-  InitThreads(const InitThreads&) = delete;
-  InitThreads& operator=(const InitThreads&) = delete;
-  ~InitThreads();  // waits for every job that was accepted
+  // As many as run at the same time.
+  explicit JobThreads(std::size_t max_threads) : max_threads_(max_threads) {}
+  JobThreads(const JobThreads&) = delete;
+  JobThreads& operator=(const JobThreads&) = delete;
+  ~JobThreads();  // waits for every job that was accepted
 
   // Jobs begin in the order in which they came. No: the host allows no thread.
   [[nodiscard]] Accepted run(Job job);
@@ -33,6 +31,7 @@ class InitThreads {
  private:
   void serve();
 
+  const std::size_t max_threads_;
   std::mutex mutex_;  // guards what follows
   std::condition_variable changed_;
   std::deque<Job> jobs_;

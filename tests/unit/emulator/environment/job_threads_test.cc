@@ -1,4 +1,4 @@
-#include "emulator/environment/init_threads.h"
+#include "emulator/environment/job_threads.h"
 
 #include <catch2/catch_test_macros.hpp>
 
@@ -11,15 +11,21 @@
 
 using namespace emulator::environment;
 
+namespace {
+
+constexpr std::size_t kThreads = 4;
+
+}  // namespace
+
 TEST_CASE("every job that was accepted is done before the threads are gone") {
   std::mutex mutex;
   std::vector<int> done;
-  auto threads = std::make_optional<InitThreads>();
+  auto threads = std::make_optional<JobThreads>(kThreads);
   for (int i = 0; i < 100; ++i) {
     REQUIRE(threads->run([&, i] {
       const std::lock_guard lock(mutex);
       done.push_back(i);
-    }) == InitThreads::Accepted::yes);
+    }) == JobThreads::Accepted::yes);
   }
   threads.reset();
   std::sort(done.begin(), done.end());
@@ -35,8 +41,8 @@ TEST_CASE("jobs run side by side, but no more of them than there may be threads"
   std::size_t most = 0;
   std::size_t ended = 0;
   bool open = false;
-  InitThreads threads;
-  constexpr auto kJobs = 3 * kMaxInitThreads;
+  JobThreads threads(kThreads);
+  constexpr auto kJobs = 3 * kThreads;
   for (std::size_t i = 0; i < kJobs; ++i) {
     REQUIRE(threads.run([&] {
       std::unique_lock lock(mutex);
@@ -46,14 +52,14 @@ TEST_CASE("jobs run side by side, but no more of them than there may be threads"
       --running;
       ++ended;
       changed.notify_all();
-    }) == InitThreads::Accepted::yes);
+    }) == JobThreads::Accepted::yes);
   }
   std::unique_lock lock(mutex);
-  changed.wait(lock, [&] { return running == kMaxInitThreads; });
+  changed.wait(lock, [&] { return running == kThreads; });
   open = true;
   changed.notify_all();
   changed.wait(lock, [&] { return ended == kJobs; });
-  CHECK(most == kMaxInitThreads);
+  CHECK(most == kThreads);
 }
 
 TEST_CASE("what a job holds goes with it") {
@@ -62,13 +68,13 @@ TEST_CASE("what a job holds goes with it") {
   std::condition_variable changed;
   bool second_ran = false;
   {
-    InitThreads threads;
-    REQUIRE(threads.run([copy = held] {}) == InitThreads::Accepted::yes);
+    JobThreads threads(kThreads);
+    REQUIRE(threads.run([copy = held] {}) == JobThreads::Accepted::yes);
     REQUIRE(threads.run([&] {
       const std::lock_guard lock(mutex);
       second_ran = true;
       changed.notify_all();
-    }) == InitThreads::Accepted::yes);
+    }) == JobThreads::Accepted::yes);
     std::unique_lock lock(mutex);
     changed.wait(lock, [&] { return second_ran; });
   }

@@ -1,11 +1,11 @@
-#include "emulator/environment/init_threads.h"
+#include "emulator/environment/job_threads.h"
 
 #include <system_error>
 #include <utility>
 
 namespace emulator::environment {
 
-InitThreads::~InitThreads() {
+JobThreads::~JobThreads() {
   {
     const std::lock_guard lock(mutex_);
     ending_ = true;
@@ -15,10 +15,10 @@ InitThreads::~InitThreads() {
   for (auto& thread : threads_) thread.join();
 }
 
-InitThreads::Accepted InitThreads::run(Job job) {
+JobThreads::Accepted JobThreads::run(Job job) {
   const std::lock_guard lock(mutex_);
   jobs_.push_back(std::move(job));
-  if (jobs_.size() > waiting_ && threads_.size() < kMaxInitThreads) {
+  if (jobs_.size() > waiting_ && threads_.size() < max_threads_) {
     try {
       threads_.emplace_back([this] { serve(); });
     } catch (const std::system_error&) {
@@ -33,7 +33,7 @@ InitThreads::Accepted InitThreads::run(Job job) {
   return Accepted::yes;
 }
 
-void InitThreads::serve() {
+void JobThreads::serve() {
   std::unique_lock lock(mutex_);
   while (true) {
     ++waiting_;

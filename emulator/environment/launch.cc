@@ -1,0 +1,299 @@
+#include "emulator/environment/launch.h"
+
+#include <signal.h>
+
+#include <cerrno>
+#include <map>
+#include <system_error>
+#include <utility>
+
+namespace emulator::environment {
+namespace {
+
+constexpr std::string_view kRuntimeApi = "AWS_LAMBDA_RUNTIME_API";
+constexpr std::string_view kLogStreamName = "AWS_LAMBDA_LOG_STREAM_NAME";
+constexpr const char* kXRayAddress = "AWS_XRAY_DAEMON_ADDRESS";
+constexpr const char* kXRayHost = "_AWS_XRAY_DAEMON_ADDRESS";
+constexpr const char* kXRayPortName = "_AWS_XRAY_DAEMON_PORT";
+// As function_variables() has it.
+constexpr std::string_view kDefaultXRayAddress = "169.254.100.1:2000";
+
+// The asked port for the first environment, a free one for those beside it.
+tl::expected<int, runtime_api::ListenError> listen_for(const EnvironmentSpec& spec) {
+  auto socket = runtime_api::open_listening_socket(spec.api_address, spec.api_port);
+  if (!socket && spec.api_port != 0 && socket.error().error_number == EADDRINUSE) {
+    return runtime_api::open_listening_socket(spec.api_address, 0);
+  }
+  return socket;
+}
+
+// What is told of the environment stands before the rest, which may have inherited the same names:
+// one that stands twice would be read as either.
+std::vector<std::string> environment_block(const std::map<std::string, std::string>& variables,
+                                           const std::map<std::string, std::string>& own) {
+  std::vector<std::string> block;
+  block.reserve(variables.size() + own.size());
+  for (const auto& [key, value] : own) block.push_back(key + "=" + value);
+  for (const auto& [key, value] : variables) {
+    if (!own.contains(key)) block.push_back(key + "=" + value);
+  }
+  return block;
+}
+
+// Whether the function was left the daemon's address that Lambda gives.
+bool has_default_daemon(const EnvironmentSpec& spec) {
+  const auto found = spec.variables.find(kXRayAddress);
+  return found != spec.variables.end() && found->second == kDefaultXRayAddress;
+}
+
+NeverStarted never_started(const sandbox::SandboxError& error, const EnvironmentSpec& spec) {
+  using Kind = sandbox::SandboxError::Kind;
+  const auto reason = std::generic_category().message(error.error_number);
+  if (error.kind == Kind::working_folder) {
+    return {
+        "Runtime.InvalidWorkingDir", "chdir " + spec.working_folder + ": " + reason, error.message};
+  }
+  if (error.kind == Kind::entrypoint) {
+    const auto& path = spec.argv.empty() ? std::string() : spec.argv.front();
+    if (error.error_number == ENOENT) {
+      return {"Runtime.InvalidEntrypoint",
+              "Couldn't find valid bootstrap(s): [" + path + "]",
+              error.message};
+    }
+    return {"Runtime.InvalidEntrypoint", "fork/exec " + path + ": " + reason, error.message};
+  }
+  return {"Sandbox.Failure", error.message, error.message};
+}
+
+// No thread for the listener, or no room for another watch: the host's limits, not a defect.
+NeverStarted host_refused(const std::system_error& error) {
+  const std::string reason = std::string("cannot serve a runtime: ") + error.what();
+  return {"Sandbox.Failure", reason, reason + "; raise the limit, or run fewer environments"};
+}
+
+}  // namespace
+
+// ---- Making it.
+
+Launch::Launch(LaunchWorld world, Callbacks callbacks, FoundExtensions found)
+    : world_(world),
+      callbacks_(std::move(callbacks)),
+      session_([this](std::string_view error_type) { hub_.runtime_settled(error_type); }),
+      extensions_(std::move(found.programs),
+                  world.log,
+                  world.pump,
+                  [this](const std::string& name) { extension_ended(name); }),
+      hub_(hub_terms(found.turned),
+           {.settled = [this](std::string_view type) { callbacks_.settled(type); },
+            .reported =
+                [this](const std::string& name, runtime_api::ExtensionErrorPhase phase) {
+                  extension_reported(name, phase);
+                }}) {}
+
+runtime_api::ExtensionHub::Terms Launch::hub_terms(FoundExtensions::Switch turned) {
+  using Hub = runtime_api::ExtensionHub;
+  const auto handler = spec().variables.find("_HANDLER");
+  return {.function = {.name = spec().function_name,
+                       .version = spec().version,
+                       .handler = handler == spec().variables.end() ? "" : handler->second,
+                       .account_id = spec().account_id},
+          .launched = extensions_.names(),
+          .new_identifier = world_.new_uuid,
+          .service = turned == FoundExtensions::Switch::on ? Hub::Service::on : Hub::Service::off};
+}
+
+tl::expected<std::unique_ptr<Launch>, NeverStarted> Launch::open(LaunchWorld world,
+                                                                 Callbacks callbacks) try {
+  std::unique_ptr<Launch> launch(
+      new Launch(world, std::move(callbacks), find_extensions(world.spec.layers)));
+  if (auto listening = launch->listen(); !listening) return tl::unexpected(listening.error());
+  if (auto listening = launch->listen_for_segments(); !listening) {
+    return tl::unexpected(listening.error());
+  }
+  return launch;
+} catch (const std::system_error& error) {
+  return tl::unexpected(host_refused(error));
+}
+
+tl::expected<void, NeverStarted> Launch::listen() {
+  if (world_.sandbox.has_own_network()) return {};
+  const auto socket = listen_for(spec());
+  if (!socket) {
+    return tl::unexpected(
+        NeverStarted{"Sandbox.Failure", socket.error().message, socket.error().message});
+  }
+  server_ = std::make_unique<runtime_api::Server>(
+      *socket, session_, hub_, [this](std::uint16_t peer_port, std::uint16_t local_port) {
+        return world_.sandbox.owns_connection(peer_port, local_port);
+      });
+  return {};
+}
+
+tl::expected<void, NeverStarted> Launch::listen_for_segments() {
+  if (!callbacks_.segments || !has_default_daemon(spec())) return {};
+  auto opened = XRayDaemon::open(world_.sandbox, world_.pump, [this](std::string_view datagram) {
+    callbacks_.segments(spec().function_name, datagram);
+  });
+  if (!opened) return tl::unexpected(never_started(opened.error(), spec()));
+  xray_ = std::move(*opened);
+  return {};
+}
+
+// Connections may have come before; they wait in the socket's queue.
+void Launch::serve_inside(sandbox::Process& process) {
+  if (const auto socket = process.take_listening_socket()) {
+    server_ = std::make_unique<runtime_api::Server>(*socket, session_, hub_);
+  }
+}
+
+std::string Launch::address() const {
+  if (world_.sandbox.has_own_network()) {
+    return std::string(sandbox::kListeningAddress) + ":" + std::to_string(sandbox::kListeningPort);
+  }
+  return spec().api_address + ":" + std::to_string(server_->port());
+}
+
+// ---- Starting the processes.
+
+std::optional<Outcome> Launch::start(TimePoint deadline, std::chrono::milliseconds limit) try {
+  if (auto failure = start_extensions(deadline, limit)) return failure;
+  return start_runtime();
+} catch (const std::system_error& error) {
+  return host_refused(error);
+}
+
+void Launch::started(sandbox::Process& process) {
+  serve_inside(process);
+  const std::lock_guard lock(mutex_);
+  if (killed_) process.kill();
+}
+
+std::optional<Outcome> Launch::start_extensions(TimePoint deadline,
+                                                std::chrono::milliseconds limit) {
+  using Awaited = runtime_api::ExtensionHub::Awaited;
+  if (extensions_.empty()) return std::nullopt;
+  std::map<std::string, std::string> own = {{std::string(kRuntimeApi), address()}};
+  auto variables = extension_variables(spec().variables, spec().profile);
+  variables.erase(std::string(kLogStreamName));
+  if (spec().profile == Profile::rie) own.emplace(kLogStreamName, world_.log_stream_name);
+  sandbox::StartRequest request;
+  request.program.working_folder = spec().working_folder;
+  request.program.environment = environment_block(variables, own);
+  request.limits = spec().limits;
+  auto all = extensions_.start(
+      world_.sandbox, std::move(request), [this](sandbox::Process& one) { started(one); });
+  if (!all) {
+    const auto& [failure, kind] = all.error();
+    hub_.ended(failure.name, runtime_api::ExtensionCause::launch_failed, kind);
+    return failure;
+  }
+  switch (hub_.await_registered(deadline)) {
+    case Awaited::done:
+      return std::nullopt;
+    case Awaited::deadline_passed:
+      return TimedOut{limit};
+    case Awaited::ended:
+      break;
+  }
+  return how_it_failed(FailurePhase::init);
+}
+
+std::optional<Outcome> Launch::start_runtime() {
+  sandbox::StartRequest request;
+  request.program.argv = spec().argv;
+  request.program.working_folder = spec().working_folder;
+  std::map<std::string, std::string> own = {{std::string(kRuntimeApi), address()},
+                                            {std::string(kLogStreamName), world_.log_stream_name}};
+  if (xray_) {
+    const auto port = std::to_string(xray_->port());
+    own[kXRayAddress] = xray_->address() + ":" + port;
+    own[kXRayHost] = xray_->address();
+    own[kXRayPortName] = port;
+  }
+  request.program.environment = environment_block(spec().variables, own);
+  request.limits = spec().limits;
+  auto process = world_.sandbox.start(request);
+  if (!process) return never_started(process.error(), spec());
+  serve_inside(**process);
+  auto followed = std::make_unique<FollowedProcess>(
+      std::move(*process),
+      std::make_unique<LogSource>(world_.log, LogSource::Kind::function),
+      world_.pump,
+      [this] { runtime_ended(); });
+  const std::lock_guard lock(mutex_);
+  runtime_ = std::move(followed);
+  if (killed_) runtime_->kill();
+  return std::nullopt;
+}
+
+FollowedProcess* Launch::runtime() {
+  const std::lock_guard lock(mutex_);
+  return runtime_.get();
+}
+
+std::optional<pid_t> Launch::pid() {
+  auto* const process = runtime();
+  if (process == nullptr) return std::nullopt;
+  return process->pid();
+}
+
+// ---- What they do.
+
+std::optional<Outcome> Launch::await_init(TimePoint deadline, std::chrono::milliseconds limit) {
+  using Awaited = runtime_api::ExtensionHub::Awaited;
+  auto result = session_.await_init(deadline);
+  if (auto* error = std::get_if<runtime_api::InitError>(&result)) {
+    runtime()->exited_within(kLastWords);
+    return FunctionError{std::move(error->error_type), std::move(error->body), FailurePhase::init};
+  }
+  if (std::holds_alternative<runtime_api::DeadlinePassed>(result)) return TimedOut{limit};
+  if (std::holds_alternative<runtime_api::RuntimeReady>(result)) {
+    const auto ready = hub_.await_ready(deadline);
+    if (ready == Awaited::done) return std::nullopt;
+    if (ready == Awaited::deadline_passed) return TimedOut{limit};
+  }
+  return how_it_failed(FailurePhase::init);
+}
+
+std::optional<Outcome> Launch::exchange(runtime_api::SharedInvocation invocation,
+                                        TimePoint deadline,
+                                        std::chrono::milliseconds limit) {
+  if (hub_.tells_of_invocations()) {
+    hub_.give(runtime_api::InvokeEvent{.deadline_ms = invocation->deadline_ms,
+                                       .request_id = invocation->request_id,
+                                       .function_arn = invocation->function_arn,
+                                       .trace_id = invocation->trace_id});
+  }
+  auto result = session_.exchange(std::move(invocation), deadline);
+  if (auto* answer = std::get_if<runtime_api::RuntimeAnswer>(&result)) {
+    return outcome_of(std::move(*answer));
+  }
+  if (std::holds_alternative<runtime_api::DeadlinePassed>(result)) return TimedOut{limit};
+  if (!std::get<runtime_api::SessionEnded>(result).taken) return std::nullopt;
+  return how_it_failed(FailurePhase::invoke);
+}
+
+Outcome Launch::outcome_of(runtime_api::RuntimeAnswer answer) {
+  using Kind = runtime_api::RuntimeAnswer::Kind;
+  switch (answer.kind) {
+    case Kind::response:
+      return Responded{std::move(answer.body), std::move(answer.content_type)};
+    case Kind::error:
+      return FunctionError{std::move(answer.error_type), std::move(answer.body)};
+    case Kind::too_large:
+      return ResponseTooLarge{answer.size_bytes};
+    case Kind::truncated:
+      break;
+  }
+  // A broken connection is the first sign of a process that died while it was answering.
+  if (runtime()->exited_within(kLastWords)) return how_it_failed(FailurePhase::invoke);
+  return ResponseTruncated{};
+}
+
+void Launch::drain_output() {
+  if (auto* const process = runtime()) process->drain_output();
+  extensions_.drain_output();
+  if (xray_) xray_->drain();
+}
+
+}  // namespace emulator::environment

@@ -1,0 +1,168 @@
+// One launch of an environment: its extensions and its runtime, the session, the hub and the
+// listener that they talk to, and their output. A reset environment drops the whole of it and makes
+// another.
+//
+// A launch without extensions has one process, and is ended by killing it. With extensions it is
+// shut down: the runtime is asked to end, then the extensions are told and have time.
+#pragma once
+
+#include "emulator/environment/environment_spec.h"
+#include "emulator/environment/extension_set.h"
+#include "emulator/environment/followed_process.h"
+#include "emulator/environment/log_stream.h"
+#include "emulator/environment/outcome.h"
+#include "emulator/environment/output_pump.h"
+#include "emulator/environment/shutdown_terms.h"
+#include "emulator/environment/xray_daemon.h"
+#include "emulator/sandbox/sandbox.h"
+#include "emulator/time/clock.h"
+#include "runtime_api/extension_hub.h"
+#include "runtime_api/server.h"
+#include "runtime_api/session.h"
+
+#include <tl/expected.hpp>
+
+#include <chrono>
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace emulator::environment {
+
+// What every launch of an environment is given of it; the references must outlive the launch.
+struct LaunchWorld {
+  const EnvironmentSpec& spec;
+  const std::string& log_stream_name;
+  sandbox::Sandbox& sandbox;
+  OutputPump& pump;
+  LogStream& log;
+  const time::Clock& clock;
+  const std::function<std::string()>& new_uuid;
+};
+
+// Any thread, except where it says otherwise.
+class Launch {
+ public:
+  using TimePoint = std::chrono::steady_clock::time_point;
+
+  struct Callbacks {
+    // The runtime and every extension that was told of the invocation have asked for what is next;
+    // on a thread of the listener. The type is empty after a plain response.
+    std::function<void(std::string_view error_type)> settled;
+    // The launch can serve no more: its runtime has ended, or an extension has, or has reported an
+    // error: "Runtime.ExitError", "Extension.Crash" … On the pump's thread, or on one of the
+    // listener; what ended has been drained.
+    std::function<void(std::string_view error_type)> failed;
+    // See World::segments.
+    std::function<void(const std::string& function_name, std::string_view datagram)> segments{};
+  };
+
+  // Opens the listener; nothing runs yet.
+  static tl::expected<std::unique_ptr<Launch>, NeverStarted> open(LaunchWorld world,
+                                                                  Callbacks callbacks);
+
+  Launch(const Launch&) = delete;
+  Launch& operator=(const Launch&) = delete;
+
+  // Kills, waits for the callbacks and reaps. Not on a thread that runs one of the callbacks.
+  ~Launch();
+
+  // ---- By one thread at a time.
+
+  // Starts the extensions, waits until all have registered, and starts the runtime: nothing. Else
+  // how that failed; `limit` is told where it took too long.
+  std::optional<Outcome> start(TimePoint deadline, std::chrono::milliseconds limit);
+
+  // Blocks until the runtime first asks for an invocation and every extension for an event:
+  // nothing. Else how the init failed.
+  std::optional<Outcome> await_init(TimePoint deadline, std::chrono::milliseconds limit);
+
+  // Hands over one invocation and blocks until it is answered. Nothing: the launch had failed
+  // before the runtime took the invocation.
+  std::optional<Outcome> exchange(runtime_api::SharedInvocation invocation,
+                                  TimePoint deadline,
+                                  std::chrono::milliseconds limit);
+
+  // Of a launch that has failed: the pipe and the connection may tell before the kernel does.
+  Outcome how_it_failed(FailurePhase phase);
+
+  // Shuts the processes down within their budget, and blocks until they are gone. At once where
+  // there is no extension, and when kill() is called meanwhile. Not while another thread is inside
+  // start() or exchange(), nor on the pump's thread.
+  void shut_down(ShutdownReason reason);
+
+  // ---- By anyone.
+
+  // Whether there is somebody to shut down, rather than to kill.
+  bool has_extensions() const {
+    return shutdown_budget(hub_.census(), spec().profile).total.count() > 0;
+  }
+  std::vector<runtime_api::ExtensionStatus> extensions() const { return hub_.extensions(); }
+
+  // "Runtime.ExitError", "Extension.Crash" …, of a launch that has failed. Does not wait.
+  std::string_view failure_type();
+
+  // Of the runtime, once it runs.
+  std::optional<pid_t> pid();
+
+  // Whatever the processes printed until now reaches the log, and their segments who takes them.
+  void drain_output();
+
+  // Ends what goes on without ending processes, which are to be shut down.
+  void interrupt();
+
+  // Ends the processes, the session and the hub at once; everything else stays until destruction.
+  void kill() noexcept;
+
+ private:
+  Launch(LaunchWorld world, Callbacks callbacks, FoundExtensions found);
+
+  const EnvironmentSpec& spec() const { return world_.spec; }
+  runtime_api::ExtensionHub::Terms hub_terms(FoundExtensions::Switch turned);
+
+  // The socket that the session is served on, and what the processes are told of it.
+  tl::expected<void, NeverStarted> listen();
+  // Before the first program starts, because it is told the address.
+  tl::expected<void, NeverStarted> listen_for_segments();
+  void serve_inside(sandbox::Process& process);
+  std::string address() const;
+
+  std::optional<Outcome> start_extensions(TimePoint deadline, std::chrono::milliseconds limit);
+  std::optional<Outcome> start_runtime();
+  void started(sandbox::Process& process);
+  FollowedProcess* runtime();
+  Outcome outcome_of(runtime_api::RuntimeAnswer answer);
+
+  void runtime_ended();
+  void extension_ended(const std::string& name);
+  void extension_reported(const std::string& name, runtime_api::ExtensionErrorPhase phase);
+  void fail(ExtensionFailed failure);
+
+  void end_runtime(TimePoint deadline);
+  void end_extensions(ShutdownReason reason, TimePoint deadline);
+
+  const LaunchWorld world_;
+  const Callbacks callbacks_;
+  // In this order, because the listener serves both until it is destroyed.
+  runtime_api::Session session_;
+  ExtensionSet extensions_;
+  runtime_api::ExtensionHub hub_;
+  std::unique_ptr<runtime_api::Server> server_;
+  std::unique_ptr<XRayDaemon> xray_;
+
+  std::mutex mutex_;  // guards what follows; the runtime, once there, stays
+  std::condition_variable changed_;
+  std::unique_ptr<FollowedProcess> runtime_;
+  bool runtime_ended_ = false;
+  std::optional<ExtensionFailed> failure_;  // what failed first, if that was an extension
+  bool interrupted_ = false;
+  bool ending_ = false;  // on purpose: what ends from now on has not failed
+  bool killed_ = false;
+};
+
+}  // namespace emulator::environment

@@ -1,0 +1,179 @@
+// How a launch fails, and how it is ended.
+#include "emulator/environment/launch.h"
+
+#include <signal.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace emulator::environment {
+
+using runtime_api::ExtensionCause;
+using runtime_api::ExtensionState;
+using std::chrono::duration_cast;
+using std::chrono::milliseconds;
+
+// ---- What ends by itself.
+
+void Launch::runtime_ended() {
+  bool on_purpose = false;
+  {
+    const std::lock_guard lock(mutex_);
+    runtime_ended_ = true;
+    on_purpose = ending_;
+  }
+  changed_.notify_all();
+  session_.end();
+  // The hub's waits are of the thread that waits for the runtime too.
+  hub_.abandon();
+  if (!on_purpose) callbacks_.failed(failure_type());
+}
+
+void Launch::extension_ended(const std::string& name) {
+  ExtensionFailed failure{.error_type = "Extension.Crash",
+                          .name = name,
+                          .exit_code = {},
+                          .signal = {},
+                          .reason = {},
+                          .phase = FailurePhase::init};
+  for (const auto& extension : hub_.extensions()) {
+    if (extension.name != name) continue;
+    if (extension.state == ExtensionState::init_error) failure.error_type = "Extension.InitError";
+    if (extension.state == ExtensionState::exit_error) failure.error_type = "Extension.ExitError";
+  }
+  hub_.ended(name, ExtensionCause::process_ended);
+  fail(std::move(failure));
+}
+
+void Launch::extension_reported(const std::string& name, runtime_api::ExtensionErrorPhase phase) {
+  // There the end of its process decides, for it may well live on.
+  if (spec().profile == Profile::rie) return;
+  const bool init = phase == runtime_api::ExtensionErrorPhase::init;
+  fail({.error_type = init ? "Extension.InitError" : "Extension.ExitError",
+        .name = name,
+        .exit_code = {},
+        .signal = {},
+        .reason = {},
+        .phase = FailurePhase::init});
+}
+
+// The first failure counts: what it makes others do is no news.
+void Launch::fail(ExtensionFailed failure) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (ending_ || killed_ || runtime_ended_ || failure_) return;
+    failure_ = std::move(failure);
+  }
+  session_.abandon();
+  hub_.abandon();
+  callbacks_.failed(failure_type());
+}
+
+Outcome Launch::how_it_failed(FailurePhase phase) {
+  std::optional<ExtensionFailed> failure;
+  bool interrupted = false;
+  {
+    const std::lock_guard lock(mutex_);
+    failure = failure_;
+    interrupted = interrupted_ || (killed_ && runtime_ == nullptr);
+  }
+  if (interrupted) return RuntimeExited{.exit_code = {}, .signal = SIGKILL, .phase = phase};
+  if (!failure) {
+    auto* const process = runtime();
+    const auto exit = process == nullptr
+                          ? sandbox::Exit{}
+                          : process->exited_within(kLastWords).value_or(sandbox::Exit{});
+    if (world_.sandbox.usage().memory_exceeded) return OutOfMemory{phase};
+    return RuntimeExited{.exit_code = exit.code, .signal = exit.signal, .phase = phase};
+  }
+  const auto exit = extensions_.exited_within(failure->name, kLastWords).value_or(sandbox::Exit{});
+  if (world_.sandbox.usage().memory_exceeded) return OutOfMemory{phase};
+  failure->exit_code = exit.code;
+  failure->signal = exit.signal;
+  failure->reason = "extension " + failure->name + " reported an error";
+  failure->phase = phase;
+  return std::move(*failure);
+}
+
+std::string_view Launch::failure_type() {
+  if (world_.sandbox.usage().memory_exceeded) return "Runtime.OutOfMemory";
+  const std::lock_guard lock(mutex_);
+  return failure_ ? std::string_view(failure_->error_type) : "Runtime.ExitError";
+}
+
+// ---- What is ended.
+
+void Launch::interrupt() {
+  {
+    const std::lock_guard lock(mutex_);
+    interrupted_ = true;
+    ending_ = true;
+  }
+  session_.abandon();
+  hub_.abandon();
+}
+
+void Launch::kill() noexcept {
+  {
+    const std::lock_guard lock(mutex_);
+    killed_ = true;
+    if (runtime_) {
+      runtime_->kill();
+    } else {
+      extensions_.kill();
+    }
+  }
+  changed_.notify_all();
+  session_.end();
+  hub_.end();
+}
+
+void Launch::shut_down(ShutdownReason reason) {
+  const auto census = hub_.census();
+  const auto budget = shutdown_budget(census, spec().profile);
+  {
+    const std::lock_guard lock(mutex_);
+    ending_ = true;
+  }
+  if (budget.total.count() > 0) {
+    const auto begun = world_.clock.monotonic_now();
+    session_.abandon();
+    hub_.abandon();
+    end_runtime(begun + budget.runtime);
+    if (census.external > 0) end_extensions(reason, begun + budget.total);
+  }
+  kill();
+}
+
+void Launch::end_runtime(TimePoint deadline) {
+  auto* const process = runtime();
+  if (process == nullptr) return;
+  process->terminate();
+  std::unique_lock lock(mutex_);
+  const bool ended =
+      changed_.wait_until(lock, deadline, [this] { return runtime_ended_ || killed_; });
+  lock.unlock();
+  if (!ended) process->end();
+}
+
+void Launch::end_extensions(ShutdownReason reason, TimePoint deadline) {
+  const auto left = duration_cast<milliseconds>(deadline - world_.clock.monotonic_now());
+  const auto until = world_.clock.wall_now() + left;
+  const auto told = hub_.give(runtime_api::ShutdownEvent{
+      .reason = name_of(reason, spec().profile),
+      .deadline_ms = duration_cast<milliseconds>(until.time_since_epoch()).count()});
+  extensions_.end_all_but(told);
+  for (const auto& late : extensions_.await_end(deadline)) {
+    hub_.ended(late, ExtensionCause::ended_by_force);
+  }
+}
+
+// What runs callbacks goes before what callbacks use.
+Launch::~Launch() {
+  kill();
+  server_.reset();
+  extensions_.stop();
+  runtime_.reset();
+}
+
+}  // namespace emulator::environment
