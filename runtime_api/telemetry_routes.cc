@@ -1,18 +1,10 @@
 #include "runtime_api/telemetry_routes.h"
 
-#include <array>
 #include <cctype>
 #include <utility>
 
 namespace runtime_api {
 namespace {
-
-RuntimeReply subscribed() {
-  RuntimeReply reply;
-  reply.content_type = kJsonType;
-  reply.body = "\"OK\"";
-  return reply;
-}
 
 bool is_uuid(std::string_view text) {
   constexpr std::size_t kLength = 36;
@@ -89,7 +81,10 @@ RuntimeReply answer_subscribe(TelemetryApi api,
   if (const auto taken = desk.subscribe(*name, *subscription); !taken) {
     return refused(api, taken.error());
   }
-  return subscribed();
+  RuntimeReply reply;
+  reply.content_type = kJsonType;
+  reply.body = "\"OK\"";
+  return reply;
 }
 
 }  // namespace runtime_api

@@ -1,6 +1,8 @@
 #include "emulator/app/delivery.h"
 
 #include "emulator/app/delivery_request.h"
+#include "emulator/app/http_address.h"
+#include "emulator/app/whole_append.h"
 #include "emulator/sandbox/unique_fd.h"
 
 #include <httplib.h>
@@ -11,7 +13,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <system_error>
 #include <utility>
 
@@ -45,9 +46,7 @@ tl::unexpected<DeliveryError> failed(DeliveryError::Kind kind, std::string messa
 }
 
 std::string base_url(const Endpoint& endpoint) {
-  const bool ipv6 = endpoint.host.find(':') != std::string::npos;
-  return "http://" + (ipv6 ? "[" + endpoint.host + "]" : endpoint.host) + ":" +
-         std::to_string(endpoint.port) + endpoint.path;
+  return url_of({.host = endpoint.host, .port = endpoint.port, .path = endpoint.path});
 }
 
 Delivered request(const Delivery& delivery, TargetKind service, const Endpoint& endpoint) {
@@ -90,26 +89,9 @@ Delivered request(const Delivery& delivery, TargetKind service, const Endpoint& 
 
 std::string why(int error) { return std::generic_category().message(error); }
 
-// All of it or nothing: the file keeps whole lines, also when the disk is full.
-int append_whole(int fd, std::string_view text) {
-  struct stat before {};
-  if (::fstat(fd, &before) != 0) return errno;
-  while (!text.empty()) {
-    const auto written = ::write(fd, text.data(), text.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) {
-      const int error = errno;
-      return ::ftruncate(fd, before.st_size) == 0 ? error : errno;
-    }
-    text.remove_prefix(static_cast<std::size_t>(written));
-  }
-  return 0;
-}
-
 }  // namespace
 
 tl::expected<Endpoint, AppError> parse_endpoint(std::string_view text) {
-  constexpr std::string_view kScheme = "http://";
   const auto equals = text.find('=');
   if (equals == std::string_view::npos) return wrong_endpoint(text, "there is no address");
   Endpoint endpoint;
@@ -117,37 +99,11 @@ tl::expected<Endpoint, AppError> parse_endpoint(std::string_view text) {
     if (text.substr(0, equals) == target_kind_name(service)) endpoint.service = service;
   }
   if (endpoint.service == TargetKind::other) return wrong_endpoint(text, "no such service");
-  auto rest = text.substr(equals + 1);
-  if (!rest.starts_with(kScheme)) return wrong_endpoint(text, "the address is not one of http");
-  rest.remove_prefix(kScheme.size());
-  auto authority = rest.substr(0, rest.find('/'));
-  rest.remove_prefix(authority.size());
-  if (rest.find_first_of("?# \t\r\n") != std::string_view::npos) {
-    return wrong_endpoint(text, "the path has a query, a fragment or a space");
-  }
-  while (rest.ends_with('/')) rest.remove_suffix(1);
-  endpoint.path = rest;
-  std::string_view port;
-  if (authority.starts_with('[')) {
-    const auto end = authority.find(']');
-    if (end == std::string_view::npos) return wrong_endpoint(text, "a ] is missing");
-    endpoint.host = authority.substr(1, end - 1);
-    port = authority.substr(end + 1);
-  } else {
-    const auto colon = authority.find(':');
-    endpoint.host = authority.substr(0, colon);
-    if (colon != std::string_view::npos) port = authority.substr(colon);
-  }
-  if (endpoint.host.empty() || endpoint.host.find_first_of("@ \t\r\n") != std::string::npos) {
-    return wrong_endpoint(text, "the address has no host");
-  }
-  if (port.empty()) return endpoint;
-  const auto* const end = port.data() + port.size();
-  const auto [stop, error] = std::from_chars(port.data() + 1, end, endpoint.port);
-  if (port[0] != ':' || error != std::errc() || stop != end || endpoint.port < 1 ||
-      endpoint.port > 65'535) {
-    return wrong_endpoint(text, "the port is no number from 1 to 65535");
-  }
+  auto address = parse_http_address(text.substr(equals + 1));
+  if (!address) return wrong_endpoint(text, address.error());
+  endpoint.host = std::move(address->host);
+  endpoint.port = address->port;
+  endpoint.path = std::move(address->path);
   return endpoint;
 }
 
@@ -195,6 +151,8 @@ Delivered DeliveryRoutes::invoke_function(const Delivery& delivery, const Target
     case invoke::Refusal::Kind::function_not_found:
     case invoke::Refusal::Kind::qualifier_not_found:
     case invoke::Refusal::Kind::not_runnable:
+    case invoke::Refusal::Kind::tenant_missing:
+    case invoke::Refusal::Kind::tenant_unexpected:
       break;
   }
   return failed(DeliveryError::Kind::permanent, refusal.message);

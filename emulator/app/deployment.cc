@@ -60,6 +60,7 @@ environment::VariableSources variable_sources(const functions::FunctionConfigura
     sources.log_level = configuration.logging.application_level;
   }
   sources.customer = configuration.variables;
+  sources.customer.insert(world.image_variables.begin(), world.image_variables.end());
   for (const auto& [key, _] : launch.environment) sources.customer.erase(key);
   return sources;
 }
@@ -98,6 +99,12 @@ tl::expected<Deployed, AppError> deploy(const functions::FunctionConfiguration& 
   spec->version = version;
   spec->memory_size_mb = configuration.memory.mebibytes;
   spec->timeout = configuration.timeout;
+  spec->tracing = configuration.tracing == functions::Tracing::active
+                      ? environment::Tracing::active
+                      : environment::Tracing::pass_through;
+  spec->tenant_isolation = configuration.tenant_isolation == functions::TenantIsolation::per_tenant
+                               ? environment::TenantIsolation::per_tenant
+                               : environment::TenantIsolation::none;
   spec->argv = launch->argv;
   // A command without code, as for RIE, is started where Hearth was.
   spec->working_folder =
@@ -109,6 +116,8 @@ tl::expected<Deployed, AppError> deploy(const functions::FunctionConfiguration& 
   auto sources = variable_sources(configuration, folders, *launch, world);
   sources.version = version;
   spec->variables = environment::function_variables(sources);
+
+  if (!world.image_working_folder.empty()) spec->working_folder = world.image_working_folder;
 
   Deployed deployed;
   if (launch->remark) deployed.remarks.push_back(*launch->remark);

@@ -33,6 +33,9 @@ struct DeploymentWorld {
   std::string account{functions::kDefaultAccount};
   std::map<std::string, std::string> inherited;  // Hearth's own variables
   Machine machine;
+  // What an image says of its functions' processes: weaker than what a function says itself.
+  std::map<std::string, std::string> image_variables;
+  std::filesystem::path image_working_folder;  // as processes see it; empty: there is no image
   Credentials credentials = Credentials::placeholder;
   // Where the functions' SDKs find the Lambda API; empty while nothing serves it.
   std::string lambda_endpoint;

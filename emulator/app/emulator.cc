@@ -27,6 +27,18 @@ std::map<std::string, invoke::Target> targets_of(const std::vector<Deployed>& fu
   return targets;
 }
 
+std::vector<std::unique_ptr<report::SpanExporter>> exporters_of(const EmulatorOptions& options) {
+  std::vector<std::unique_ptr<report::SpanExporter>> exporters;
+  for (const auto& target : options.trace_targets) {
+    exporters.push_back(std::make_unique<report::SpanExporter>(
+        target, [](const std::string& complaint) { spdlog::warn("{}", complaint); }));
+  }
+  return exporters;
+}
+
+// A whole number of 53 bits, as many as a double holds, in the interval from 0 to 1.
+double draw() { return static_cast<double>(new_seed() >> 11U) * 0x1p-53; }
+
 }  // namespace
 
 MakeTargets fixed_targets(std::vector<Deployed> functions, const EmulatorOptions& options) {
@@ -44,6 +56,11 @@ MakeTargets fixed_targets(std::vector<Deployed> functions, const EmulatorOptions
 
 Emulator::Emulator(const EmulatorOptions& options, const MakeTargets& make_targets)
     : history_(options.profile),
+      exporters_(exporters_of(options)),
+      traces_([] { return new_hex(16); },
+              [this](const std::vector<report::Span>& spans) {
+                for (const auto& exporter : exporters_) exporter->add(spans);
+              }),
       log_(options.log_descriptor),
       launcher_(options.plan),
       timers_(clock_, time::TimerDrive::own_thread),
@@ -57,22 +74,40 @@ Emulator::Emulator(const EmulatorOptions& options, const MakeTargets& make_targe
           .pump = pump_,
           .log = [this](std::string_view lines) { log_.write(lines); },
           .new_log_stream_id = [] { return new_hex(32); },
+          .reported =
+              [this](const environment::InvocationReport& report) {
+                history_.add(report);
+                traces_.add(report);
+              },
           .new_uuid = [] { return new_uuid(); },
-          .reported = [this](const environment::InvocationReport& report) { history_.add(report); },
           .advise = [](std::string_view hint) { spdlog::warn("{}", hint); },
           .service_clock = options.service_time.clock ? *options.service_time.clock : clock_,
           .service_timers = options.service_time.timers ? *options.service_time.timers : timers_} {
   for (const auto& folder : options.temporary_folders) launcher_.remove_at_end(folder);
   pool_ = std::make_unique<environment::Pool>(options.limits, world_, [] { return new_hex(16); });
-  std::function<std::string()> trace_id;
+  std::unique_ptr<invoke::Tracer> tracer;
   if (options.profile == environment::Profile::aws) {
-    trace_id = [this] { return new_trace_id(clock_); };
+    tracer = std::make_unique<invoke::Tracer>(invoke::TracerWorld{
+        .clock = clock_, .new_hex = [](int digits) { return new_hex(digits); }, .draw = draw});
+    world_.segments = [this](const std::string& function_name, std::string_view datagram) {
+      traces_.take_datagram(function_name, datagram);
+    };
   }
-  invoker_ = std::make_unique<invoke::Invoker>(*pool_, make_targets(*this), std::move(trace_id));
+  invoker_ = std::make_unique<invoke::Invoker>(*pool_, make_targets(*this), std::move(tracer));
 }
 
 Emulator::~Emulator() { stop(); }
 
-void Emulator::stop() { pool_->stop(); }
+void Emulator::stop() {
+  pool_->stop();
+  for (const auto& exporter : exporters_) exporter->stop();
+}
+
+std::vector<report::ExportCounts> Emulator::exported() const {
+  std::vector<report::ExportCounts> counts;
+  counts.reserve(exporters_.size());
+  for (const auto& exporter : exporters_) counts.push_back(exporter->counts());
+  return counts;
+}
 
 }  // namespace emulator::app

@@ -3,11 +3,14 @@
 
 #include "emulator/app/deployment.h"
 #include "emulator/app/log_writer.h"
+#include "emulator/app/trace_export.h"
 #include "emulator/environment/environment.h"
 #include "emulator/environment/output_pump.h"
 #include "emulator/environment/pool.h"
 #include "emulator/invoke/invoker.h"
 #include "emulator/report/history.h"
+#include "emulator/report/span_exporter.h"
+#include "emulator/report/trace_store.h"
 #include "emulator/sandbox/linux_sandbox.h"
 #include "emulator/time/clock.h"
 #include "emulator/time/timer_queue.h"
@@ -40,6 +43,7 @@ struct EmulatorOptions {
   std::vector<std::filesystem::path> temporary_folders;
   int log_descriptor = 2;  // where the functions' lines and the platform's go
   ServiceTime service_time{};
+  std::vector<report::SpanExporter::Send> trace_targets{};
 };
 
 class Emulator;
@@ -61,6 +65,9 @@ class Emulator {
   invoke::Invoker& invoker() { return *invoker_; }
   environment::Pool& pool() { return *pool_; }
   const report::History& history() const { return history_; }
+  const report::TraceStore& traces() const { return traces_; }
+  // One for each of the options' targets.
+  std::vector<report::ExportCounts> exported() const;
   const time::Clock& clock() const { return clock_; }
 
   // A folder of ours that is to be removed even if Hearth is killed.
@@ -72,6 +79,9 @@ class Emulator {
  private:
   time::SystemClock clock_;
   report::History history_;
+  // Before what fills them, because that ends first.
+  std::vector<std::unique_ptr<report::SpanExporter>> exporters_;
+  report::TraceStore traces_;
   LogWriter log_;
   sandbox::LinuxLauncher launcher_;
   environment::OutputPump pump_;

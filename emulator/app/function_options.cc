@@ -1,6 +1,8 @@
 #include "emulator/app/function_options.h"
 
 #include "emulator/app/cpu_scale.h"
+#include "emulator/app/image_options.h"
+#include "emulator/control_plane/invoke_api.h"
 #include "emulator/runtimes/runtime_client_cache.h"
 #include "emulator/template/sam_template.h"
 
@@ -77,7 +79,8 @@ bool described_by_flags(const FunctionOptions& options) {
 std::string name_from_folder(const std::string& code) {
   std::error_code ignored;
   auto path = fs::weakly_canonical(code, ignored);
-  auto name = path.extension() == ".zip" ? path.stem().string() : path.filename().string();
+  const bool packed = path.extension() == ".zip" || path.extension() == ".tar";
+  auto name = packed ? path.stem().string() : path.filename().string();
   for (auto& c : name) {
     if (std::isalnum(static_cast<unsigned char>(c)) == 0 && c != '-' && c != '_') c = '-';
   }
@@ -102,6 +105,9 @@ tl::expected<void, AppError> apply_flags(const FunctionOptions& options,
   if (options.ephemeral_storage_mb) function.ephemeral_storage = {*options.ephemeral_storage_mb};
   if (options.tracing == "Active") function.tracing = functions::Tracing::active;
   if (options.tracing == "PassThrough") function.tracing = functions::Tracing::pass_through;
+  if (options.tenant_isolation) {
+    function.tenant_isolation = functions::TenantIsolation::per_tenant;
+  }
   if (options.log_format == "Text") function.logging.format = functions::LogFormat::text;
   if (options.log_format == "JSON") function.logging.format = functions::LogFormat::json;
   for (const auto& layer : options.layers) function.layers.emplace_back(whole_path(layer));
@@ -118,10 +124,16 @@ tl::expected<void, AppError> apply_flags(const FunctionOptions& options,
 
 tl::expected<DescribedFunctions, AppError> from_flags(const FunctionOptions& options,
                                                       const std::vector<std::string>& names) {
+  if (names.size() > (options.name ? 0U : 1U)) {
+    return usage("--code and a command after -- describe one function, '" + names.back() +
+                 "' is one name too many; leave it away, or describe several in a template");
+  }
   functions::FunctionConfiguration function;
   function.name = options.name ? *options.name : !names.empty() ? names.front() : "";
   if (function.name.empty()) {
-    function.name = name_from_folder(options.code.empty() ? options.command.front() : options.code);
+    function.name = name_from_folder(!options.code.empty()    ? options.code
+                                     : !options.image.empty() ? options.image
+                                                              : options.command.front());
   }
   if (!options.code.empty()) function.code = whole_path(options.code);
   function.command = options.command;
@@ -232,12 +244,23 @@ void add_description_flags(CLI::App& command, FunctionOptions& o) {
       ->check(CLI::IsMember({"Active", "PassThrough"}))
       ->group(what);
   command
+      .add_flag("--tenant-isolation",
+                o.tenant_isolation,
+                "environments of its own for each tenant; every invocation names one")
+      ->group(what);
+  command
       .add_option("--log-format",
                   o.log_format,
                   "Text (default) or JSON: an object a line, the platform's lines as events")
       ->check(CLI::IsMember({"Text", "JSON"}))
       ->group(what);
   command.add_option("--region", o.region, "region in ARNs and variables")
+      ->check([](const std::string& text) {
+        const bool good = !text.empty() && text.find_first_not_of(
+                                               "abcdefghijklmnopqrstuvwxyz-"
+                                               "0123456789") == text.npos;
+        return good ? "" : "'" + text + "' is no region; it looks like us-east-1";
+      })
       ->group(what)
       ->capture_default_str();
   command
@@ -319,14 +342,51 @@ void add_environment_flags(CLI::App& command, FunctionOptions& o) {
   command.add_option("--rootfs", o.rootfs, "unpacked image as the functions' root")
       ->type_name("DIR")
       ->group(where);
+  command
+      .add_option(
+          "--image",
+          o.image,
+          "container image as root and command: a folder with an OCI layout, or an archive, "
+          "as docker save writes it; words after -- replace its CMD")
+      ->type_name("DIR[:TAG]|TAR")
+      ->group(where);
   add_machine_flags(command, o);
+}
+
+void add_trace_flags(CLI::App& command, FunctionOptions& o) {
+  const auto* where = "Traces";
+  command
+      .add_option("--otlp-endpoint",
+                  o.otlp_endpoint,
+                  "send traces to this collector, as OpenTelemetry's JSON over HTTP")
+      ->type_name("URL")
+      ->group(where);
+  command.add_option("--trace-file", o.trace_file, "add traces to this file, a document a line")
+      ->type_name("FILE")
+      ->group(where);
 }
 
 }  // namespace
 
+void add_tenant_flag(CLI::App& command, std::string& tenant_id) {
+  command
+      .add_option("--tenant-id",
+                  tenant_id,
+                  "whose invocation it is; for functions that isolate their tenants")
+      ->check([](const std::string& text) {
+        return control_plane::is_tenant_id(text)
+                   ? std::string()
+                   : "'" + text +
+                         "' is no tenant id: it has 1 to 256 of A-Z a-z 0-9 ._:/=+-@ "
+                         "and blanks";
+      })
+      ->type_name("ID");
+}
+
 void add_function_flags(CLI::App& command, FunctionOptions& options) {
   add_description_flags(command, options);
   add_environment_flags(command, options);
+  add_trace_flags(command, options);
 }
 
 tl::expected<DescribedFunctions, AppError> describe_functions(const FunctionOptions& options,
@@ -347,14 +407,18 @@ tl::expected<DescribedFunctions, AppError> describe_functions(const FunctionOpti
   return from_template(options, file, names, temporary_parent);
 }
 
-tl::expected<ChosenFunction, AppError> choose_function(const FunctionOptions& options,
+tl::expected<ChosenFunction, AppError> choose_function(const FunctionOptions& given,
                                                        const std::string& name,
                                                        std::string_view naming) {
+  auto unpacked = with_image(given);
+  if (!unpacked) return tl::unexpected(std::move(unpacked.error()));
+  const auto& options = *unpacked;
   auto machine = machine_for(options);
   if (!machine) return tl::unexpected(std::move(machine.error()));
   ChosenFunction chosen;
   chosen.world = deployment_world(options);
   chosen.world.machine = std::move(*machine);
+  chosen.image = options.unpacked;
   std::vector<std::string> names;
   if (!name.empty()) names.push_back(name);
   auto described = describe_functions(options, names, chosen.world.temporary_parent);
@@ -419,6 +483,22 @@ MachineOptions machine_options(const FunctionOptions& options) {
           .cpu_scale = options.cpu_scale};
 }
 
+tl::expected<std::vector<report::SpanExporter::Send>, AppError> trace_targets(
+    const FunctionOptions& options) {
+  std::vector<report::SpanExporter::Send> targets;
+  if (!options.otlp_endpoint.empty()) {
+    auto address = parse_collector(options.otlp_endpoint);
+    if (!address) return tl::unexpected(std::move(address.error()));
+    targets.push_back(to_collector(std::move(*address)));
+  }
+  if (!options.trace_file.empty()) {
+    auto file = to_trace_file(options.trace_file);
+    if (!file) return tl::unexpected(std::move(file.error()));
+    targets.push_back(std::move(*file));
+  }
+  return targets;
+}
+
 EmulatorOptions emulator_options(const FunctionOptions& options,
                                  const DescribedFunctions& described,
                                  const Machine& machine) {
@@ -443,6 +523,11 @@ DeploymentWorld deployment_world(const FunctionOptions& options) {
   world.places = {.path = variable_or("PATH", "/usr/local/bin:/usr/bin:/bin"),
                   .home = variable_or("HOME", "")};
   world.region = options.region;
+  if (options.unpacked) {
+    const auto& config = options.unpacked->config;
+    world.image_variables = config.variables;
+    world.image_working_folder = config.working_folder.empty() ? "/" : config.working_folder;
+  }
   world.credentials =
       options.credentials == "inherited" ? Credentials::inherited : Credentials::placeholder;
   for (char** entry = environ; *entry != nullptr; ++entry) {

@@ -5,6 +5,7 @@
 #include "emulator/app/deployment.h"
 #include "emulator/app/emulator.h"
 #include "emulator/app/machine.h"
+#include "emulator/runtimes/image_unpacking.h"
 #include "emulator/sandbox/isolation_plan.h"
 
 #include <tl/expected.hpp>
@@ -37,20 +38,28 @@ struct FunctionOptions {
   std::vector<std::string> layers;
   std::optional<int> ephemeral_storage_mb;
   std::string tracing;
+  bool tenant_isolation = false;
   std::string log_format;
   std::vector<std::string> command;  // what followed "--"
 
   std::string sandbox = "degraded";
   std::string network = "host";
   std::string rootfs;
+  std::string image;
+  std::shared_ptr<const runtimes::UnpackedImage> unpacked;  // what --image was unpacked to
   std::string freeze = "on";
   std::string init_boost = "on";
   double cpu_scale = 1;
   std::string credentials = "placeholder";
   std::string region{functions::kDefaultRegion};
+  std::string otlp_endpoint;
+  std::string trace_file;
   std::size_t max_concurrency = 1000;
   int idle_timeout_seconds = 600;
 };
+
+// Adds --tenant-id, which names the tenant of every invocation.
+void add_tenant_flag(CLI::App& command, std::string& tenant_id);
 
 // Adds the flags to a command; `options` must outlive the parsing.
 void add_function_flags(CLI::App& command, FunctionOptions& options);
@@ -75,9 +84,10 @@ tl::expected<DescribedFunctions, AppError> describe_functions(
 struct ChosenFunction {
   DescribedFunctions described;  // one function
   DeploymentWorld world;
+  std::shared_ptr<const runtimes::UnpackedImage> image;  // whose root must stay, or nothing
   const functions::FunctionConfiguration& function() const { return described.functions.front(); }
 };
-tl::expected<ChosenFunction, AppError> choose_function(const FunctionOptions& options,
+tl::expected<ChosenFunction, AppError> choose_function(const FunctionOptions& given,
                                                        const std::string& name,
                                                        std::string_view naming);
 
@@ -95,7 +105,12 @@ tl::expected<Machine, AppError> machine_for(const FunctionOptions& options);
 
 MachineOptions machine_options(const FunctionOptions& options);
 
-// What the machine that runs these functions is built with.
+// Where the flags send traces. Fails for an address that is none, and a file that cannot be
+// written.
+tl::expected<std::vector<report::SpanExporter::Send>, AppError> trace_targets(
+    const FunctionOptions& options);
+
+// What the machine that runs these functions is built with, but for where its traces go.
 EmulatorOptions emulator_options(const FunctionOptions& options,
                                  const DescribedFunctions& described,
                                  const Machine& machine);

@@ -3,7 +3,6 @@
 #include <sys/random.h>
 
 #include <array>
-#include <chrono>
 #include <cstring>
 
 namespace emulator::app {
@@ -58,16 +57,6 @@ std::uint64_t new_seed() {
   std::uint64_t seed = 0;
   for (int i = 0; i < 8; ++i) seed = seed << 8U | random_byte();
   return seed;
-}
-
-std::string new_trace_id(const time::Clock& clock) {
-  const auto seconds =
-      std::chrono::duration_cast<std::chrono::seconds>(clock.wall_now().time_since_epoch());
-  std::string moment;
-  for (int shift = 28; shift >= 0; shift -= 4) {
-    moment += kDigits[static_cast<std::uint64_t>(seconds.count()) >> shift & 0xFU];
-  }
-  return "Root=1-" + moment + "-" + new_hex(24) + ";Parent=" + new_hex(16) + ";Sampled=0";
 }
 
 }  // namespace emulator::app

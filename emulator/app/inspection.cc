@@ -25,10 +25,18 @@ double milliseconds(environment::Nanoseconds value) {
   return std::chrono::duration<double, std::milli>(value).count();
 }
 
+// As X-Ray and the logs write it.
+std::string xray_id_of(const std::string& trace_id) {
+  return "1-" + trace_id.substr(0, 8) + "-" + trace_id.substr(8);
+}
+
+Json text_or_null(const std::string& id) { return id.empty() ? Json() : Json(id); }
+
 Json as_json(const environment::Snapshot& snapshot) {
   return {{"id", snapshot.id},
           {"function", snapshot.function_name},
           {"version", snapshot.version},
+          {"tenant_id", text_or_null(snapshot.tenant_id)},
           {"phase", environment::name_of(snapshot.phase)},
           {"pid", snapshot.pid ? Json(*snapshot.pid) : Json(nullptr)},
           {"initialization", environment::name_of(snapshot.initialization)},
@@ -47,6 +55,7 @@ Json as_json(const environment::InvocationReport& report) {
   return {{"request_id", report.request_id},
           {"function", report.function_name},
           {"version", report.version},
+          {"tenant_id", text_or_null(report.tenant_id)},
           {"kind", report.kind == InvocationKind::event ? "Event" : "RequestResponse"},
           {"attempt", report.attempt},
           {"started_ms", started.count()},
@@ -59,6 +68,68 @@ Json as_json(const environment::InvocationReport& report) {
           {"throttled_cpu_ms",
            report.throttled_cpu ? Json(milliseconds(*report.throttled_cpu)) : Json()},
           {"outcome", report.error_type.empty() ? "success" : report.error_type}};
+}
+
+std::string_view name_of(report::SpanKind kind) {
+  switch (kind) {
+    case report::SpanKind::internal:
+      return "internal";
+    case report::SpanKind::server:
+      return "server";
+    case report::SpanKind::client:
+      break;
+  }
+  return "client";
+}
+
+Json as_json(const report::Span& span) {
+  Json attributes = Json::object();
+  for (const auto& [key, value] : span.attributes) {
+    std::visit([&](const auto& known) { attributes[key] = known; }, value);
+  }
+  Json exceptions = Json::array();
+  for (const auto& exception : span.exceptions) {
+    exceptions.push_back({{"type", exception.type}, {"message", exception.message}});
+  }
+  return {{"id", span.span_id},
+          {"parent_id", text_or_null(span.parent_id)},
+          {"function", span.service},
+          {"name", span.name},
+          {"kind", name_of(span.kind)},
+          {"start_ns", span.start.count()},
+          {"duration_ms", milliseconds(span.end - span.start)},
+          {"failed", span.failed},
+          {"attributes", std::move(attributes)},
+          {"exceptions", std::move(exceptions)}};
+}
+
+Json as_json(const report::TraceCounts& counts, const std::vector<report::ExportCounts>& exported) {
+  Json exports = Json::array();
+  for (const auto& one : exported) {
+    exports.push_back({{"sent_spans", one.sent}, {"dropped_spans", one.dropped}});
+  }
+  return {{"spans", counts.spans},
+          {"forgotten_spans", counts.forgotten},
+          {"datagrams", counts.datagrams},
+          {"refused_datagrams", counts.refused_datagrams},
+          {"last_refusal", text_or_null(counts.last_refusal)},
+          {"exports", std::move(exports)}};
+}
+
+Reply traces(Emulator& emulator, const Request& request) {
+  const auto limit = limit_of(request, kListedTraces);
+  if (!limit) return limit.error();
+  Json list = Json::array();
+  for (const auto& trace : emulator.traces().newest(*limit)) {
+    Json spans = Json::array();
+    for (const auto& span : trace.spans) spans.push_back(as_json(span));
+    list.push_back({{"trace_id", xray_id_of(trace.trace_id)},
+                    {"spans", std::move(spans)},
+                    {"forgotten_spans", trace.forgotten}});
+  }
+  return json_reply(200,
+                    {{"traces", std::move(list)},
+                     {"counts", as_json(emulator.traces().counts(), emulator.exported())}});
 }
 
 Reply environments(Emulator& emulator, const Request& request) {
@@ -170,6 +241,7 @@ std::vector<control_plane::ExtraRoute> inspection_routes(const FindEmulator& fin
           route("GET", kEnvironments, environments),
           route("DELETE", kEnvironments, retire),
           route("GET", "/_hearth/invocations", invocations),
+          route("GET", "/_hearth/traces", traces),
           route("GET", "/metrics", metrics)};
 }
 

@@ -11,6 +11,7 @@ namespace emulator::app {
 
 // Invocations listed when the caller asks for no number.
 inline constexpr std::size_t kListedInvocations = 100;
+inline constexpr std::size_t kListedTraces = 100;
 
 // The emulator, or nullptr while it is being built; then the routes answer 503.
 using FindEmulator = std::function<Emulator*()>;

@@ -89,6 +89,7 @@ invoke::InvocationRequest request_for(const InvokeOptions& options,
   request.request_id = new_uuid();
   request.payload = std::move(payload);
   if (!options.client_context.empty()) request.client_context = options.client_context;
+  if (!options.tenant_id.empty()) request.tenant_id = options.tenant_id;
   request.release_at = invoke::ReleaseAt::report;
   return request;
 }
@@ -98,6 +99,19 @@ std::string body_of(const environment::Outcome& outcome, const std::string& requ
   return invoke::error_body(outcome, request_id, invoke::Profile::aws);
 }
 
+// What the service says of tenants, in the words of this command line.
+std::string advice_on(const invoke::Refusal& refusal) {
+  using Kind = invoke::Refusal::Kind;
+  if (refusal.kind == Kind::tenant_missing) {
+    return "the function isolates its tenants; name one with --tenant-id ID";
+  }
+  if (refusal.kind == Kind::tenant_unexpected) {
+    return "the function does not isolate tenants; leave --tenant-id out, or add "
+           "--tenant-isolation";
+  }
+  return refusal.message;
+}
+
 int invoke_once(const InvokeOptions& options,
                 Emulator& emulator,
                 const std::string& function_name,
@@ -105,7 +119,12 @@ int invoke_once(const InvokeOptions& options,
   auto request = request_for(options, function_name, std::move(payload));
   const auto request_id = request.request_id;
   const auto result = emulator.invoker().invoke(std::move(request));
-  if (!result) return fail({kHostCannot, result.error().message});
+  if (!result) {
+    using Kind = invoke::Refusal::Kind;
+    const auto kind = result.error().kind;
+    const bool usage = kind == Kind::tenant_missing || kind == Kind::tenant_unexpected;
+    return fail({usage ? kWrongUsage : kHostCannot, advice_on(result.error())});
+  }
   const auto body = body_of(result->outcome, request_id);
   std::fwrite(body.data(), 1, body.size(), stdout);
   if (::isatty(STDOUT_FILENO) != 0) std::fputc('\n', stdout);
@@ -192,6 +211,7 @@ void add_invoke_command(CLI::App& program, InvokeOptions& options) {
       ->allow_extra_args(false);
   command->add_option("--client-context", options.client_context, "client context as JSON text")
       ->type_name("JSON");
+  add_tenant_flag(*command, options.tenant_id);
   command->add_option("--count,-n", options.count, "repeat, and print a table of latencies")
       ->check(CLI::Range(1, 100'000'000).description(""))
       ->type_name("N");
@@ -218,8 +238,10 @@ int run_invoke(const InvokeOptions& options) {
   if (!deployed) return fail(deployed.error());
 
   const auto& function_name = chosen->function().name;
-  const auto built_with =
-      emulator_options(options.function, chosen->described, chosen->world.machine);
+  auto targets = trace_targets(options.function);
+  if (!targets) return fail(targets.error());
+  auto built_with = emulator_options(options.function, chosen->described, chosen->world.machine);
+  built_with.trace_targets = std::move(*targets);
   Emulator emulator(built_with, fixed_targets(std::move(*deployed), built_with));
   std::atomic<bool> stopping = false;
   const StopSignals signals([&] {

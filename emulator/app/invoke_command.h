@@ -17,6 +17,7 @@ struct InvokeOptions {
   std::string fixture;                // SERVICE/EVENT
   std::vector<std::string> settings;  // TAG=VALUE
   std::string client_context;         // JSON text
+  std::string tenant_id;              // empty: none is named
   int count = 1;
   int concurrency = 1;
   std::string output = "text";

@@ -183,6 +183,7 @@ std::optional<std::string> assign_machine(environment::EnvironmentSpec& spec,
     if (machine.root_image.empty()) spec.argv.front() = sandbox::find_program(spec.argv.front());
     spec.argv.front() = view.add_program(spec.argv.front());
     if (!machine.root_image.empty() && folders.task_root.empty() &&
+        spec.working_folder == kTaskRoot &&
         !sandbox::is_folder_in_root(kTaskRoot, machine.root_image)) {
       spec.working_folder = "/";
     }

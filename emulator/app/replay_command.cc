@@ -51,6 +51,7 @@ struct Plan {
 tl::expected<Plan, AppError> plan_of(const ReplayOptions& options) {
   Plan plan;
   plan.terms.concurrency = options.concurrency;
+  if (!options.tenant_id.empty()) plan.terms.tenant_id = options.tenant_id;
   plan.terms.keep_events = options.keep_events ? harness::KeepEvents::yes : harness::KeepEvents::no;
   const auto pace = harness::parse_pace(options.pace);
   if (!pace) return app_error(pace.error());
@@ -281,6 +282,7 @@ void add_replay_command(CLI::App& program, ReplayOptions& options) {
       ->required();
   command->add_option("--function", options.name, "logical id or name in the template")
       ->type_name("NAME");
+  add_tenant_flag(*command, options.tenant_id);
   command->add_option("--pace", options.pace, "asap, recorded, or a factor of it such as 2x")
       ->type_name("PACE");
   command->add_option("--concurrency,-c", options.concurrency, "events at the same time")
@@ -326,8 +328,10 @@ int run_replay(const ReplayOptions& options) {
   auto deployed = deploy_all(chosen->described.functions, chosen->world);
   if (!deployed) return fail(deployed.error());
   plan->terms.function_name = chosen->function().name;
-  const auto built_with =
-      emulator_options(options.function, chosen->described, chosen->world.machine);
+  auto targets = trace_targets(options.function);
+  if (!targets) return fail(targets.error());
+  auto built_with = emulator_options(options.function, chosen->described, chosen->world.machine);
+  built_with.trace_targets = std::move(*targets);
   Emulator emulator(built_with, fixed_targets(std::move(*deployed), built_with));
   return replay(options, std::move(*plan), emulator, chosen->function().memory.mebibytes);
 }

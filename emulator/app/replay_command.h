@@ -14,6 +14,7 @@ struct ReplayOptions {
   FunctionOptions function;
   std::vector<std::string> files;  // "-" is standard input
   std::string name;
+  std::string tenant_id;  // empty: none is named
   std::string pace = "asap";
   std::size_t concurrency = 1;
   std::string order_key;  // a JSON pointer; empty: none

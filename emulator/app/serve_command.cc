@@ -1,6 +1,7 @@
 #include "emulator/app/serve_command.h"
 
 #include "emulator/app/identifiers.h"
+#include "emulator/app/image_options.h"
 #include "emulator/app/inspection.h"
 #include "emulator/app/service.h"
 #include "emulator/app/service_inspection.h"
@@ -48,13 +49,12 @@ control_plane::InvokeApi invoke_api_of(const LateService& late, const ServeOptio
     return late.get()->emulator().invoker().invoke(std::move(request));
   };
   api.resolve =
-      [&late](const std::string& name,
-              const std::optional<std::string>& qualifier) -> tl::expected<void, invoke::Refusal> {
+      [&late](const invoke::InvocationRequest& request) -> tl::expected<void, invoke::Refusal> {
     if (late.get() == nullptr) return not_ready();
-    return late.get()->emulator().invoker().resolve(name, qualifier);
+    return late.get()->emulator().invoker().resolve(request);
   };
   api.invoke_async =
-      [&late](invoke::InvocationRequest request) -> tl::expected<void, invoke::Refusal> {
+      [&late](invoke::InvocationRequest request) -> tl::expected<std::string, invoke::Refusal> {
     if (late.get() == nullptr) return not_ready();
     return late.get()->accept(std::move(request));
   };
@@ -130,6 +130,10 @@ void add_account_flags(CLI::App& command, ServeOptions& options) {
   command
       .add_option(
           "--alias-seed", options.alias_seed, "makes the choices of weighted aliases repeatable")
+      ->check([](const std::string& text) {
+        // The library would take a negative number for a very large one.
+        return text.starts_with('-') ? "'" + text + "' is negative; give 0 or more" : "";
+      })
       ->type_name("N")
       ->group(account);
 }
@@ -171,18 +175,30 @@ void add_service_flags(CLI::App& command, ServeOptions& options) {
 void add_serve_command(CLI::App& program, ServeOptions& options) {
   auto* command = program.add_subcommand(
       "serve", "Serve the Lambda API, for the functions of a template and for those it creates");
-  command->add_option("FUNCTION", options.names, "only these functions of the template");
+  command->add_option(
+      "FUNCTION",
+      options.names,
+      "only these functions of the template; of a function described by flags, its name");
   command->add_option("--port", options.port, "port of the Lambda API; 0 picks a free one")
       ->check(CLI::Range(0, 65535).description(""))
       ->type_name("PORT")
       ->capture_default_str();
-  command->add_option("--host", options.host, "address to listen on")->capture_default_str();
+  command->add_option("--host", options.host, "address to listen on")
+      ->check([](const std::string& text) {
+        // An empty one would mean every address of this machine.
+        return text.empty() ? "it is empty; name an address, such as 127.0.0.1" : std::string();
+      })
+      ->capture_default_str();
   add_service_flags(*command, options);
   add_account_flags(*command, options);
   add_function_flags(*command, options.function);
 }
 
-int run_serve(const ServeOptions& options) {
+int run_serve(const ServeOptions& given) {
+  auto options = given;
+  auto with_root = with_image(options.function);
+  if (!with_root) return fail(with_root.error());
+  options.function = std::move(*with_root);
   auto machine = machine_for(options.function);
   if (!machine) return fail(machine.error());
   auto world = deployment_world(options.function);
@@ -193,6 +209,9 @@ int run_serve(const ServeOptions& options) {
   if (!described) return fail(described.error());
   for (const auto& warning : described->warnings) spdlog::warn("{}", warning);
   auto built_with = emulator_options(options.function, *described, world.machine);
+  auto targets = trace_targets(options.function);
+  if (!targets) return fail(targets.error());
+  built_with.trace_targets = std::move(*targets);
   built_with.log_descriptor = STDOUT_FILENO;
   auto with = service_options(options, std::move(built_with), std::move(world));
   if (!with) return fail(with.error());

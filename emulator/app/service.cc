@@ -231,16 +231,17 @@ tl::expected<void, AppError> Service::serve(
   return {};
 }
 
-tl::expected<void, invoke::Refusal> Service::accept(invoke::InvocationRequest request) {
+tl::expected<std::string, invoke::Refusal> Service::accept(invoke::InvocationRequest request) {
   // What waits in the queue is known by the function's own name, whatever the next template says.
   if (!registry_->find(request.function_name)) {
     const std::lock_guard lock(mutex_);
     const auto further = further_names_.find(request.function_name);
     if (further != further_names_.end()) request.function_name = further->second;
   }
-  const auto known = emulator_->invoker().resolve(request.function_name, request.qualifier);
-  if (!known) return known;
-  return queue_->accept(std::move(request));
+  auto trace = emulator_->invoker().begin_event(request);
+  if (!trace) return trace;
+  if (!trace->empty()) request.trace_id = *trace;
+  return queue_->accept(std::move(request)).map([&] { return std::move(*trace); });
 }
 
 void Service::start() {

@@ -61,7 +61,8 @@ class Service {
                                      std::map<std::string, std::string> further_names);
 
   // An event for a function that is here, by its name or a further one. Kept when this returns.
-  tl::expected<void, invoke::Refusal> accept(invoke::InvocationRequest request);
+  // Answers with the trace header that its attempts continue.
+  tl::expected<std::string, invoke::Refusal> accept(invoke::InvocationRequest request);
 
   // From here on the queue runs what it holds.
   void start();

@@ -1,3 +1,4 @@
+#include "emulator/control_plane/function_configuration.h"
 #include "emulator/control_plane/function_names.h"
 #include "emulator/control_plane/operation.h"
 
@@ -205,6 +206,9 @@ Answer put_provisioned(const Document& input, ServiceWorld& world) {
   if (named->version->number == functions::kLatestVersion) {
     return tl::unexpected(invalid_parameter_value(
         "Provisioned Concurrency Configs cannot be applied to unpublished function versions."));
+  }
+  if (isolates_tenants(configuration_of(*named->version))) {
+    return tl::unexpected(not_with_tenants("Provisioned concurrency"));
   }
   const int wanted = input.at("ProvisionedConcurrentExecutions").get<int>();
   if (auto checked = check_one_for_a_version(*named); !checked) {

@@ -25,6 +25,9 @@ Document configuration_of(const functions::FunctionConfiguration& described,
   configuration["EphemeralStorage"] = {{"Size", described.ephemeral_storage.mebibytes}};
   configuration["TracingConfig"] = {
       {"Mode", described.tracing == functions::Tracing::active ? "Active" : "PassThrough"}};
+  if (described.tenant_isolation == functions::TenantIsolation::per_tenant) {
+    configuration["TenancyConfig"] = {{"TenantIsolationMode", "PER_TENANT"}};
+  }
   if (described.logging.format == functions::LogFormat::json) {
     auto& logging = configuration["LoggingConfig"];
     logging["LogFormat"] = "JSON";

@@ -196,6 +196,13 @@ void apply_snap_start(const Document& input, Document& configuration) {
                                 {"OptimizationStatus", "Off"}};
 }
 
+// Checked on the whole, because an update may add the one to the other.
+Checked check_tenants(const Document& configuration) {
+  const auto snap_start = configuration.value("SnapStart", Document::object());
+  if (!isolates_tenants(configuration) || snap_start.value("ApplyOn", "None") == "None") return {};
+  return tl::unexpected(not_with_tenants("SnapStart"));
+}
+
 void apply_logging(const Document& input, Document& configuration) {
   const auto given = input.find("LoggingConfig");
   if (given == input.end()) return;
@@ -246,10 +253,22 @@ Checked apply_configuration(const Document& input,
   apply_network(input, configuration);
   if (auto applied = apply_dead_letters(input, configuration); !applied) return applied;
   apply_snap_start(input, configuration);
+  if (auto checked = check_tenants(configuration); !checked) return checked;
   apply_image(input, configuration);
   apply_logging(input, configuration);
   if (auto applied = apply_environment(input, configuration); !applied) return applied;
   return apply_layers(input, world, configuration);
+}
+
+bool isolates_tenants(const Document& configuration) {
+  return configuration.value("TenancyConfig", Document::object())
+             .value("TenantIsolationMode", "") == "PER_TENANT";
+}
+
+ServiceError not_with_tenants(std::string_view feature) {
+  return refused(std::string(feature) +
+                 " is not supported for functions with tenant isolation; leave it out, or create "
+                 "the function without TenancyConfig");
 }
 
 void touch(const ServiceWorld& world, Document& configuration) {

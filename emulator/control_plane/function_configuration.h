@@ -26,6 +26,13 @@ tl::expected<void, ServiceError> apply_configuration(const Document& input,
                                                      const ServiceWorld& world,
                                                      Document& configuration);
 
+// Whether each tenant of it has environments of its own.
+bool isolates_tenants(const Document& configuration);
+
+// That `feature` is not to be had together with tenant isolation. Source of the rule: developer
+// guide, "Tenant isolation"; the text is ours.
+ServiceError not_with_tenants(std::string_view feature);
+
 // New LastModified and RevisionId.
 void touch(const ServiceWorld& world, Document& configuration);
 

@@ -53,14 +53,6 @@ bool is_uuid(std::string_view text) {
   return true;
 }
 
-bool is_tenant_id(std::string_view text) {
-  return !text.empty() && text.size() <= kMaxTenantIdBytes &&
-         std::all_of(text.begin(), text.end(), [](char c) {
-           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                  std::string_view("._:/=+-@ ").find(c) != std::string_view::npos;
-         });
-}
-
 // The enumeration's wording is unverified.
 tl::expected<InvocationType, ServiceError> parse_type(const Request& request,
                                                       const InvokeRoute& route) {
@@ -185,21 +177,32 @@ Reply run(InvokeCall call, const InvokeApi& api) {
     return error_reply(from_refusal(refusal, arn), id);
   };
   if (call.type == InvocationType::dry_run) {
-    const auto found = api.resolve(call.request.function_name, call.request.qualifier);
+    const auto found = api.resolve(call.request);
     return found ? empty_reply(204, id) : refused(found.error());
   }
   if (call.type == InvocationType::event) {
     const auto accepted = api.invoke_async(std::move(call.request));
-    return accepted ? empty_reply(202, id) : refused(accepted.error());
+    if (!accepted) return refused(accepted.error());
+    auto reply = empty_reply(202, id);
+    if (!accepted->empty()) reply.headers.push_back({"X-Amzn-Trace-Id", *accepted});
+    return reply;
   }
   const auto release_at = call.request.release_at;
-  const auto trace_id = call.request.trace_id;
   auto result = api.invoke(std::move(call.request));
   if (!result) return refused(result.error());
-  return invocation_reply(std::move(*result), release_at, id, trace_id);
+  const auto trace = std::move(result->trace_header);
+  return invocation_reply(std::move(*result), release_at, id, trace);
 }
 
 }  // namespace
+
+bool is_tenant_id(std::string_view text) {
+  return !text.empty() && text.size() <= kMaxTenantIdBytes &&
+         std::all_of(text.begin(), text.end(), [](char c) {
+           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                  std::string_view("._:/=+-@ ").find(c) != std::string_view::npos;
+         });
+}
 
 std::optional<InvokeRoute> match_invoke_route(const Request& head) {
   if (head.method != "POST") return std::nullopt;
@@ -255,11 +258,13 @@ tl::expected<InvokeCall, ServiceError> parse_invoke(Request request,
 Reply invocation_reply(invoke::InvocationResult result,
                        invoke::ReleaseAt release_at,
                        std::string_view request_id,
-                       const std::optional<std::string>& trace_id) {
+                       std::string_view trace_header) {
   auto reply = empty_reply(200, request_id);
   reply.headers.push_back({"X-Amzn-Remapped-Content-Length", "0"});
   reply.headers.push_back({"X-Amz-Executed-Version", std::move(result.executed_version)});
-  if (trace_id) reply.headers.push_back({"X-Amzn-Trace-Id", *trace_id});
+  if (!trace_header.empty()) {
+    reply.headers.push_back({"X-Amzn-Trace-Id", std::string(trace_header)});
+  }
   if (release_at == invoke::ReleaseAt::report) {
     reply.headers.push_back({"X-Amz-Log-Result", front_doors::base64_encoded(result.log_tail)});
   }

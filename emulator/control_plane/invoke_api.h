@@ -32,6 +32,9 @@ inline constexpr std::size_t kMaxClientContextBytes = 3583;
 // Source: service model.
 inline constexpr std::size_t kMaxTenantIdBytes = 256;
 
+// Whether the text can be a tenant's identifier. Source: service model, TenantId.
+bool is_tenant_id(std::string_view text);
+
 enum class InvokeOperation {
   invoke,           // POST /2015-03-31/functions/NAME/invocations
   invoke_async,     // POST /2014-11-13/functions/NAME/invoke-async
@@ -68,11 +71,12 @@ tl::expected<InvokeCall, ServiceError> parse_invoke(front_doors::Request request
                                                     std::string fresh_request_id);
 
 // The answer to an invocation that ran, whatever became of it: 200. With ReleaseAt::report it
-// carries the tail of the log. `trace_id` is the caller's, sent back as it came.
+// carries the tail of the log. `trace_header` is what the function was told of its trace; empty:
+// none.
 front_doors::Reply invocation_reply(invoke::InvocationResult result,
                                     invoke::ReleaseAt release_at,
                                     std::string_view request_id,
-                                    const std::optional<std::string>& trace_id);
+                                    std::string_view trace_header);
 
 // What the operations need of the machine below, and who they say they are.
 struct InvokeApi {

@@ -1,4 +1,5 @@
 #include "emulator/control_plane/event_source.h"
+#include "emulator/control_plane/function_configuration.h"
 #include "emulator/control_plane/function_names.h"
 #include "emulator/control_plane/kept_resources.h"
 #include "emulator/control_plane/operation.h"
@@ -78,6 +79,10 @@ tl::expected<std::string, ServiceError> function_arn_in(const Document& input,
       !named->record->version(qualifier)) {
     return tl::unexpected(invalid_parameter_value("Function does not exist"));
   }
+  // What is read from a source names no tenant.
+  if (isolates_tenants(configuration_of(*named->record->latest))) {
+    return tl::unexpected(not_with_tenants("An event source mapping"));
+  }
   return arn_of(world, named->record->name, qualifier);
 }
 
@@ -149,6 +154,7 @@ tl::expected<Document, ServiceError> new_mapping(EventSource source,
 Answer create_mapping(const Document& input, ServiceWorld& world) {
   const auto source = event_source_of(input);
   if (!source) return tl::unexpected(invalid_parameter_value("Unrecognized event source."));
+  const std::lock_guard one_at_a_time(world.mapping_changes);
   auto mapping = new_mapping(*source, input, world);
   if (!mapping) return mapping;
   const auto uuid = world.new_uuid();

@@ -72,6 +72,8 @@ struct ServiceWorld {
   std::string endpoint{};
   // Serialises what changes the sum of reserved and provisioned concurrency.
   mutable std::mutex concurrency_changes{};
+  // Serialises the making of event source mappings, of which no two may be the same.
+  mutable std::mutex mapping_changes{};
 };
 
 struct Operation {

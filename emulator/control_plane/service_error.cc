@@ -187,6 +187,9 @@ ServiceError from_refusal(const invoke::Refusal& refusal, std::string_view arn) 
       return concurrency_exceeded(refusal);
     case invoke::Refusal::Kind::not_runnable:
       return invalid_runtime(refusal.message);
+    case invoke::Refusal::Kind::tenant_missing:
+    case invoke::Refusal::Kind::tenant_unexpected:
+      return invalid_parameter_value(refusal.message);
     case invoke::Refusal::Kind::shutting_down:
     case invoke::Refusal::Kind::not_kept:
       break;

@@ -1,3 +1,4 @@
+#include "emulator/control_plane/function_configuration.h"
 #include "emulator/control_plane/function_names.h"
 #include "emulator/control_plane/operation.h"
 
@@ -103,6 +104,9 @@ Answer create_url(const Document& input, ServiceWorld& world) {
     return tl::unexpected(
         resource_conflict("Failed to create function url config for [functionArn = " + place->arn +
                           "]. Error message:  FunctionUrlConfig exists for this Lambda function"));
+  }
+  if (isolates_tenants(configuration_of(*place->function->latest))) {
+    return tl::unexpected(not_with_tenants("A function URL"));
   }
   const auto now = iso_time(world.clock.wall_now());
   Document config = {{"FunctionUrl", url_of(world)},

@@ -85,7 +85,7 @@ Served Environment::serve(runtime_api::NextInvocation next, const ServingTerms& 
   } else if (claim(ongoing)) {
     if (!init_failed) take_sample(ongoing.get());
     const bool timed_out = std::holds_alternative<TimedOut>(outcome);
-    Ending ending{error_type(outcome),
+    Ending ending{std::string(error_type(outcome)),
                   timed_out ? ShutdownReason::timeout : ShutdownReason::failure};
     if (spec_->profile == Profile::aws) {
       ending.lines =
@@ -112,6 +112,8 @@ Environment::SharedOngoing Environment::begin(const runtime_api::NextInvocation&
   ongoing->report.memory_size_mb = spec_->memory_size_mb;
   ongoing->report.kind = terms.kind;
   ongoing->report.attempt = terms.attempt;
+  ongoing->report.tenant_id = terms.tenant_id;
+  ongoing->report.trace = terms.trace;
   // Published emulators answer when the environment may serve again.
   ongoing->release_at = spec_->profile == Profile::rie ? ReleaseAt::report : terms.release_at;
   const std::lock_guard lock(mutex_);
@@ -138,7 +140,15 @@ Outcome Environment::exchange(runtime_api::NextInvocation next,
     outcome = launch_->exchange(invocation, deadline, spec_->timeout);
   }
   if (!outcome) outcome = launch_->how_it_failed(FailurePhase::invoke);
+  if (runtime_goes_on(*outcome)) note_answer(ongoing);
   return std::move(*outcome);
+}
+
+void Environment::note_answer(Ongoing& ongoing) {
+  const auto after = world_.clock.monotonic_now() - ongoing.started;
+  const std::lock_guard lock(mutex_);
+  // Once claimed, the report belongs to who claimed it.
+  if (!ongoing.claimed) ongoing.report.answered_after = after;
 }
 
 void Environment::release(const SharedOngoing& ongoing, TimePoint deadline) {
@@ -149,7 +159,7 @@ void Environment::release(const SharedOngoing& ongoing, TimePoint deadline) {
     lock.unlock();
     if (claim(ongoing)) {
       take_sample(ongoing.get());
-      end_with(ongoing, {launch_->failure_type(), ShutdownReason::failure});
+      end_with(ongoing, {std::string(launch_->failure_type()), ShutdownReason::failure});
     }
     return;
   }
@@ -189,26 +199,25 @@ void Environment::settled(std::uint64_t launch, std::string_view error_type) {
   finish(ongoing, error_type, StillRunning::yes);
 }
 
-void Environment::launch_failed(std::uint64_t launch) {
+void Environment::launch_failed(std::uint64_t launch, std::string_view error_type) {
   SharedOngoing answered;
-  Launch* failed = nullptr;
   bool idled = false;
   {
     const std::lock_guard lock(mutex_);
     if (launch != launches_) return;
     launch_failed_ = true;
     if (phase_ == Phase::settling) answered = ongoing_;
-    failed = launch_.get();
     idled = phase_ == Phase::idle;
     if (idled) move_to(Cause::processes_lost);
     if (phase_ != Phase::settling && phase_ != Phase::reset) return;  // the serving thread sees it
   }
   if (answered && claim(answered)) {
     take_sample(answered.get());
-    const auto type = failed->failure_type();
-    // Without extensions nothing is left to be ended that the next invocation would wait for.
-    if (failed->has_extensions()) return end_with(answered, {type, ShutdownReason::failure});
-    finish(answered, type, StillRunning::no);
+    if (has_extensions()) {
+      return end_with(answered, {std::string(error_type), ShutdownReason::failure});
+    }
+    // Nothing is left to be ended that the next invocation would wait for.
+    finish(answered, error_type, StillRunning::no);
   }
   drop_failed_launch_later();
   if (idled && lost_) lost_(*this);

@@ -51,6 +51,10 @@ struct World {
   // processes do, and how long they may take, is always counted on the clock above.
   const time::Clock& service_clock = clock;
   time::TimerQueue& service_timers = timers;
+
+  // What the processes of a function sent to the X-Ray daemon: one datagram, as it came. On any
+  // thread. Empty: there is no daemon.
+  std::function<void(const std::string& function_name, std::string_view datagram)> segments{};
 };
 
 struct Served {
@@ -70,6 +74,7 @@ struct Snapshot {
   // On the service's clock, which the pool keeps.
   std::chrono::milliseconds age{};
   std::chrono::milliseconds since_last_use{};  // nothing while it is in use
+  std::string tenant_id{};  // the only one it serves, which the pool keeps; empty: it serves all
   std::uint64_t memory_bytes = 0;
   bool frozen = false;
 };
@@ -151,7 +156,7 @@ class Environment : public std::enable_shared_from_this<Environment> {
 
   // What is left of an invocation that the environment does not survive.
   struct Ending {
-    std::string_view error_type;
+    std::string error_type;
     ShutdownReason reason;
     std::string lines{};  // of the platform, before END
   };
@@ -169,10 +174,11 @@ class Environment : public std::enable_shared_from_this<Environment> {
   void tell_failed_init(const Outcome& failure, Nanoseconds duration, FailurePhase phase);
 
   Outcome exchange(runtime_api::NextInvocation next, TimePoint deadline, Ongoing& ongoing);
+  void note_answer(Ongoing& ongoing);
   void release(const SharedOngoing& ongoing, TimePoint deadline);
 
   void settled(std::uint64_t launch, std::string_view error_type);
-  void launch_failed(std::uint64_t launch);
+  void launch_failed(std::uint64_t launch, std::string_view error_type);
   void settle_deadline_passed(const SharedOngoing& ongoing);
   bool claim(const SharedOngoing& ongoing);
   void finish(const SharedOngoing& ongoing, std::string_view error_type, StillRunning running);

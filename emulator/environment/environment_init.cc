@@ -181,7 +181,8 @@ std::optional<Outcome> Environment::launch_processes(FailurePhase phase) {
        .timers = world_.timers,
        .new_uuid = world_.new_uuid},
       {.settled = [this, launch](std::string_view type) { settled(launch, type); },
-       .failed = [this, launch] { launch_failed(launch); },
+       .failed = [this, launch](std::string_view type) { launch_failed(launch, type); },
+       .segments = world_.segments,
        .runtime_initialised =
            [this, phase](std::string_view type) { tell_runtime_initialised(phase, type); },
        .answer_begun = [this, launch] { answer_begun(launch); },

@@ -22,8 +22,8 @@ void Environment::end_with(const SharedOngoing& ongoing, Ending ending) {
     move_to(Cause::shutdown_begun);
     launch = launch_.get();
   }
-  // Nobody else takes it away in this phase.
-  launch->drain_output();
+  // In this phase only the destructor takes it away, which waits for threads of the launch.
+  if (launch != nullptr) launch->drain_output();
   if (!ending.lines.empty()) log_.platform(ending.lines);
   measure(*ongoing, ending.error_type);
   hold_end_lines(*ongoing, StillRunning::no);
@@ -36,7 +36,9 @@ void Environment::end_with(const SharedOngoing& ongoing, Ending ending) {
 }
 
 void Environment::shut_down_later(const SharedOngoing& ongoing, ShutdownReason reason) {
-  const auto job = [self = shared_from_this(), ongoing, reason] {
+  auto self = weak_from_this().lock();
+  if (!self) return;  // it is being destroyed, and nobody waits
+  const auto job = [self = std::move(self), ongoing, reason] {
     self->drop_launch(reason);
     self->serve_again(ongoing, StillRunning::no);
     self->tell_finished(ongoing);
@@ -125,7 +127,7 @@ void Environment::stop() {
     launch = launches_;
     launch_->interrupt();
   }
-  launch_failed(launch);
+  launch_failed(launch, "Runtime.ExitError");
 }
 
 void Environment::shut_down() {

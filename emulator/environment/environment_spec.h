@@ -40,6 +40,13 @@ enum class Freezing : std::uint8_t { off, on };
 // cost of a thaw is kept from those who invoke one after the other.
 inline constexpr std::chrono::microseconds kFreezeDelay{1'000};
 
+// Whether an environment serves one tenant only, from its first invocation until it is gone.
+// Source: developer guide, "Tenant isolation".
+enum class TenantIsolation : std::uint8_t { none, per_tenant };
+
+// What is told of invocations whose caller has not decided it. Source: service model, TracingMode.
+enum class Tracing : std::uint8_t { pass_through, active };
+
 struct EnvironmentSpec {
   std::string function_name;
   std::string version = "$LATEST";
@@ -76,6 +83,8 @@ struct EnvironmentSpec {
   std::optional<std::chrono::microseconds> init_cpu_quota;
   Freezing freezing = Freezing::off;
   Profile profile = Profile::aws;
+  TenantIsolation tenant_isolation = TenantIsolation::none;
+  Tracing tracing = Tracing::pass_through;
   LogFormatting logging;
 };
 

@@ -9,9 +9,11 @@
 namespace emulator::environment {
 namespace {
 
-std::optional<EventTracing> tracing_of(const std::optional<std::string>& trace_id) {
-  if (!trace_id || trace_id->empty()) return std::nullopt;
-  return EventTracing{.span_id = {}, .value = *trace_id};
+// `header` as the runtime is given it.
+std::optional<EventTracing> tracing_of(const InvocationReport& report,
+                                       const std::optional<std::string>& header) {
+  if (!header || header->empty()) return std::nullopt;
+  return EventTracing{.span_id = report.trace.invocation_segment, .value = *header};
 }
 
 }  // namespace
@@ -90,7 +92,7 @@ void Environment::tell_start(const Ongoing& ongoing) {
   telemetry->record(InvocationStart{.request_id = ongoing.report.request_id,
                                     .version = ongoing.report.version,
                                     .tenant_id = ongoing.tenant_id,
-                                    .tracing = tracing_of(ongoing.trace_id)});
+                                    .tracing = tracing_of(ongoing.report, ongoing.trace_id)});
 }
 
 void Environment::answer_begun(std::uint64_t launch) {
@@ -141,7 +143,7 @@ void Environment::tell_runtime_done(Ongoing& ongoing, std::string_view error_typ
                                 .duration = world_.clock.monotonic_now() - ongoing.started,
                                 .produced_bytes = produced_bytes,
                                 .spans = spans_of(ongoing.report.started, times),
-                                .tracing = tracing_of(ongoing.trace_id)});
+                                .tracing = tracing_of(ongoing.report, ongoing.trace_id)});
 }
 
 void Environment::tell_fault(const Outcome& outcome, const Ongoing& ongoing) {
@@ -167,7 +169,7 @@ void Environment::tell_report(Ongoing& ongoing) {
                                        .restore_duration = {},
                                        .billed_restore_duration = {},
                                        .spans = spans_of(ongoing.report.started, times),
-                                       .tracing = tracing_of(ongoing.trace_id)});
+                                       .tracing = tracing_of(ongoing.report, ongoing.trace_id)});
 }
 
 }  // namespace emulator::environment

@@ -23,6 +23,13 @@ std::string status_fields(const InvocationReport& report) {
   return "\tStatus: error\tError Type: " + report.error_type;
 }
 
+// Source: recorded.
+std::string trace_line(const TraceContext& trace) {
+  if (!trace.sampled) return {};
+  return "XRAY TraceId: " + trace.trace_id + "\tSegmentId: " + trace.function_segment +
+         "\tSampled: true\t\n";
+}
+
 // Names of files and words from headers stay within their line.
 std::string printable(std::string text) {
   for (auto& c : text) {
@@ -63,7 +70,7 @@ std::string end_lines(const InvocationReport& report, Profile profile) {
   if (report.init_duration) {
     lines += "\tInit Duration: " + two_decimals_ms(*report.init_duration);
   }
-  return lines + status_fields(report) + "\n";
+  return lines + status_fields(report) + "\n" + trace_line(report.trace);
 }
 
 std::string init_report_line(const InitReport& report) {

@@ -34,6 +34,11 @@ struct InvocationReport {
   std::string error_type;            // empty for a success; "Sandbox.Timedout" for a timeout
   InvocationKind kind = InvocationKind::request_response;
   int attempt = 1;
+  std::string tenant_id{};  // empty: none was named
+  TraceContext trace{};
+  // From its start until the answer was there; nothing where there was none, or where the runtime
+  // asked for the next invocation in the same moment.
+  std::optional<Nanoseconds> answered_after{};
 
   bool timed_out() const { return error_type == "Sandbox.Timedout"; }
 };
@@ -45,7 +50,7 @@ std::int64_t billed_duration_ms(const InvocationReport& report, Profile profile)
 // "START RequestId: … Version: …\n"
 std::string start_line(std::string_view request_id, std::string_view version);
 
-// The END and REPORT lines.
+// The END and REPORT lines, and behind them that of the trace where it is sampled.
 std::string end_lines(const InvocationReport& report, Profile profile);
 
 // How an init ended that has to be told: only failures are.

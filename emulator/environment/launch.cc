@@ -12,6 +12,11 @@ namespace {
 
 constexpr std::string_view kRuntimeApi = "AWS_LAMBDA_RUNTIME_API";
 constexpr std::string_view kLogStreamName = "AWS_LAMBDA_LOG_STREAM_NAME";
+constexpr const char* kXRayAddress = "AWS_XRAY_DAEMON_ADDRESS";
+constexpr const char* kXRayHost = "_AWS_XRAY_DAEMON_ADDRESS";
+constexpr const char* kXRayPortName = "_AWS_XRAY_DAEMON_PORT";
+// As function_variables() has it.
+constexpr std::string_view kDefaultXRayAddress = "169.254.100.1:2000";
 
 // The asked port for the first environment, a free one for those beside it.
 tl::expected<int, runtime_api::ListenError> listen_for(const EnvironmentSpec& spec) {
@@ -33,6 +38,12 @@ std::vector<std::string> environment_block(const std::map<std::string, std::stri
     if (!own.contains(key)) block.push_back(key + "=" + value);
   }
   return block;
+}
+
+// Whether the function was left the daemon's address that Lambda gives.
+bool has_default_daemon(const EnvironmentSpec& spec) {
+  const auto found = spec.variables.find(kXRayAddress);
+  return found != spec.variables.end() && found->second == kDefaultXRayAddress;
 }
 
 NeverStarted never_started(const sandbox::SandboxError& error, const EnvironmentSpec& spec) {
@@ -132,6 +143,9 @@ tl::expected<std::unique_ptr<Launch>, NeverStarted> Launch::open(LaunchWorld wor
   std::unique_ptr<Launch> launch(
       new Launch(world, std::move(callbacks), find_extensions(world.spec.layers)));
   if (auto listening = launch->listen(); !listening) return tl::unexpected(listening.error());
+  if (auto listening = launch->listen_for_segments(); !listening) {
+    return tl::unexpected(listening.error());
+  }
   return launch;
 } catch (const std::system_error& error) {
   return tl::unexpected(host_refused(error));
@@ -152,6 +166,16 @@ tl::expected<void, NeverStarted> Launch::listen() {
         return world_.sandbox.owns_connection(peer_port, local_port);
       },
       desk());
+  return {};
+}
+
+tl::expected<void, NeverStarted> Launch::listen_for_segments() {
+  if (!callbacks_.segments || !has_default_daemon(spec())) return {};
+  auto opened = XRayDaemon::open(world_.sandbox, world_.pump, [this](std::string_view datagram) {
+    callbacks_.segments(spec().function_name, datagram);
+  });
+  if (!opened) return tl::unexpected(never_started(opened.error(), spec()));
+  xray_ = std::move(*opened);
   return {};
 }
 
@@ -219,10 +243,15 @@ std::optional<Outcome> Launch::start_runtime() {
   sandbox::StartRequest request;
   request.program.argv = spec().argv;
   request.program.working_folder = spec().working_folder;
-  request.program.environment =
-      environment_block(spec().variables,
-                        {{std::string(kRuntimeApi), address()},
-                         {std::string(kLogStreamName), world_.log_stream_name}});
+  std::map<std::string, std::string> own = {{std::string(kRuntimeApi), address()},
+                                            {std::string(kLogStreamName), world_.log_stream_name}};
+  if (xray_) {
+    const auto port = std::to_string(xray_->port());
+    own[kXRayAddress] = xray_->address() + ":" + port;
+    own[kXRayHost] = xray_->address();
+    own[kXRayPortName] = port;
+  }
+  request.program.environment = environment_block(spec().variables, own);
   request.limits = spec().limits;
   auto process = world_.sandbox.start(request);
   if (!process) return never_started(process.error(), spec());
@@ -306,6 +335,7 @@ Outcome Launch::outcome_of(runtime_api::RuntimeAnswer answer) {
 void Launch::drain_output() {
   if (auto* const process = runtime()) process->drain_output();
   extensions_.drain_output();
+  if (xray_) xray_->drain();
 }
 
 }  // namespace emulator::environment

@@ -14,6 +14,7 @@
 #include "emulator/environment/output_pump.h"
 #include "emulator/environment/shutdown_terms.h"
 #include "emulator/environment/telemetry.h"
+#include "emulator/environment/xray_daemon.h"
 #include "emulator/sandbox/sandbox.h"
 #include "emulator/time/clock.h"
 #include "emulator/time/timer_queue.h"
@@ -57,8 +58,11 @@ class Launch {
     // on a thread of the listener. The type is empty after a plain response.
     std::function<void(std::string_view error_type)> settled;
     // The launch can serve no more: its runtime has ended, or an extension has, or has reported an
-    // error. On the pump's thread, or on one of the listener; output already drained.
-    std::function<void()> failed;
+    // error: "Runtime.ExitError", "Extension.Crash" … On the pump's thread, or on one of the
+    // listener; what ended has been drained.
+    std::function<void(std::string_view error_type)> failed;
+    // See World::segments.
+    std::function<void(const std::string& function_name, std::string_view datagram)> segments{};
     // For telemetry, each on a thread of the listener or the one that awaits the init, while the
     // launch goes on: the runtime's part of Init is over; an answer begins to come, and has come;
     // the runtime has asked for the next invocation, which extensions need not have done.
@@ -122,7 +126,7 @@ class Launch {
   // Of the runtime, once it runs.
   std::optional<pid_t> pid();
 
-  // Whatever the processes printed until now reaches the log.
+  // Whatever the processes printed until now reaches the log, and their segments who takes them.
   void drain_output();
 
   // Ends what goes on without ending processes, which are to be shut down.
@@ -139,6 +143,8 @@ class Launch {
 
   // The socket that the session is served on, and what the processes are told of it.
   tl::expected<void, NeverStarted> listen();
+  // Before the first program starts, because it is told the address.
+  tl::expected<void, NeverStarted> listen_for_segments();
   void serve_inside(sandbox::Process& process);
   std::string address() const;
   std::shared_ptr<Telemetry> make_telemetry(FoundExtensions::Switch turned);
@@ -166,6 +172,7 @@ class Launch {
   runtime_api::ExtensionHub hub_;
   const std::shared_ptr<Telemetry> telemetry_;
   std::unique_ptr<runtime_api::Server> server_;
+  std::unique_ptr<XRayDaemon> xray_;
 
   std::mutex mutex_;  // guards what follows; the runtime, once there, stays
   std::condition_variable changed_;

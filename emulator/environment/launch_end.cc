@@ -26,7 +26,7 @@ void Launch::runtime_ended() {
   session_.end();
   // The hub's waits are of the thread that waits for the runtime too.
   hub_.abandon();
-  if (!on_purpose) callbacks_.failed();
+  if (!on_purpose) callbacks_.failed(failure_type());
 }
 
 void Launch::extension_ended(const std::string& name) {
@@ -66,7 +66,7 @@ void Launch::fail(ExtensionFailed failure) {
   }
   session_.abandon();
   hub_.abandon();
-  callbacks_.failed();
+  callbacks_.failed(failure_type());
 }
 
 Outcome Launch::how_it_failed(FailurePhase phase) {

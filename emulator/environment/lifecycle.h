@@ -55,7 +55,7 @@ constexpr std::optional<Phase> next_phase(Phase from, Cause cause) {
       if (from == P::invoking || from == P::settling) return P::idle;
       return std::nullopt;
     case Cause::shutdown_begun:
-      if (from == P::created || from == P::reset) return std::nullopt;
+      if (from == P::created || from == P::reset || from == P::shutting_down) return std::nullopt;
       return P::shutting_down;
     case Cause::processes_lost:
       if (from == P::created) return std::nullopt;

@@ -3,6 +3,8 @@
 // Values only; any thread.
 #pragma once
 
+#include "emulator/environment/trace_context.h"
+
 #include <chrono>
 #include <cstdint>
 #include <optional>
@@ -87,6 +89,8 @@ struct ServingTerms {
   ReleaseAt release_at = ReleaseAt::response;
   InvocationKind kind = InvocationKind::request_response;
   int attempt = 1;
+  std::string tenant_id{};  // empty: none was named
+  TraceContext trace{};
 };
 
 using Outcome = std::variant<Responded,

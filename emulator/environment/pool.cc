@@ -27,7 +27,7 @@ tl::expected<Served, Throttled> Pool::serve(const Candidates& candidates,
                                             runtime_api::NextInvocation next,
                                             const ServingTerms& terms) {
   const Visit visit(*this);
-  const auto lease = acquire(candidates, terms.kind);
+  const auto lease = acquire(candidates, terms);
   if (!lease) return tl::unexpected(lease.error());
   auto served = lease->environment->serve(std::move(next), terms);
   answered(*lease);
@@ -51,29 +51,32 @@ void Pool::set_reserved(const std::string& function, std::optional<std::size_t> 
 
 // ---- Which environment serves.
 
-Pool::Acquired Pool::acquire(const Candidates& candidates, InvocationKind kind) {
+Pool::Acquired Pool::acquire(const Candidates& candidates, const ServingTerms& terms) {
+  const bool isolated = candidates.on_demand->tenant_isolation == TenantIsolation::per_tenant;
   std::unique_lock lock(mutex_);
-  if (candidates.provisioned) {
-    if (auto acquired = acquire_provisioned(lock, candidates.provisioned, kind)) {
+  // What was initialised ahead is nobody's, so it cannot be one tenant's.
+  if (candidates.provisioned && !isolated) {
+    if (auto acquired = acquire_provisioned(lock, candidates.provisioned, terms.kind)) {
       return std::move(*acquired);
     }
   }
-  return acquire_on_demand(lock, candidates.on_demand, kind);
+  const GroupKey key{candidates.on_demand, isolated ? terms.tenant_id : std::string()};
+  return acquire_on_demand(lock, key, terms.kind);
 }
 
 Pool::Acquired Pool::acquire_on_demand(std::unique_lock<std::mutex>& lock,
-                                       const Spec& spec,
+                                       const GroupKey& key,
                                        InvocationKind kind) {
-  const auto found = groups_.find(spec);
+  const auto found = groups_.find(key);
   if (found != groups_.end()) await_settling(lock, found->second);
   const bool idles = found != groups_.end() && !found->second.idle.empty();
   if (stopped_) return tl::unexpected(Throttled{});
   const auto start = idles ? Concurrency::Start::reuse : Concurrency::Start::make;
-  if (auto admitted = concurrency_.admit(spec->function_name, kind, start); !admitted) {
-    forget_if_empty(spec);
+  if (auto admitted = concurrency_.admit(key.spec->function_name, kind, start); !admitted) {
+    forget_if_empty(key);
     return tl::unexpected(admitted.error());
   }
-  return lease(idles ? take_idle(found->second) : make(spec, Use::serving));
+  return lease(idles ? take_idle(found->second) : make(key, Use::serving));
 }
 
 void Pool::await_settling(std::unique_lock<std::mutex>& lock, Group& group) {
@@ -86,7 +89,7 @@ void Pool::await_settling(std::unique_lock<std::mutex>& lock, Group& group) {
 
 Pool::Lease Pool::lease(Member& member) {
   ++busy_;
-  ++groups_.at(member.spec).busy;
+  ++group_of(member).busy;
   member.lease = ++last_lease_;
   return {member.environment, member.lease};
 }
@@ -98,21 +101,26 @@ Pool::Member& Pool::take_idle(Group& group) {
   return member;
 }
 
-Pool::Member& Pool::make(const Spec& spec, Use use) {
+Pool::Group& Pool::group_of(const Member& member) {
+  return groups_.at({member.spec, member.tenant});
+}
+
+Pool::Member& Pool::make(const GroupKey& key, Use use) {
   make_room();
   auto environment = std::make_shared<Environment>(
       new_environment_id_(),
-      spec,
+      key.spec,
       world_,
       [this](Environment& idle) { became_idle(idle); },
       [this](Environment& dead) { lost(dead); });
   auto& member = members_[environment.get()];
   member.environment = std::move(environment);
-  member.spec = spec;
+  member.spec = key.spec;
+  member.tenant = key.tenant;
   member.number = ++last_number_;
   member.use = use;
   member.made = world_.service_clock.monotonic_now();
-  ++groups_[spec].members;
+  ++groups_[key].members;
   return member;
 }
 
@@ -142,7 +150,7 @@ void Pool::answered(const Lease& lease) {
     return;
   }
   found->second.use = Use::settling;
-  ++groups_.at(found->second.spec).settling;
+  ++group_of(found->second).settling;
 }
 
 void Pool::became_idle(Environment& environment) {
@@ -150,7 +158,7 @@ void Pool::became_idle(Environment& environment) {
   const auto found = members_.find(&environment);
   if (found == members_.end()) return;
   auto& member = found->second;
-  auto& group = groups_.at(member.spec);
+  auto& group = group_of(member);
   end_use(member, group);
   if (member.retire_when_idle || stopped_) {
     let_go(member);
@@ -204,20 +212,20 @@ void Pool::let_go(Member& member) {
 
 Pool::SharedEnvironment Pool::remove(Environment& environment) {
   const auto found = members_.find(&environment);
-  const auto spec = found->second.spec;
-  auto& group = groups_.at(spec);
+  const GroupKey key{found->second.spec, found->second.tenant};
+  auto& group = groups_.at(key);
   group.idle.erase(std::remove(group.idle.begin(), group.idle.end(), &environment),
                    group.idle.end());
   --group.members;
-  forget_if_empty(spec);
+  forget_if_empty(key);
   auto removed = std::move(found->second.environment);
   members_.erase(found);
   return removed;
 }
 
 // A version that is no longer served keeps nothing here.
-void Pool::forget_if_empty(const Spec& spec) {
-  const auto found = groups_.find(spec);
+void Pool::forget_if_empty(const GroupKey& key) {
+  const auto found = groups_.find(key);
   if (found == groups_.end()) return;
   const auto& group = found->second;
   if (group.members == 0 && group.waiting == 0 && group.requested == 0) groups_.erase(found);
@@ -270,7 +278,9 @@ void Pool::retire_all() {
 
 void Pool::retire_version(const Spec& spec) {
   const std::lock_guard lock(mutex_);
-  if (const auto found = groups_.find(spec); found != groups_.end()) {
+  // Only what is kept ahead has wishes, and that has no tenants.
+  const GroupKey whole{spec, {}};
+  if (const auto found = groups_.find(whole); found != groups_.end()) {
     found->second.requested = 0;
     found->second.failure.clear();
   }
@@ -278,7 +288,7 @@ void Pool::retire_version(const Spec& spec) {
     let_go(*member);
   }
   set_share_aside(spec->function_name);
-  forget_if_empty(spec);
+  forget_if_empty(whole);
 }
 
 void Pool::schedule_retirement() {
@@ -347,6 +357,7 @@ std::vector<Snapshot> Pool::snapshots() const {
   struct Seen {
     std::uint64_t number;
     SharedEnvironment environment;
+    std::string tenant;
     milliseconds age;
     milliseconds since_last_use;
   };
@@ -359,6 +370,7 @@ std::vector<Snapshot> Pool::snapshots() const {
       const auto idle = member.use == Use::idle ? now - member.idle_since : TimePoint::duration{};
       seen.push_back({member.number,
                       member.environment,
+                      member.tenant,
                       duration_cast<milliseconds>(now - member.made),
                       duration_cast<milliseconds>(idle)});
     }
@@ -367,8 +379,9 @@ std::vector<Snapshot> Pool::snapshots() const {
       seen.begin(), seen.end(), [](const Seen& a, const Seen& b) { return a.number < b.number; });
   std::vector<Snapshot> snapshots;
   snapshots.reserve(seen.size());
-  for (const auto& [_, environment, age, since_last_use] : seen) {
+  for (auto& [_, environment, tenant, age, since_last_use] : seen) {
     snapshots.push_back(environment->snapshot());
+    snapshots.back().tenant_id = std::move(tenant);
     snapshots.back().age = age;
     snapshots.back().since_last_use = since_last_use;
   }
@@ -378,8 +391,8 @@ std::vector<Snapshot> Pool::snapshots() const {
 std::map<std::string, FunctionEnvironments> Pool::environments_by_function() const {
   const std::lock_guard lock(mutex_);
   std::map<std::string, FunctionEnvironments> found;
-  for (const auto& [spec, group] : groups_) {
-    auto& function = found[spec->function_name];
+  for (const auto& [key, group] : groups_) {
+    auto& function = found[key.spec->function_name];
     function.environments += group.members;
     function.in_use += group.busy;
   }

@@ -20,7 +20,7 @@ constexpr const char* kExited = "Runtime.ExitError";
 void Pool::provision(const Spec& spec, std::size_t environments) {
   const std::lock_guard lock(mutex_);
   if (stopped_) return;
-  auto& group = groups_[spec];
+  auto& group = groups_[{spec, {}}];
   group.requested = environments;
   group.failure.clear();
   // A replacement that failed or is no longer wanted is begun anew.
@@ -34,12 +34,12 @@ void Pool::provision(const Spec& spec, std::size_t environments) {
   // One that cannot be cancelled is about to run, and schedules the next.
   if (refresh_ && world_.service_timers.cancel(*refresh_)) refresh_.reset();
   schedule_refresh();
-  forget_if_empty(spec);
+  forget_if_empty({spec, {}});
 }
 
 ProvisionedStatus Pool::provisioned_status(const Spec& spec) const {
   const std::lock_guard lock(mutex_);
-  const auto found = groups_.find(spec);
+  const auto found = groups_.find({spec, {}});
   if (found == groups_.end()) return {};
   const auto& group = found->second;
   const auto counted = count(spec);
@@ -63,13 +63,13 @@ ProvisionedStatus Pool::provisioned_status(const Spec& spec) const {
 std::optional<Pool::Acquired> Pool::acquire_provisioned(std::unique_lock<std::mutex>& lock,
                                                         const Spec& spec,
                                                         InvocationKind kind) {
-  const auto found = groups_.find(spec);
+  const auto found = groups_.find({spec, {}});
   if (found == groups_.end()) return std::nullopt;
   auto& group = found->second;
   await_settling(lock, group);
   // While an old one is being replaced there are more than may be in use at once.
   if (stopped_ || group.idle.empty() || group.busy >= group.requested) {
-    forget_if_empty(spec);
+    forget_if_empty({spec, {}});
     return std::nullopt;
   }
   if (auto admitted = concurrency_.admit_provisioned(
@@ -91,21 +91,21 @@ Pool::ProvisionedCount Pool::count(const Spec& spec) const {
 
 // What is missing is initialised ahead.
 void Pool::replenish(const Spec& spec) {
-  const auto found = groups_.find(spec);
+  const auto found = groups_.find({spec, {}});
   if (stopped_ || found == groups_.end()) return;
   const auto& group = found->second;
   if (group.requested == 0) return;
   const auto counted = count(spec);
   for (auto have = counted.initialising + counted.ready; have < group.requested; ++have) {
     if (!group.failure.empty()) return;
-    initialise_later(make(spec, Use::initialising));
+    initialise_later(make({spec, {}}, Use::initialising));
   }
 }
 
 void Pool::replenish_all() {
   std::vector<Spec> specs;
-  for (const auto& [spec, group] : groups_) {
-    if (group.requested > 0) specs.push_back(spec);
+  for (const auto& [key, group] : groups_) {
+    if (group.requested > 0) specs.push_back(key.spec);
   }
   // Not in the order of addresses, which differs from run to run.
   std::sort(specs.begin(), specs.end(), [](const Spec& a, const Spec& b) {
@@ -131,7 +131,7 @@ void Pool::initialise(Environment& environment) {
   std::unique_lock lock(mutex_);
   auto& member = members_.at(&environment);
   // Once one has failed, those that have not begun are not begun.
-  std::string failure = groups_.at(member.spec).failure;
+  std::string failure = group_of(member).failure;
   if (failure.empty() && !member.retire_when_idle && !stopped_) {
     lock.unlock();
     const auto failed = environment.initialise_provisioned();
@@ -148,7 +148,7 @@ void Pool::initialise(Environment& environment) {
 
 void Pool::initialised(Member& member, const std::string& failure) {
   const auto spec = member.spec;
-  auto& group = groups_.at(spec);
+  auto& group = groups_.at({spec, {}});
   member.use = Use::idle;
   if (member.retire_when_idle || stopped_) {
     let_go(member);
@@ -173,7 +173,7 @@ void Pool::lost(Environment& environment) {
   auto& member = found->second;
   // Of one that is in use, whoever uses it finds out; one on demand is made anew when it is needed.
   if (!member.provisioned() || member.use != Use::idle) return;
-  auto& group = groups_.at(member.spec);
+  auto& group = group_of(member);
   group.idle.erase(std::find(group.idle.begin(), group.idle.end(), &environment));
   if (++member.idle_losses <= kMaxIdleLosses) {
     initialise_later(member);
@@ -217,7 +217,8 @@ void Pool::retire_surplus(const Spec& spec, std::size_t wanted) {
 // of more than that counts until it has ended.
 void Pool::set_share_aside(const std::string& function) {
   std::size_t units = 0;
-  for (const auto& [spec, group] : groups_) {
+  for (const auto& [key, group] : groups_) {
+    const auto& spec = key.spec;
     if (spec->function_name != function ||
         spec->initialization != Initialization::provisioned_concurrency) {
       continue;
@@ -233,7 +234,7 @@ void Pool::set_share_aside(const std::string& function) {
 
 bool Pool::may_age(const Member& member) const {
   return member.provisioned() && member.ready() && !member.aged &&
-         groups_.at(member.spec).failure.empty();
+         groups_.at({member.spec, {}}).failure.empty();
 }
 
 void Pool::schedule_refresh() {
@@ -260,7 +261,7 @@ void Pool::refresh_aged() {
   });
   for (auto* member : aged) {
     member->aged = true;
-    initialise_later(make(member->spec, Use::initialising));
+    initialise_later(make({member->spec, {}}, Use::initialising));
   }
   schedule_refresh();
 }

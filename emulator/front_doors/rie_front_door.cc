@@ -160,6 +160,10 @@ Reply rie_refusal_reply(const invoke::Refusal& refusal) {
     case invoke::Refusal::Kind::not_runnable:
       status = 502;
       break;
+    case invoke::Refusal::Kind::tenant_missing:
+    case invoke::Refusal::Kind::tenant_unexpected:
+      status = 400;
+      break;
     case invoke::Refusal::Kind::shutting_down:
       status = 503;
       break;

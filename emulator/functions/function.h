@@ -45,6 +45,9 @@ inline constexpr std::string_view kLatestPublished = "$LATEST.PUBLISHED";
 
 enum class Tracing { pass_through, active };
 
+// Whether an environment serves invocations of one tenant only. Source: service model,
+// TenantIsolationMode.
+enum class TenantIsolation { none, per_tenant };
 // How a function's log is written. Source: the public service model, LoggingConfig; its words are
 // kept as they are, for they are given to the function as well.
 enum class LogFormat { text, json };
@@ -64,6 +67,7 @@ struct FunctionConfiguration {
   std::chrono::seconds timeout{3};
   MemorySize ephemeral_storage = kMinEphemeralStorage;
   Tracing tracing = Tracing::pass_through;
+  TenantIsolation tenant_isolation = TenantIsolation::none;
   Logging logging;
   std::map<std::string, std::string> variables;  // the customer's environment variables
   std::filesystem::path code;                    // folder or .zip; empty only with `command`

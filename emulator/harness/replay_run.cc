@@ -166,6 +166,7 @@ void ReplayRun::await_due(const Event& event) {
 ReplayResult ReplayRun::run_event(Event& event) {
   invoke::InvocationRequest request;
   request.function_name = terms_.function_name;
+  request.tenant_id = terms_.tenant_id;
   request.request_id = world_.new_request_id();
   request.release_at = invoke::ReleaseAt::report;
   SentEvent sent{.position = event.position,

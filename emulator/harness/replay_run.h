@@ -31,6 +31,7 @@ enum class KeepEvents : std::uint8_t { no, yes };
 
 struct ReplayTerms {
   std::string function_name;
+  std::optional<std::string> tenant_id{};  // every event's
   std::size_t concurrency = 1;
   Pace pace;
   std::optional<JsonPointer> order_key;

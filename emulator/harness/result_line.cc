@@ -61,6 +61,9 @@ std::string_view exception_name(invoke::Refusal::Kind kind) {
       return "ResourceNotFoundException";
     case invoke::Refusal::Kind::not_runnable:
       return "InvalidRuntimeException";
+    case invoke::Refusal::Kind::tenant_missing:
+    case invoke::Refusal::Kind::tenant_unexpected:
+      return "InvalidParameterValueException";
     case invoke::Refusal::Kind::not_kept:
       return "ServiceException";
     case invoke::Refusal::Kind::concurrency_exceeded:

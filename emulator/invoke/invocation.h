@@ -46,6 +46,8 @@ struct InvocationResult {
   // Both only with ReleaseAt::report: the last 4 KB of the invocation's log, and what it cost.
   std::string log_tail;
   std::optional<environment::InvocationReport> report{};
+  // X-Amzn-Trace-Id as the function was told it; empty: it was told none.
+  std::string trace_header{};
 };
 
 // An invocation that was not run.
@@ -56,7 +58,9 @@ struct Refusal {
     concurrency_exceeded,  // a limit of concurrency or of the rate of requests; or of this host
     not_runnable,          // this host has not what the version needs
     shutting_down,
-    not_kept,  // of an event: what must outlive the process could not be written
+    not_kept,           // of an event: what must outlive the process could not be written
+    tenant_missing,     // the version isolates tenants, and none was named
+    tenant_unexpected,  // one was named, and the version does not isolate them
   };
   Kind kind;
   std::string message;  // a sentence that says what to do
@@ -69,11 +73,12 @@ struct Refusal {
 // The one door: runs the invocation on the calling thread and blocks until it may be released.
 using Invoke = std::function<tl::expected<InvocationResult, Refusal>(InvocationRequest)>;
 
-// Whether an invocation could run: answers a DryRun and precedes the acceptance of an Event.
-using Resolve = std::function<tl::expected<void, Refusal>(
-    const std::string& function_name, const std::optional<std::string>& qualifier)>;
+// Whether an invocation could run: answers a DryRun and precedes the acceptance of an Event. Only
+// what names function, qualifier and tenant is looked at.
+using Resolve = std::function<tl::expected<void, Refusal>(const InvocationRequest&)>;
 
-// Accepts an event for one asynchronous run and returns at once.
-using InvokeAsync = std::function<tl::expected<void, Refusal>(InvocationRequest)>;
+// Accepts an event for one asynchronous run and returns at once: with the X-Amzn-Trace-Id that all
+// its attempts continue; empty where there is none.
+using InvokeAsync = std::function<tl::expected<std::string, Refusal>(InvocationRequest)>;
 
 }  // namespace emulator::invoke

@@ -43,6 +43,29 @@ Refusal refusal_of(const environment::Throttled& throttled) {
           .retry_after = throttled.retry_after};
 }
 
+// Source of the first text: recorded. The second is inferred from it; that both are errors, the
+// developer guide says.
+constexpr std::string_view kTenantMissing =
+    "The invoked function is enabled with tenancy configuration. Add a valid tenant ID in your "
+    "request and try again.";
+constexpr std::string_view kTenantUnexpected =
+    "The invoked function is not enabled with tenancy configuration. Remove the tenant ID from "
+    "your "
+    "request and try again.";
+
+// Published emulators hand a tenant on to every function.
+std::optional<Refusal> refusal_of_tenant(const environment::EnvironmentSpec& spec,
+                                         const std::optional<std::string>& tenant) {
+  const bool isolated = spec.tenant_isolation == environment::TenantIsolation::per_tenant;
+  if (isolated == tenant.has_value() || spec.profile == environment::Profile::rie) {
+    return std::nullopt;
+  }
+  return isolated ? Refusal{.kind = Refusal::Kind::tenant_missing,
+                            .message = std::string(kTenantMissing)}
+                  : Refusal{.kind = Refusal::Kind::tenant_unexpected,
+                            .message = std::string(kTenantUnexpected)};
+}
+
 tl::expected<Target, Refusal> find_fixed(const std::map<std::string, Target>& targets,
                                          const std::string& function_name,
                                          const std::optional<std::string>& qualifier) {
@@ -72,17 +95,40 @@ FindTarget fixed_targets(std::map<std::string, Target> targets) {
   };
 }
 
-tl::expected<void, Refusal> Invoker::resolve(const std::string& function_name,
-                                             const std::optional<std::string>& qualifier) const {
-  return find_(function_name, qualifier).map([](const Target&) {});
+tl::expected<Target, Refusal> Invoker::find(const InvocationRequest& request) const {
+  auto target = find_(request.function_name, request.qualifier);
+  if (!target) return target;
+  auto refusal = refusal_of_tenant(*target->candidates.on_demand, request.tenant_id);
+  if (refusal) return tl::unexpected(std::move(*refusal));
+  return target;
+}
+
+tl::expected<void, Refusal> Invoker::resolve(const InvocationRequest& request) const {
+  return find(request).map([](const Target&) {});
+}
+
+tl::expected<std::string, Refusal> Invoker::begin_event(const InvocationRequest& request) const {
+  const auto target = find(request);
+  if (!target) return tl::unexpected(target.error());
+  if (!tracer_) return request.trace_id.value_or("");
+  const auto& spec = *target->candidates.on_demand;
+  return text_of(tracer_->decide(request.trace_id, spec.function_name, spec.tracing));
 }
 
 tl::expected<InvocationResult, Refusal> Invoker::invoke(InvocationRequest request) {
-  const auto target = find_(request.function_name, request.qualifier);
+  const auto target = find(request);
   if (!target) return tl::unexpected(target.error());
-  if (!request.trace_id && new_trace_id_) request.trace_id = new_trace_id_();
-  const environment::ServingTerms terms{
-      .release_at = request.release_at, .kind = request.kind, .attempt = request.attempt};
+  environment::ServingTerms terms{.release_at = request.release_at,
+                                  .kind = request.kind,
+                                  .attempt = request.attempt,
+                                  .tenant_id = request.tenant_id.value_or("")};
+  if (tracer_) {
+    const auto& spec = *target->candidates.on_demand;
+    auto begun = tracer_->begin(request.trace_id, spec.function_name, spec.tracing);
+    terms.trace = std::move(begun.context);
+    request.trace_id = std::move(begun.header);
+  }
+  auto trace_header = request.trace_id.value_or("");
   auto served = pool_.serve(target->candidates, next_invocation(request, *target), terms);
   if (!served) return tl::unexpected(refusal_of(served.error()));
   InvocationResult result;
@@ -90,6 +136,7 @@ tl::expected<InvocationResult, Refusal> Invoker::invoke(InvocationRequest reques
   result.executed_version = target->candidates.on_demand->version;
   result.log_tail = std::move(served->log_tail);
   result.report = std::move(served->report);
+  result.trace_header = std::move(trace_header);
   return result;
 }
 

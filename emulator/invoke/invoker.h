@@ -4,11 +4,13 @@
 
 #include "emulator/environment/pool.h"
 #include "emulator/invoke/invocation.h"
+#include "emulator/invoke/tracer.h"
 
 #include <tl/expected.hpp>
 
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -31,10 +33,10 @@ FindTarget fixed_targets(std::map<std::string, Target> targets);
 // Any thread.
 class Invoker {
  public:
-  // `new_trace_id` makes the X-Ray header of a call that carries none; when it is empty, such a
-  // call stays without one.
-  Invoker(environment::Pool& pool, FindTarget find, std::function<std::string()> new_trace_id)
-      : pool_(pool), find_(std::move(find)), new_trace_id_(std::move(new_trace_id)) {}
+  // Without a tracer the trace header of a caller is handed on as it came, and a call without one
+  // stays without one.
+  Invoker(environment::Pool& pool, FindTarget find, std::unique_ptr<Tracer> tracer)
+      : pool_(pool), find_(std::move(find)), tracer_(std::move(tracer)) {}
   Invoker(const Invoker&) = delete;
   Invoker& operator=(const Invoker&) = delete;
   ~Invoker() = default;
@@ -43,13 +45,18 @@ class Invoker {
   tl::expected<InvocationResult, Refusal> invoke(InvocationRequest request);
 
   // See invoke::Resolve.
-  tl::expected<void, Refusal> resolve(const std::string& function_name,
-                                      const std::optional<std::string>& qualifier) const;
+  tl::expected<void, Refusal> resolve(const InvocationRequest& request) const;
+
+  // The same for an event that is about to be accepted, and the trace header that its attempts are
+  // to continue: to be put in the place of the caller's. Empty: there is none.
+  tl::expected<std::string, Refusal> begin_event(const InvocationRequest& request) const;
 
  private:
+  tl::expected<Target, Refusal> find(const InvocationRequest& request) const;
+
   environment::Pool& pool_;
   const FindTarget find_;
-  const std::function<std::string()> new_trace_id_;
+  const std::unique_ptr<Tracer> tracer_;  // null: traces are the caller's affair
 };
 
 }  // namespace emulator::invoke

@@ -37,6 +37,9 @@ Judgement judge(const Refusal& refusal) {
       judgement.outcome = "FunctionNotFound";
       judgement.answer.status_code = 404;
       return judgement;
+    // The function may have been made anew since, and be again.
+    case Refusal::Kind::tenant_missing:
+    case Refusal::Kind::tenant_unexpected:
     case Refusal::Kind::not_runnable:
     case Refusal::Kind::shutting_down:
     case Refusal::Kind::not_kept:

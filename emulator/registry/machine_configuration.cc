@@ -20,6 +20,11 @@ void read_members(const Json& json, FunctionConfiguration& into) {
     into.tracing = tracing->value("Mode", "") == "Active" ? functions::Tracing::active
                                                           : functions::Tracing::pass_through;
   }
+  if (const auto tenancy = json.find("TenancyConfig"); tenancy != json.end()) {
+    into.tenant_isolation = tenancy->value("TenantIsolationMode", "") == "PER_TENANT"
+                                ? functions::TenantIsolation::per_tenant
+                                : functions::TenantIsolation::none;
+  }
   if (const auto logging = json.find("LoggingConfig"); logging != json.end()) {
     auto& to = into.logging;
     to.format = logging->value("LogFormat", "Text") == "JSON" ? functions::LogFormat::json

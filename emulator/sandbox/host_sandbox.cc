@@ -1,8 +1,14 @@
 #include "emulator/sandbox/host_sandbox.h"
 
+#include "emulator/sandbox/control_group.h"
+#include "emulator/sandbox/kernel_clock.h"
 #include "emulator/sandbox/process_tree.h"
+#include "emulator/sandbox/unique_fd.h"
 
+#include <poll.h>
 #include <signal.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -97,7 +103,7 @@ bool HostSandbox::owns_connection(std::uint16_t peer_port, std::uint16_t local_p
     // A program can be faster to connect than the thread that started it to learn its number.
     std::unique_lock lock(mutex_);
     if (starting_ == 0) return false;
-    known_.wait(lock, [this] { return starting_ == 0; });
+    changed_.wait(lock, [this] { return starting_ == 0; });
   }
   return holds_connection(processes(), peer_port, local_port);
 }
@@ -142,16 +148,25 @@ bool HostSandbox::freeze() {
     held = control_;
     frozen_ = true;
   }
-  if (held->freeze()) return true;
-  const std::lock_guard lock(mutex_);
-  frozen_ = false;
+  const bool frozen = held->freeze().has_value();
+  {
+    const std::lock_guard lock(mutex_);
+    if (frozen && frozen_) return true;
+    frozen_ = false;
+  }
+  // Somebody has thawed it meanwhile, and may have done so before it was frozen.
+  if (frozen) static_cast<void>(held->thaw());
   return false;
 }
 
 void HostSandbox::thaw() {
-  if (const auto held = control()) static_cast<void>(held->thaw());
-  const std::lock_guard lock(mutex_);
-  frozen_ = false;
+  std::shared_ptr<ResourceControl> held;
+  {
+    const std::lock_guard lock(mutex_);
+    frozen_ = false;
+    held = control_;
+  }
+  if (held) static_cast<void>(held->thaw());
 }
 
 void HostSandbox::thaw_if_frozen() {
@@ -193,11 +208,6 @@ void HostSandbox::end_processes() noexcept {
   thaw();
 }
 
-bool HostSandbox::is_last() const {
-  const std::lock_guard lock(mutex_);
-  return living_ == 1;
-}
-
 void HostSandbox::forget(pid_t leader) {
   const std::lock_guard lock(mutex_);
   std::erase(leaders_, leader);
@@ -205,10 +215,37 @@ void HostSandbox::forget(pid_t leader) {
 
 void HostSandbox::let_go() {
   std::shared_ptr<ResourceControl> control;
-  const std::lock_guard lock(mutex_);
-  if (--living_ > 0) return;
-  frozen_ = false;
-  control = std::exchange(control_, nullptr);
+  {
+    const std::lock_guard lock(mutex_);
+    if (--living_ > 0) return;
+    closing_ = true;
+    frozen_ = false;
+    control = std::exchange(control_, nullptr);
+  }
+  end_orphans(std::move(control));
+  {
+    const std::lock_guard lock(mutex_);
+    closing_ = false;
+  }
+  changed_.notify_all();
+}
+
+// What has left its program's group. Without namespaces it cannot be reached.
+void HostSandbox::end_orphans(std::shared_ptr<ResourceControl> control) {
+  if (first_) first_->signal_all(SIGKILL);
+  if (control) static_cast<void>(control->thaw());
+  if (!first_ || launcher_.plan.memory != MemoryMeans::watcher) return;
+  // Their memory would be taken for that of the programs that start next.
+  const auto deadline = kernel_now() + kRemovalPatience;
+  const auto orphans = process_tree(first_->pid());
+  for (auto orphan = orphans.begin() + 1; orphan != orphans.end(); ++orphan) {
+    const UniqueFd handle(static_cast<int>(::syscall(SYS_pidfd_open, *orphan, 0)));
+    const auto left =
+        std::chrono::duration_cast<std::chrono::milliseconds>(deadline - kernel_now()).count();
+    if (!handle.valid() || left <= 0) continue;
+    pollfd wait{.fd = handle.get(), .events = POLLIN, .revents = 0};
+    ::poll(&wait, 1, static_cast<int>(left));
+  }
 }
 
 void HostSandbox::signal_all(int signal) noexcept {

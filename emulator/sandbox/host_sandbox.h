@@ -57,11 +57,12 @@ class HostSandbox final : public Sandbox, private ProcessSet {
  private:
   class Place;
   class RunningProcess;
+  class StartUnderWay;
   struct Preparation;
 
-  tl::expected<std::unique_ptr<Place>, SandboxError> begin_start();
-  void finish_start();
-  StartResult start_here(const StartRequest& request, std::unique_ptr<Place> place);
+  tl::expected<std::unique_ptr<Place>, SandboxError> admit();
+  tl::expected<void, SandboxError> open_control(const Place& place);
+  StartResult start_here(const StartRequest& request, std::unique_ptr<Place>& place);
   std::string program_path(const Program& program) const;
   ChildPlan child_plan(const StartRequest& request, const ResourceControl* control) const;
   tl::expected<std::shared_ptr<ResourceControl>, SandboxError> make_control();
@@ -74,11 +75,11 @@ class HostSandbox final : public Sandbox, private ProcessSet {
                                           UniqueFd listener);
   tl::expected<UniqueFd, SandboxError> socket_inside(SocketKind kind);
   std::shared_ptr<ResourceControl> control() const;
-  bool is_last() const;
   // It is about to be reaped, and its number to become somebody else's.
   void forget(pid_t leader);
-  // One of those that lived is gone.
+  // One of those that lived is gone; with the last of them, what they left.
   void let_go();
+  void end_orphans(std::shared_ptr<ResourceControl> control);
 
   void signal_all(int signal) noexcept override;
   std::vector<pid_t> processes() const override;
@@ -97,8 +98,9 @@ class HostSandbox final : public Sandbox, private ProcessSet {
   int living_ = 0;              // processes, ended or not, and starts under way
   int starting_ = 0;            // a program may run already that is not among the leaders
   unsigned kills_ = 0;          // of everything, so far
-  bool frozen_ = false;
-  std::condition_variable known_;
+  bool frozen_ = false;         // or about to be
+  bool closing_ = false;        // nobody lives, and what was left is being ended
+  std::condition_variable changed_;
   // Shared with whoever uses it at the moment.
   std::shared_ptr<ResourceControl> control_;
   std::uint64_t peak_bytes_ = 0;  // where there is no control

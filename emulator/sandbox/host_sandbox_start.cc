@@ -15,14 +15,17 @@ namespace emulator::sandbox {
 // Of one among those that live in a sandbox: of a start under way, then of its process.
 class HostSandbox::Place {
  public:
-  Place(HostSandbox& sandbox, bool first, unsigned kills)
-      : sandbox_(sandbox), first_(first), kills_(kills) {}
+  enum class Arrival { first, beside_others };
+
+  // `kills` as they stand at the start.
+  Place(HostSandbox& sandbox, Arrival arrival, unsigned kills)
+      : sandbox_(sandbox), arrival_(arrival), kills_(kills) {}
   Place(const Place&) = delete;
   Place& operator=(const Place&) = delete;
   ~Place() { sandbox_.let_go(); }
 
   // Whether nobody lived before.
-  bool first() const { return first_; }
+  bool first() const { return arrival_ == Arrival::first; }
 
   // Makes the process known. False: everything was to end since the start began.
   bool settle(pid_t leader) const {
@@ -33,7 +36,7 @@ class HostSandbox::Place {
 
  private:
   HostSandbox& sandbox_;
-  const bool first_;
+  const Arrival arrival_;
   const unsigned kills_;
 };
 
@@ -56,11 +59,7 @@ class HostSandbox::RunningProcess final : public Process {
   RunningProcess(const RunningProcess&) = delete;
   RunningProcess& operator=(const RunningProcess&) = delete;
   ~RunningProcess() override {
-    if (sandbox_.is_last()) {
-      RunningProcess::kill();
-    } else {
-      RunningProcess::end();
-    }
+    RunningProcess::end();
     sandbox_.forget(process_->pid());
     process_.reset();
   }
@@ -93,10 +92,11 @@ class HostSandbox::RunningProcess final : public Process {
   std::unique_ptr<ChildProcess> process_;
 };
 
-// What a start has made until there is a process.
+// What a start has made until there is a process. The place stays with the thread that starts, for
+// to give it up takes time that the launching thread has not.
 struct HostSandbox::Preparation {
   const StartRequest& request;
-  std::unique_ptr<Place> place;
+  std::unique_ptr<Place>& place;
   Streams streams;
   Line report;
   ChildPlan child;
@@ -122,42 +122,54 @@ SandboxError frozen_error() {
 
 }  // namespace
 
-tl::expected<std::unique_ptr<HostSandbox::Place>, SandboxError> HostSandbox::begin_start() {
-  std::unique_ptr<Place> place;
-  std::shared_ptr<ResourceControl> joined;
-  {
-    const std::lock_guard lock(mutex_);
-    if (frozen_) return tl::unexpected(frozen_error());
-    place = std::make_unique<Place>(*this, living_ == 0, kills_);
-    ++living_;
-    ++starting_;
-    joined = control_;
+// Known to be under way for as long as this lives.
+class HostSandbox::StartUnderWay {
+ public:
+  explicit StartUnderWay(HostSandbox& sandbox) : sandbox_(sandbox) {}
+  StartUnderWay(const StartUnderWay&) = delete;
+  StartUnderWay& operator=(const StartUnderWay&) = delete;
+  ~StartUnderWay() {
+    if (const auto held = sandbox_.control()) held->close_membership();
+    {
+      const std::lock_guard lock(sandbox_.mutex_);
+      --sandbox_.starting_;
+    }
+    sandbox_.changed_.notify_all();
   }
-  if (place->first()) {
-    cpu_turn_ = launcher_.turn++;
-    if (auto taken = take_control(); !taken) return tl::unexpected(taken.error());
-  } else if (joined) {
-    if (auto opened = joined->open_membership(); !opened) return tl::unexpected(opened.error());
-  }
+
+ private:
+  HostSandbox& sandbox_;
+};
+
+// Counts a start as under way.
+tl::expected<std::unique_ptr<HostSandbox::Place>, SandboxError> HostSandbox::admit() {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [this] { return !closing_; });
+  if (frozen_) return tl::unexpected(frozen_error());
+  const auto arrival = living_ == 0 ? Place::Arrival::first : Place::Arrival::beside_others;
+  auto place = std::make_unique<Place>(*this, arrival, kills_);
+  ++living_;
+  ++starting_;
   return place;
 }
 
-void HostSandbox::finish_start() {
-  if (const auto held = control()) held->close_membership();
-  {
-    const std::lock_guard lock(mutex_);
-    --starting_;
+tl::expected<void, SandboxError> HostSandbox::open_control(const Place& place) {
+  if (place.first()) {
+    cpu_turn_ = launcher_.turn++;
+    return take_control();
   }
-  known_.notify_all();
+  const auto joined = control();
+  if (joined) return joined->open_membership();
+  return {};
 }
 
 StartResult HostSandbox::start(const StartRequest& request) {
   if (request.program.argv.empty()) return tl::unexpected(no_program());
-  auto place = begin_start();
+  auto place = admit();
   if (!place) return tl::unexpected(place.error());
-  auto started = launcher_.thread.run([&] { return start_here(request, std::move(*place)); });
-  finish_start();
-  return started;
+  const StartUnderWay under_way(*this);
+  if (auto open = open_control(**place); !open) return tl::unexpected(open.error());
+  return launcher_.thread.run([&] { return start_here(request, *place); });
 }
 
 std::string HostSandbox::program_path(const Program& program) const {
@@ -193,7 +205,7 @@ ChildPlan HostSandbox::child_plan(const StartRequest& request,
   return child;
 }
 
-StartResult HostSandbox::start_here(const StartRequest& request, std::unique_ptr<Place> place) {
+StartResult HostSandbox::start_here(const StartRequest& request, std::unique_ptr<Place>& place) {
   auto streams = open_streams();
   if (!streams) return tl::unexpected(streams.error());
   auto report = make_line();
@@ -208,7 +220,7 @@ StartResult HostSandbox::start_here(const StartRequest& request, std::unique_ptr
   const auto held = control();
 
   Preparation start{.request = request,
-                    .place = std::move(place),
+                    .place = place,
                     .streams = std::move(*streams),
                     .report = std::move(*report),
                     .child = child_plan(request, held.get())};
@@ -223,7 +235,6 @@ StartResult HostSandbox::start_here(const StartRequest& request, std::unique_ptr
   return first_ ? enter(start) : start_bare(start);
 }
 
-// The process group is as old as the clone or will be; see child_setup.h.
 std::unique_ptr<HostSandbox::RunningProcess> HostSandbox::running(Preparation& start,
                                                                   pid_t pid,
                                                                   UniqueFd pidfd,

@@ -164,7 +164,8 @@ class Planner {
               why_no_namespaces(),
               "processes run in a process group as the user that Hearth runs as; they see the "
               "host's files, its /tmp and its processes, and one that leaves its group outlives "
-              "the sandbox",
+              "the sandbox; the name sandbox.localdomain is known only if the host's /etc/hosts "
+              "has it",
               remedy_for_namespaces(host_));
       return;
     }

@@ -48,10 +48,11 @@ constexpr std::string_view kPasswd =
     "root:x:0:0:root:/:/sbin/nologin\n"
     "sbx_user1051:x:993:990::/home/sbx_user1051:/sbin/nologin\n";
 constexpr std::string_view kGroup = "root:x:0:\nsbx_user1051:x:990:\n";
-// Before the host's own names, for the first that fits counts. Source: Lambda's documentation,
-// "Telemetry API": subscribers are reached at sandbox.localdomain.
+// Before the host's own names, for the first that fits counts. Source of the third: Lambda's
+// documentation of the Telemetry API, whose subscribers are met at sandbox.localdomain; the last is
+// what the older Logs API says instead.
 constexpr std::string_view kOwnHosts =
-    "127.0.0.1 localhost\n127.0.0.1 sandbox.localdomain sandbox\n::1 localhost\n";
+    "127.0.0.1 localhost sandbox.localdomain sandbox\n::1 localhost\n";
 
 std::string canonical(const fs::path& path) {
   std::error_code error;

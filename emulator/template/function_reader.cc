@@ -151,6 +151,7 @@ tl::expected<FunctionDeclaration, TemplateError> FunctionReader::read() {
                           &FunctionReader::read_package,
                           &FunctionReader::read_sizes,
                           &FunctionReader::read_tracing,
+                          &FunctionReader::read_tenancy,
                           &FunctionReader::read_logging,
                           &FunctionReader::read_architecture,
                           &FunctionReader::read_variables,
@@ -322,6 +323,21 @@ FunctionReader::Failure FunctionReader::read_tracing() {
   return error_at(resource_,
                   "function " + shown(logical_id_) + " has the tracing mode '" + shown(mode) +
                       "'; choose Active or PassThrough");
+}
+
+// Source: service model, TenancyConfig; the resource types have the same property.
+FunctionReader::Failure FunctionReader::read_tenancy() {
+  const auto tenancy = property("TenancyConfig");
+  if (!tenancy) return tenancy.error();
+  if (!*tenancy) return std::nullopt;
+  const auto* mode = (*tenancy)->find("TenantIsolationMode");
+  if (mode == nullptr || mode->text != "PER_TENANT") {
+    return error_at(**tenancy,
+                    "TenancyConfig has one member, written TenancyConfig: {TenantIsolationMode: "
+                    "PER_TENANT}");
+  }
+  result_.configuration.tenant_isolation = functions::TenantIsolation::per_tenant;
+  return std::nullopt;
 }
 
 FunctionReader::Failure FunctionReader::read_logging() {

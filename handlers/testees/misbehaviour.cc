@@ -4,6 +4,7 @@
 #include "handlers/runtime_client/runtime_client.h"
 #include "handlers/testees/answering.h"
 #include "handlers/testees/attempts.h"
+#include "handlers/testees/conversation.h"
 #include "handlers/testees/endurance.h"
 #include "handlers/testees/greed.h"
 #include "handlers/testees/surroundings.h"
@@ -277,6 +278,10 @@ constexpr std::array kModes = {
     Mode{"counts_in_background", counts_in_background},
     Mode{"arms_timer", arms_timer},
     Mode{"keeps_connection", keeps_connection},
+    Mode{"listens", listens},
+    Mode{"listens_without_accepting", listens_without_accepting},
+    Mode{"sends_datagram", sends_datagram},
+    Mode{"ends_when_asked", ends_when_asked},
 };
 
 }  // namespace

@@ -216,10 +216,17 @@ TEST_CASE("words that hearth does not know are named", "[bad-input]") {
   refused(tests::run_hearth({"bogus"}), 2, "bogus");
   refused(tests::invoke({"--bogus"}), 2, "--bogus");
   refused(tests::run_hearth({"serve", "--port", "99999"}), 2, "--port");
+  refused(tests::run_hearth({"serve", "--host", ""}), 2, "--host");
+  refused(tests::run_hearth({"serve", "--region", ""}), 2, "--region");
+  refused(tests::run_hearth({"serve", "--alias-seed", "-1"}), 2, "--alias-seed");
   auto words = tests::testee("echo");
   words.insert(words.end(), {"--env", "novalue"});
   refused(tests::invoke(words), 2, "novalue");
   refused(tests::invoke({"--memory", "64", "--code", tests::handler_folder("testees")}), 2, "64");
+  refused(
+      tests::run_hearth({"serve", "first", "second", "--code", tests::handler_folder("testees")}),
+      2,
+      "second");
   refused(
       tests::invoke({"--fixture", "s3/nope", "--template", tests::handler_template("echo-cpp")}),
       2,

@@ -203,8 +203,84 @@ class Rounds {
     testee.await_exit();
   }
 
+  // Several programs in one sandbox.
+
+  void has_programs_that_end_in_any_order() {
+    const auto sandbox = sandbox_of(launcher(), testee_request());
+    auto programs = several_in(*sandbox);
+    if (coin()) sandbox->freeze();
+    for (const auto& program : programs) do_something_to(*program);
+    std::shuffle(programs.begin(), programs.end(), random_);
+    while (!programs.empty()) {
+      programs.pop_back();
+      if (coin()) keep(sandbox->start(testee_start("exits_in_init", {tag_})), programs);
+      if (programs.size() > kMostPrograms) programs.clear();
+    }
+  }
+  void is_struck_while_a_program_joins() {
+    const auto sandbox = sandbox_of(launcher(), testee_request());
+    auto programs = several_in(*sandbox);
+    begin_start();
+    auto within = std::uniform_int_distribution<Clock::rep>(0, start_up_.count());
+    killer_.strike_at(started_ + Clock::duration(within(random_)));
+    keep(sandbox->start(testee_start("slow_init", {tag_})), programs);
+    keep(sandbox->start(testee_start("slow_init", {tag_})), programs);
+    killer_.call_off();
+  }
+  void is_killed_while_a_program_joins() {
+    const auto sandbox = sandbox_of(launcher(), testee_request());
+    auto programs = several_in(*sandbox);
+    auto& first = *programs.front();
+    std::thread killing([&first] { first.kill(); });
+    auto joined = sandbox->start(testee_start("slow_init", {tag_}));
+    killing.join();
+    keep(std::move(joined), programs);
+  }
+  void cannot_start_a_program_beside_others() {
+    const auto sandbox = sandbox_of(launcher(), testee_request());
+    const auto programs = several_in(*sandbox);
+    auto start = testee_start("echo", {tag_});
+    start.program.argv = {"/no/such/program"};
+    CHECK_FALSE(sandbox->start(start));
+  }
+
  private:
+  using Programs = std::vector<std::unique_ptr<Process>>;
+  static constexpr std::size_t kMostPrograms = 6;
+
   bool coin() { return std::bernoulli_distribution()(random_); }
+
+  static void keep(tl::expected<std::unique_ptr<Process>, SandboxError> started,
+                   Programs& programs) {
+    if (started) programs.push_back(std::move(*started));
+  }
+  Programs several_in(Sandbox& sandbox) {
+    const auto count = std::uniform_int_distribution<std::size_t>(2, 4)(random_);
+    Programs programs;
+    while (programs.size() < count) {
+      auto variables = std::vector<std::string>{tag_};
+      if (coin()) variables.emplace_back("TESTEE_LEAVES_DAEMON=1");
+      auto started = sandbox.start(testee_start("slow_init", variables));
+      REQUIRE(started);
+      programs.push_back(std::move(*started));
+    }
+    return programs;
+  }
+  void do_something_to(Process& program) {
+    switch (std::uniform_int_distribution<int>(0, 5)(random_)) {
+      case 0:
+        return program.end();
+      case 1:
+        return program.terminate();
+      case 2:
+        return program.kill();
+      case 3:
+        ::kill(program.pid(), SIGKILL);
+        return;
+      default:
+        return;
+    }
+  }
   void begin_start() { started_ = Clock::now(); }
 
   static void expect_no_start(const SandboxRequest& request, const StartRequest& start) {
@@ -239,6 +315,16 @@ constexpr std::array kFaults = {
           [](Rounds& r) { r.is_killed_from_outside_while_frozen(); }},
     Fault{"is ended while it breeds", [](Rounds& r) { r.is_ended_while_it_breeds(); }},
     Fault{"runs out of memory", [](Rounds& r) { r.runs_out_of_memory(); }},
+    Fault{"has programs that end in any order",
+          [](Rounds& r) { r.has_programs_that_end_in_any_order(); }},
+    Fault{"has programs that end in any order",
+          [](Rounds& r) { r.has_programs_that_end_in_any_order(); }},
+    Fault{"is struck while a program joins",
+          [](Rounds& r) { r.is_struck_while_a_program_joins(); }},
+    Fault{"is killed while a program joins",
+          [](Rounds& r) { r.is_killed_while_a_program_joins(); }},
+    Fault{"cannot start a program beside others",
+          [](Rounds& r) { r.cannot_start_a_program_beside_others(); }},
 };
 
 std::vector<Fault> wanted_faults() {

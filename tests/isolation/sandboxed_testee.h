@@ -5,10 +5,12 @@
 #pragma once
 
 #include "emulator/sandbox/linux_sandbox.h"
+#include "tests/isolation/started_program.h"
 
 #include <nlohmann/json.hpp>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,22 +32,21 @@ class SandboxedTestee {
                            const emulator::sandbox::SandboxRequest& request = testee_request());
 
   emulator::sandbox::Sandbox& sandbox() { return *sandbox_; }
-  emulator::sandbox::Process& process() { return *process_; }
+  emulator::sandbox::Process& process() { return program_->process(); }
 
   // Ends the process and what is left around it.
-  void end() { process_.reset(); }
-  // Another one in the same sandbox.
+  void end() { program_.reset(); }
+  // Another one in the same sandbox, after the former has ended.
   void start(const emulator::sandbox::StartRequest& start);
 
   // What it printed, as far as the end of a line; empty when it ended without one.
-  std::string line();
+  std::string line() { return program_->line(); }
   nlohmann::json answer();
-  emulator::sandbox::Exit await_exit();
+  emulator::sandbox::Exit await_exit() const { return program_->await_exit(); }
 
  private:
   std::unique_ptr<emulator::sandbox::Sandbox> sandbox_;
-  std::unique_ptr<emulator::sandbox::Process> process_;
-  std::string said_;  // and not yet asked for
+  std::optional<StartedProgram> program_;
 };
 
 // The answer of a mode that ends by itself.

@@ -414,10 +414,12 @@ TEST_CASE("an environment is frozen only after the delay, and never where freezi
   World at_rest{.clock = still,
                 .timers = world.timers,
                 .housekeeping = housekeeping,
+                .shutdowns = world.shutdowns,
                 .launcher = world.launcher,
                 .pump = world.pump,
                 .log = world.world.log,
                 .new_log_stream_id = world.world.new_log_stream_id,
+                .new_uuid = world.world.new_uuid,
                 .reported = world.world.reported,
                 .advise = world.world.advise};
   const auto start = [&](Freezing wanted) {

@@ -25,10 +25,9 @@ InvokeApi echoing() {
   api.invoke = [](InvocationRequest request) {
     return InvocationResult{Responded{std::move(request.payload), ""}, "$LATEST", ""};
   };
-  api.resolve = [](const auto&, const auto&) -> tl::expected<void, emulator::invoke::Refusal> {
-    return {};
-  };
-  api.invoke_async = [](const InvocationRequest&) -> tl::expected<void, emulator::invoke::Refusal> {
+  api.resolve = [](const auto&) -> tl::expected<void, emulator::invoke::Refusal> { return {}; };
+  api.invoke_async =
+      [](const InvocationRequest&) -> tl::expected<std::string, emulator::invoke::Refusal> {
     return {};
   };
   return api;

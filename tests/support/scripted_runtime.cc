@@ -83,6 +83,16 @@ HttpAnswer ScriptedProcess::post(const std::string& path,
   return answer_of(result);
 }
 
+HttpAnswer ScriptedProcess::put(const std::string& path,
+                                const std::string& body,
+                                const std::map<std::string, std::string>& headers) {
+  const httplib::Headers sent(headers.begin(), headers.end());
+  const auto result = connection_->client.Put(path, sent, body, "application/json");
+  const std::lock_guard lock(connection_->mutex);
+  if (connection_->ending_signal != 0 || !result) throw Killed{};
+  return answer_of(result);
+}
+
 void ScriptedProcess::serve(const std::function<std::string(const HttpAnswer& next)>& answer) {
   while (true) {
     const auto event = next();

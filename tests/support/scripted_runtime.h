@@ -46,6 +46,10 @@ class ScriptedProcess {
                   const std::string& body,
                   const std::map<std::string, std::string>& headers = {});
 
+  HttpAnswer put(const std::string& path,
+                 const std::string& body,
+                 const std::map<std::string, std::string>& headers = {});
+
   HttpAnswer next() { return get("/2018-06-01/runtime/invocation/next"); }
   HttpAnswer respond(const std::string& id, const std::string& body) {
     return post("/2018-06-01/runtime/invocation/" + id + "/response", body);

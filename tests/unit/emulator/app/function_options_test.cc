@@ -97,3 +97,27 @@ TEST_CASE("no sandbox is planned without a look at the host", "[function-options
   CHECK(machine->plan.strictness == sandbox::Strictness::none);
   CHECK(machine->plan.given_up.empty());
 }
+
+TEST_CASE("tenants are isolated where the flag says so", "[function-options]") {
+  const auto described = [](std::vector<std::string> words) {
+    words.insert(words.end(), {"--code", "/code", "--runtime", "provided.al2023"});
+    auto functions = describe_functions(parsed(words), {}, "/tmp");
+    REQUIRE(functions);
+    return functions->functions.front().tenant_isolation;
+  };
+  CHECK(described({}) == functions::TenantIsolation::none);
+  CHECK(described({"--tenant-isolation"}) == functions::TenantIsolation::per_tenant);
+}
+
+TEST_CASE("a tenant is named with the characters that the service takes", "[function-options]") {
+  const auto named = [](const std::string& text) {
+    std::string tenant;
+    CLI::App program;
+    add_tenant_flag(program, tenant);
+    program.parse(std::vector<std::string>{text, "--tenant-id"});
+    return tenant;
+  };
+  CHECK(named("team/blue:1") == "team/blue:1");
+  CHECK_THROWS_AS(named("a#b"), CLI::ParseError);
+  CHECK_THROWS_AS(named(std::string(257, 'a')), CLI::ParseError);
+}

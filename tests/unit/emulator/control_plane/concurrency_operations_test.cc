@@ -125,3 +125,41 @@ TEST_CASE("provisioned concurrency fits into what is reserved, or into the accou
   CHECK(refusal(parts, "PutProvisionedConcurrencyConfig", provision("2", 899)).status == 400);
   CHECK(run(parts, "PutProvisionedConcurrencyConfig", provision("2", 898)));
 }
+
+TEST_CASE("a function with tenant isolation has nothing that is prepared for everybody",
+          "[concurrency operations]") {
+  ServiceParts parts;
+  const Document isolation = {{"TenancyConfig", {{"TenantIsolationMode", "PER_TENANT"}}}};
+  CHECK(parts.create("f", isolation)["TenancyConfig"] == isolation["TenancyConfig"]);
+  REQUIRE(parts.run(version_operations(), "PublishVersion", {{"FunctionName", "f"}}));
+  const auto refused = [](const Answer& answer) {
+    REQUIRE_FALSE(answer);
+    CHECK(answer.error().exception == "InvalidParameterValueException");
+    CHECK(answer.error().message.find("not supported for functions with tenant isolation") !=
+          std::string::npos);
+  };
+  refused(run(parts, "PutProvisionedConcurrencyConfig", provision("1", 1)));
+  refused(parts.run(
+      url_operations(), "CreateFunctionUrlConfig", {{"FunctionName", "f"}, {"AuthType", "NONE"}}));
+  refused(parts.run(
+      mapping_operations(),
+      "CreateEventSourceMapping",
+      {{"FunctionName", "f"}, {"EventSourceArn", "arn:aws:sqs:us-east-1:123456789012:queue"}}));
+  refused(parts.run(function_operations(),
+                    "UpdateFunctionConfiguration",
+                    {{"FunctionName", "f"}, {"SnapStart", {{"ApplyOn", "PublishedVersions"}}}}));
+}
+
+TEST_CASE("tenant isolation is chosen when a function is made, and stays",
+          "[concurrency operations]") {
+  ServiceParts parts;
+  parts.create("f", {{"TenancyConfig", {{"TenantIsolationMode", "PER_TENANT"}}}});
+  const auto updated = parts.run(function_operations(),
+                                 "UpdateFunctionConfiguration",
+                                 {{"FunctionName", "f"}, {"MemorySize", 256}});
+  REQUIRE(updated);
+  CHECK((*updated)["TenancyConfig"]["TenantIsolationMode"] == "PER_TENANT");
+  const auto read = parts.run(function_operations(), "GetFunction", {{"FunctionName", "f"}});
+  CHECK((*read)["Configuration"]["TenancyConfig"]["TenantIsolationMode"] == "PER_TENANT");
+  CHECK_FALSE(parts.create("g").contains("TenancyConfig"));
+}

@@ -66,15 +66,15 @@ struct ScriptedMachine {
       if (refusal) return tl::unexpected(*refusal);
       return result;
     };
-    api.resolve = [this](const auto&, const auto&) -> tl::expected<void, Refusal> {
+    api.resolve = [this](const auto&) -> tl::expected<void, Refusal> {
       ++resolved;
       if (refusal) return tl::unexpected(*refusal);
       return {};
     };
-    api.invoke_async = [this](InvocationRequest request) -> tl::expected<void, Refusal> {
+    api.invoke_async = [this](InvocationRequest request) -> tl::expected<std::string, Refusal> {
       accepted.push_back(std::move(request));
       if (refusal) return tl::unexpected(*refusal);
-      return {};
+      return result.trace_header;
     };
     return api;
   }
@@ -227,7 +227,8 @@ TEST_CASE("a call may have 6,291,456 bytes and an event 1,048,576", "[control_pl
 TEST_CASE("a synchronous invocation answers 200 with the response and the executed version",
           "[control_plane]") {
   ScriptedMachine machine;
-  const auto reply = machine.answer(to(kInvokeF, {{"X-Amzn-Trace-Id", "Root=1-2"}}));
+  machine.result.trace_header = "Root=1-2";
+  const auto reply = machine.answer(to(kInvokeF, {{"X-Amzn-Trace-Id", "Root=1-1"}}));
   CHECK(reply.status == 200);
   CHECK(reply.body == "\"ok\"");
   CHECK(reply.content_type == "application/json");
@@ -373,4 +374,27 @@ TEST_CASE("the qualifier of managed instances is read as one that no function ha
   const auto call = parsed(to(std::string(kInvokeF) + "?Qualifier=$LATEST.PUBLISHED"));
   REQUIRE(call);
   CHECK(call->request.qualifier == "$LATEST.PUBLISHED");
+}
+
+TEST_CASE("a tenant that is missing or not wanted is an InvalidParameterValueException",
+          "[control_plane]") {
+  for (const auto kind : {Refusal::Kind::tenant_missing, Refusal::Kind::tenant_unexpected}) {
+    for (const auto* type : {"RequestResponse", "Event", "DryRun"}) {
+      ScriptedMachine machine;
+      machine.refusal = Refusal{.kind = kind, .message = "why"};
+      const auto reply = machine.answer(to(kInvokeF, {{"X-Amz-Invocation-Type", type}}));
+      CHECK(reply.status == 400);
+      CHECK(sent(reply, "x-amzn-ErrorType") == "InvalidParameterValueException");
+      CHECK(reply.body.find("why") != std::string::npos);
+    }
+  }
+}
+
+TEST_CASE("an accepted event is answered with the trace that its attempts continue",
+          "[control_plane]") {
+  ScriptedMachine machine;
+  machine.result.trace_header = "Root=1-2;Sampled=1";
+  const auto reply = machine.answer(to(kInvokeF, {{"X-Amz-Invocation-Type", "Event"}}));
+  CHECK(reply.status == 202);
+  CHECK(sent(reply, "X-Amzn-Trace-Id") == "Root=1-2;Sampled=1");
 }

@@ -2,6 +2,10 @@
 
 #include <catch2/catch_test_macros.hpp>
 
+#include <atomic>
+#include <thread>
+#include <vector>
+
 using namespace emulator::control_plane;
 using tests::ServiceParts;
 
@@ -195,4 +199,20 @@ TEST_CASE("mappings are listed by source and by function, in pages", "[mappings]
   const auto page = run(parts, "ListEventSourceMappings", {{"MaxItems", 2}}).value();
   CHECK(page["EventSourceMappings"].size() == 2);
   CHECK(count({{"Marker", page["NextMarker"]}}) == 1);
+}
+
+TEST_CASE("of callers who ask for the same mapping at once, one has it", "[mappings]") {
+  ServiceParts parts;
+  parts.create("f");
+  std::atomic<int> made = 0;
+  for (int round = 0; round < 20; ++round) {
+    const auto input = from(kQueue + std::to_string(round));
+    std::vector<std::jthread> callers;
+    for (int caller = 0; caller < 4; ++caller) {
+      callers.emplace_back([&] {
+        if (run(parts, "CreateEventSourceMapping", input)) ++made;
+      });
+    }
+  }
+  CHECK(made == 20);
 }

@@ -31,6 +31,19 @@ TEST_CASE("END and REPORT of a warm invocation are the service's", "[environment
         "Memory Size: 128 MB\tMax Memory Used: 36 MB\t\n");
 }
 
+TEST_CASE("the trace of a sampled invocation stands behind its REPORT", "[environment]") {
+  auto report = warm();
+  report.trace = {.trace_id = "1-5f84c7a1-0123456789abcdef01234567",
+                  .function_segment = "0123456789abcdef",
+                  .sampled = true};
+  CHECK(end_lines(report, Profile::aws)
+            .ends_with("\tMax Memory Used: 36 MB\t\n"
+                       "XRAY TraceId: 1-5f84c7a1-0123456789abcdef01234567\t"
+                       "SegmentId: 0123456789abcdef\tSampled: true\t\n"));
+  report.trace.sampled = false;
+  CHECK(end_lines(report, Profile::aws) == end_lines(warm(), Profile::aws));
+}
+
 TEST_CASE("a cold start's init stands after the memory and is billed", "[environment]") {
   auto report = warm();
   report.init_duration = 110'100us;
@@ -103,8 +116,33 @@ TEST_CASE("the platform says why an invocation ended, unless the function said i
         "RequestId: id-1 Error: Runtime exited with error: signal: killed\nRuntime.OutOfMemory\n");
   CHECK(outcome_lines(NeverStarted{"Runtime.InvalidEntrypoint", "no such file"}, "id-1", kNow) ==
         "RequestId: id-1 Error: no such file\nRuntime.InvalidEntrypoint\n");
+  CHECK(outcome_lines(
+            ExtensionFailed{
+                .error_type = "Extension.Crash", .name = "ext", .exit_code = 6, .signal = {}},
+            "id-1",
+            kNow) == "RequestId: id-1 Error: exit status 6\nExtension.Crash\n");
   CHECK(outcome_lines(Responded{"{}", ""}, "id-1", kNow).empty());
   CHECK(outcome_lines(FunctionError{"Runtime.Oops", "{}"}, "id-1", kNow).empty());
   CHECK(outcome_lines(ResponseTooLarge{7}, "id-1", kNow).empty());
   CHECK(outcome_lines(ResponseTruncated{}, "id-1", kNow).empty());
+}
+
+TEST_CASE("an extension is told with its state and its events, in one line whatever its name",
+          "[environment]") {
+  runtime_api::ExtensionStatus extension{.name = "ext",
+                                         .kind = runtime_api::ExtensionKind::external,
+                                         .state = runtime_api::ExtensionState::ready,
+                                         .events = {.invoke = true, .shutdown = true},
+                                         .error_type = {}};
+  CHECK(extension_line(extension) ==
+        "EXTENSION\tName: ext\tState: Ready\tEvents: [INVOKE,SHUTDOWN]\n");
+  extension.events = {.invoke = false, .shutdown = true};
+  CHECK(extension_line(extension) == "EXTENSION\tName: ext\tState: Ready\tEvents: [SHUTDOWN]\n");
+  extension.name = "two\nlines";
+  extension.state = runtime_api::ExtensionState::launch_error;
+  extension.events = {};
+  extension.error_type = "PermissionDenied";
+  CHECK(extension_line(extension) ==
+        "EXTENSION\tName: two?lines\tState: LaunchError\tEvents: []\t"
+        "Error Type: PermissionDenied\n");
 }

@@ -11,13 +11,20 @@ using namespace emulator::environment;
 TEST_CASE("an environment moves between its phases in these ways and no others", "[environment]") {
   using P = Phase;
   using C = Cause;
-  constexpr std::array kPhases = {
-      P::created, P::initialising, P::invoking, P::settling, P::idle, P::reset, P::gone};
+  constexpr std::array kPhases = {P::created,
+                                  P::initialising,
+                                  P::invoking,
+                                  P::settling,
+                                  P::idle,
+                                  P::shutting_down,
+                                  P::reset,
+                                  P::gone};
   constexpr std::array kCauses = {C::invocation_given,
                                   C::init_begun,
                                   C::init_done,
                                   C::answered,
                                   C::settled,
+                                  C::shutdown_begun,
                                   C::processes_lost,
                                   C::retired};
   const std::map<std::pair<P, C>, P> allowed = {
@@ -28,6 +35,12 @@ TEST_CASE("an environment moves between its phases in these ways and no others",
       {{P::invoking, C::answered}, P::settling},
       {{P::invoking, C::settled}, P::idle},
       {{P::settling, C::settled}, P::idle},
+      {{P::initialising, C::shutdown_begun}, P::shutting_down},
+      {{P::invoking, C::shutdown_begun}, P::shutting_down},
+      {{P::settling, C::shutdown_begun}, P::shutting_down},
+      {{P::idle, C::shutdown_begun}, P::shutting_down},
+      {{P::shutting_down, C::processes_lost}, P::reset},
+      {{P::shutting_down, C::retired}, P::gone},
       {{P::initialising, C::processes_lost}, P::reset},
       {{P::invoking, C::processes_lost}, P::reset},
       {{P::settling, C::processes_lost}, P::reset},

@@ -26,6 +26,7 @@ class Pipe {
   void print(const std::string& text) const {
     REQUIRE(::write(writing_.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size()));
   }
+  int descriptor() const { return reading_.get(); }
   void close() { writing_.reset(); }
   bool drain() { return source.drain(reading_.get()); }
 
@@ -111,4 +112,37 @@ TEST_CASE("the tail is the last 4 KB since the invocation began, and only where 
   const auto tail = pipe.stream.take_tail();
   CHECK(tail.size() == kLogTailBytes);
   CHECK(tail.ends_with("aaa\nEND\n"));
+}
+
+TEST_CASE("two processes that print at once do not mix their lines", "[environment]") {
+  Pipe function;
+  Pipe second;
+  LogSource extension(function.stream, LogSource::Kind::extension, "ext");
+  const auto drain = [&](const std::string& text) {
+    second.print(text);
+    CHECK(extension.drain(second.descriptor()));
+  };
+  function.print("fun");
+  CHECK(function.drain());
+  drain("ext");
+  drain("ension\nhalf");
+  function.print("ction\nunfinished");
+  CHECK(function.drain());
+  // An extension goes on while a function's invocations begin and end.
+  function.stream.platform("END\n");
+  drain(" and half\n");
+  CHECK(function.pieces ==
+        Pieces{"extension\n", "function\n", "unfinished\n", "END\n", "half and half\n"});
+}
+
+TEST_CASE("what a process left unfinished is a line when it is gone", "[environment]") {
+  Pipe pipe;
+  Pipe second;
+  {
+    LogSource extension(pipe.stream, LogSource::Kind::extension, "ext");
+    second.print("last words");
+    CHECK(extension.drain(second.descriptor()));
+    CHECK(pipe.pieces.empty());
+  }
+  CHECK(pipe.pieces == Pieces{"last words\n"});
 }

@@ -36,6 +36,24 @@ TEST_CASE("a timeout is told in seconds with two decimals", "[environment]") {
   CHECK(describe(TimedOut{std::chrono::minutes{15}}) == "Task timed out after 900.00 seconds");
 }
 
+TEST_CASE("an extension's failure is told by how it ended, else by what is known",
+          "[environment]") {
+  ExtensionFailed failed{.error_type = "Extension.Crash",
+                         .name = "ext",
+                         .exit_code = 6,
+                         .signal = {},
+                         .reason = "unknown"};
+  CHECK(describe(failed) == "exit status 6");
+  CHECK(error_type(failed) == "Extension.Crash");
+  CHECK_FALSE(succeeded(failed));
+  failed.exit_code = 0;
+  CHECK(describe(failed) == "exit status 0");
+  failed.exit_code.reset();
+  CHECK(describe(failed) == "unknown");
+  failed.signal = SIGKILL;
+  CHECK(describe(failed) == "signal: killed");
+}
+
 TEST_CASE("every outcome but a response has an error type", "[environment]") {
   CHECK(error_type(Responded{}).empty());
   CHECK(succeeded(Responded{}));

@@ -31,6 +31,7 @@ TEST_CASE("the machine reads what changes how a version runs", "[machine configu
   const auto read = machine_configuration(
       version_with(R"({"Runtime":"python3.12","Handler":"a.b","MemorySize":256,"Timeout":9,
                        "EphemeralStorage":{"Size":1024},"TracingConfig":{"Mode":"Active"},
+                       "TenancyConfig":{"TenantIsolationMode":"PER_TENANT"},
                        "Environment":{"Variables":{"A":"1"}},"Layers":[{"Arn":"x"},{"Arn":"y"}]})"),
       places());
   REQUIRE(read);
@@ -41,6 +42,7 @@ TEST_CASE("the machine reads what changes how a version runs", "[machine configu
   CHECK(read->timeout == std::chrono::seconds{9});
   CHECK(read->ephemeral_storage.mebibytes == 1024);
   CHECK(read->tracing == emulator::functions::Tracing::active);
+  CHECK(read->tenant_isolation == emulator::functions::TenantIsolation::per_tenant);
   CHECK(read->variables.at("A") == "1");
   CHECK(read->code == "/store/ab");
   CHECK(read->layers == std::vector<std::filesystem::path>{"/layers/x", "/layers/y"});

@@ -105,8 +105,8 @@ TEST_CASE("the function's user and its own name are known", "[sandbox]") {
   const auto steps = plan({});
   CHECK(step_at(steps, "/etc/passwd").source.find("sbx_user1051:x:993:990:") != std::string::npos);
   CHECK(step_at(steps, "/etc/group").source.find("sbx_user1051:x:990:") != std::string::npos);
-  CHECK(
-      step_at(steps, "/etc/hosts").source.starts_with("127.0.0.1 localhost sandbox.localdomain\n"));
+  CHECK(step_at(steps, "/etc/hosts")
+            .source.starts_with("127.0.0.1 localhost sandbox.localdomain sandbox\n"));
 }
 
 TEST_CASE("devices are the five harmless ones, and there is no shared memory", "[sandbox]") {

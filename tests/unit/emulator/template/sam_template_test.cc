@@ -504,3 +504,21 @@ TEST_CASE("a template that is not there is told how to be named", "[template]") 
   CHECK(contains(project.error().sentence(), "--template FILE"));
   CHECK(contains(read_project(sample("."), {}).error().sentence(), "cannot be read"));
 }
+
+TEST_CASE("a function of a template isolates its tenants where TenancyConfig says so",
+          "[template]") {
+  using emulator::functions::TenantIsolation;
+  const auto with = [](const std::string& lines) {
+    return read(with_properties("      CodeUri: src\n" + lines));
+  };
+  const auto isolated = with("      TenancyConfig:\n        TenantIsolationMode: PER_TENANT\n");
+  REQUIRE(isolated);
+  CHECK(isolated->functions[0].configuration.tenant_isolation == TenantIsolation::per_tenant);
+  CHECK(isolated->warnings.empty());
+  CHECK(with("")->functions[0].configuration.tenant_isolation == TenantIsolation::none);
+  for (const auto* wrong : {"      TenancyConfig: PER_TENANT\n",
+                            "      TenancyConfig:\n        TenantIsolationMode: SHARED\n"}) {
+    CHECK(contains(complaint(with_properties("      CodeUri: src\n" + std::string(wrong))),
+                   "TenantIsolationMode: PER_TENANT"));
+  }
+}

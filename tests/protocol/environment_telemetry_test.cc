@@ -1,0 +1,219 @@
+// Environments whose extensions subscribe to telemetry. Processes are scripts that speak the APIs
+// over loopback; their listeners are the test's.
+#include "emulator/environment/environment.h"
+#include "tests/support/environment_world.h"
+#include "tests/support/scripted_extension.h"
+#include "tests/support/telemetry_listeners.h"
+
+#include <catch2/catch_test_macros.hpp>
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <vector>
+
+using namespace emulator::environment;
+using namespace std::chrono_literals;
+using tests::next_invocation;
+using tests::ScriptedExtension;
+using tests::ScriptedProcess;
+using tests::ScriptEnd;
+
+namespace {
+
+const ServingTerms kWithReport{.release_at = ReleaseAt::report};
+
+std::string http(const tests::HttpListener& listener) {
+  return R"({"protocol":"HTTP","URI":"http://sandbox.localdomain:)" +
+         std::to_string(listener.port()) + R"(/"})";
+}
+std::string tcp(const tests::TcpListener& listener) {
+  return R"({"protocol":"TCP","port":)" + std::to_string(listener.port()) + "}";
+}
+
+// Subscribes, and asks for event after event until it is told of the end.
+ScriptEnd watch(ScriptedProcess& process, const std::string& destination, int& status) {
+  ScriptedExtension extension(process);
+  extension.register_for(tests::kInvokeAndShutdown);
+  status = extension.subscribe(destination).status;
+  process.print("watching\n");
+  while (true) {
+    const auto event = extension.next();
+    if (event.status != 200) return {.code = 1, .signal = {}};
+    if (ScriptedExtension::is_shutdown(event)) return {.code = 0, .signal = {}};
+  }
+}
+
+ScriptEnd chat(ScriptedProcess& process) {
+  process.print("loading\n");
+  process.serve([&](const tests::HttpAnswer& next) {
+    process.print("handling\n");
+    return next.body;
+  });
+}
+
+struct Scene {
+  Scene(std::initializer_list<std::string> extensions, tests::Script script)
+      : folder(extensions), world(std::move(script)) {
+    spec = world.spec();
+    spec->layers = folder.layers();
+  }
+  ~Scene() {
+    if (environment) environment->shut_down();
+  }
+  Served serve(const std::string& id) {
+    if (!environment) {
+      environment = std::make_shared<Environment>("env-1", spec, world.world, [](Environment&) {});
+    }
+    return environment->serve(next_invocation(id, "12345"), kWithReport);
+  }
+
+  tests::ExtensionsFolder folder;
+  tests::EnvironmentWorld world;
+  std::shared_ptr<EnvironmentSpec> spec;
+  std::shared_ptr<Environment> environment;
+};
+
+bool in_order(const std::vector<std::string>& types, const std::vector<std::string>& wanted) {
+  auto at = types.begin();
+  for (const auto& type : wanted) {
+    at = std::find(at, types.end(), type);
+    if (at == types.end()) return false;
+    ++at;
+  }
+  return true;
+}
+
+}  // namespace
+
+TEST_CASE("two subscribers, by HTTP and by TCP, hear of init, invocation and every line",
+          "[telemetry]") {
+  tests::HttpListener by_http;
+  tests::TcpListener by_tcp;
+  int http_status = 0;
+  int tcp_status = 0;
+  Scene scene({"a", "b"}, [&](ScriptedProcess& process) {
+    const auto name = tests::extension_name(process);
+    if (name == "a") return watch(process, http(by_http), http_status);
+    if (name == "b") return watch(process, tcp(by_tcp), tcp_status);
+    return chat(process);
+  });
+  const auto served = scene.serve("id-1");
+  REQUIRE(succeeded(served.outcome));
+  CHECK(http_status == 200);
+  CHECK(tcp_status == 200);
+  for (const auto* received : {&by_http.received, &by_tcp.received}) {
+    received->await_type("platform.report");
+    received->await_type("platform.runtimeDone");
+    received->await_type("function", 2);
+    received->await_type("extension", 2);
+    received->await_type("platform.telemetrySubscription", 2);
+    received->await_type("platform.extension", 2);
+    const auto types = received->types();
+    CHECK(in_order(types,
+                   {"platform.initRuntimeDone",
+                    "platform.extension",
+                    "platform.initReport",
+                    "platform.start",
+                    "platform.runtimeDone",
+                    "platform.report"}));
+    CHECK(received->of_type("platform.initStart").size() == 1);
+    const auto start = received->of_type("platform.initStart")[0]["record"];
+    CHECK(start["initializationType"] == "on-demand");
+    CHECK(start["functionName"] == "f");
+    CHECK(start["instanceMaxMemory"] == 128 * 1024 * 1024);
+    CHECK(received->of_type("platform.extension")[0]["record"]["state"] == "Ready");
+    CHECK(received->of_type("platform.start")[0]["record"]["requestId"] == "id-1");
+    const auto done = received->of_type("platform.runtimeDone")[0]["record"];
+    CHECK(done["status"] == "success");
+    CHECK(done["metrics"]["producedBytes"] == 5);
+    REQUIRE(done["spans"].size() == 3);
+    CHECK(done["spans"][0]["name"] == "responseLatency");
+    CHECK(done["spans"][1]["name"] == "responseDuration");
+    CHECK(done["spans"][2]["name"] == "runtimeOverhead");
+    const auto report = received->of_type("platform.report")[0]["record"];
+    CHECK(report["status"] == "success");
+    CHECK(report["metrics"]["memorySizeMB"] == 128);
+    CHECK(report["metrics"]["initDurationMs"].is_number());
+    CHECK(report["metrics"]["billedDurationMs"].get<std::int64_t>() ==
+          billed_duration_ms(*served.report, Profile::aws));
+  }
+}
+
+TEST_CASE("a runtime that dies is told as a failure and its report as an error", "[telemetry]") {
+  tests::TcpListener listener;
+  int status = 0;
+  Scene scene({"a"}, [&](ScriptedProcess& process) {
+    if (!tests::extension_name(process).empty()) return watch(process, tcp(listener), status);
+    process.next();
+    return ScriptEnd{.code = 1, .signal = {}};
+  });
+  scene.serve("id-1");
+  listener.received.await_type("platform.report");
+  const auto done = listener.received.of_type("platform.runtimeDone");
+  REQUIRE(done.size() == 1);
+  CHECK(done[0]["record"]["status"] == "failure");
+  CHECK(done[0]["record"]["errorType"] == "Runtime.ExitError");
+  const auto report = listener.received.of_type("platform.report")[0]["record"];
+  CHECK(report["status"] == "error");
+  CHECK(report["errorType"] == "Runtime.ExitError");
+}
+
+TEST_CASE("nobody subscribes when Init is over", "[telemetry]") {
+  tests::TcpListener listener;
+  std::string answer;
+  Scene scene({"a"}, [&](ScriptedProcess& process) {
+    if (tests::extension_name(process).empty()) return chat(process);
+    ScriptedExtension extension(process);
+    extension.register_for(tests::kInvokeAndShutdown);
+    extension.next();
+    answer = extension.subscribe(tcp(listener)).body;
+    while (!ScriptedExtension::is_shutdown(extension.next())) {
+    }
+    return ScriptEnd{.code = 0, .signal = {}};
+  });
+  REQUIRE(succeeded(scene.serve("id-1").outcome));
+  CHECK(answer.find("\"errorType\":\"Telemetry.SubscriptionClosed\"") != std::string::npos);
+}
+
+TEST_CASE("the published emulator's answer to a subscription is that it has none", "[telemetry]") {
+  tests::TcpListener listener;
+  int status = 0;
+  Scene scene({"a"}, [&](ScriptedProcess& process) {
+    if (tests::extension_name(process).empty()) return chat(process);
+    return watch(process, tcp(listener), status);
+  });
+  scene.spec->profile = Profile::rie;
+  REQUIRE(succeeded(scene.serve("id-1").outcome));
+  CHECK(status == 202);
+}
+
+TEST_CASE("what was told before the processes stood still arrives after", "[telemetry]") {
+  tests::TcpListener listener;
+  int status = 0;
+  Scene scene({"a"}, [&](ScriptedProcess& process) {
+    if (tests::extension_name(process).empty()) return chat(process);
+    return watch(process, tcp(listener), status);
+  });
+  scene.spec->freezing = Freezing::on;
+  REQUIRE(succeeded(scene.serve("id-1").outcome));
+  while (!scene.environment->snapshot().frozen) std::this_thread::yield();
+  REQUIRE(succeeded(scene.serve("id-2").outcome));
+  scene.environment->shut_down();
+  listener.received.await_type("platform.report", 2);
+}
+
+TEST_CASE("a JSON log has events for the platform's lines and objects for the function's",
+          "[telemetry]") {
+  Scene scene({}, chat);
+  scene.spec->logging.format = LogFormat::json;
+  scene.spec->logging.system_level = LogLevel::debug;
+  REQUIRE(succeeded(scene.serve("id-1").outcome));
+  const auto log = scene.world.log();
+  CHECK(log.find("\"message\":\"loading\"}") != std::string::npos);
+  CHECK(log.find("\"message\":\"handling\",\"requestId\":\"id-1\"}") != std::string::npos);
+  CHECK(log.find("\"type\":\"platform.start\"") != std::string::npos);
+  CHECK(log.find("\"producedBytes\":5,") != std::string::npos);
+  CHECK(log.find("\"type\":\"platform.report\"") != std::string::npos);
+  CHECK(log.find("REPORT RequestId") == std::string::npos);
+}
