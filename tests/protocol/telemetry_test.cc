@@ -286,7 +286,8 @@ TEST_CASE("a function that prints faster than anybody reads loses nothing that i
       }
     }
   });
-  while (log.drain(reading.get())) {
+  LogSource source(log, LogSource::Kind::function);
+  while (source.drain(reading.get())) {
   }
   function.join();
   log.set_tap({});
