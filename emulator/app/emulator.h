@@ -3,7 +3,6 @@
 
 #include "emulator/app/deployment.h"
 #include "emulator/app/log_writer.h"
-#include "emulator/app/trace_export.h"
 #include "emulator/environment/environment.h"
 #include "emulator/environment/output_pump.h"
 #include "emulator/environment/pool.h"

@@ -353,19 +353,6 @@ void add_environment_flags(CLI::App& command, FunctionOptions& o) {
   add_machine_flags(command, o);
 }
 
-void add_trace_flags(CLI::App& command, FunctionOptions& o) {
-  const auto* where = "Traces";
-  command
-      .add_option("--otlp-endpoint",
-                  o.otlp_endpoint,
-                  "send traces to this collector, as OpenTelemetry's JSON over HTTP")
-      ->type_name("URL")
-      ->group(where);
-  command.add_option("--trace-file", o.trace_file, "add traces to this file, a document a line")
-      ->type_name("FILE")
-      ->group(where);
-}
-
 }  // namespace
 
 void add_tenant_flag(CLI::App& command, std::string& tenant_id) {
@@ -386,7 +373,7 @@ void add_tenant_flag(CLI::App& command, std::string& tenant_id) {
 void add_function_flags(CLI::App& command, FunctionOptions& options) {
   add_description_flags(command, options);
   add_environment_flags(command, options);
-  add_trace_flags(command, options);
+  add_trace_flags(command, options.traces);
 }
 
 tl::expected<DescribedFunctions, AppError> describe_functions(const FunctionOptions& options,
@@ -481,22 +468,6 @@ MachineOptions machine_options(const FunctionOptions& options) {
   return {.freeze = options.freeze == "off" ? Freeze::off : Freeze::on,
           .init_boost = options.init_boost == "off" ? InitBoost::off : InitBoost::on,
           .cpu_scale = options.cpu_scale};
-}
-
-tl::expected<std::vector<report::SpanExporter::Send>, AppError> trace_targets(
-    const FunctionOptions& options) {
-  std::vector<report::SpanExporter::Send> targets;
-  if (!options.otlp_endpoint.empty()) {
-    auto address = parse_collector(options.otlp_endpoint);
-    if (!address) return tl::unexpected(std::move(address.error()));
-    targets.push_back(to_collector(std::move(*address)));
-  }
-  if (!options.trace_file.empty()) {
-    auto file = to_trace_file(options.trace_file);
-    if (!file) return tl::unexpected(std::move(file.error()));
-    targets.push_back(std::move(*file));
-  }
-  return targets;
 }
 
 EmulatorOptions emulator_options(const FunctionOptions& options,

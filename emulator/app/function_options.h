@@ -6,6 +6,7 @@
 #include "emulator/app/emulator.h"
 #include "emulator/app/machine.h"
 #include "emulator/runtimes/image_unpacking.h"
+#include "emulator/app/trace_flags.h"
 #include "emulator/sandbox/isolation_plan.h"
 
 #include <tl/expected.hpp>
@@ -52,8 +53,7 @@ struct FunctionOptions {
   double cpu_scale = 1;
   std::string credentials = "placeholder";
   std::string region{functions::kDefaultRegion};
-  std::string otlp_endpoint;
-  std::string trace_file;
+  TraceOptions traces;
   std::size_t max_concurrency = 1000;
   int idle_timeout_seconds = 600;
 };
@@ -104,11 +104,6 @@ sandbox::IsolationWish isolation_wish(const FunctionOptions& options);
 tl::expected<Machine, AppError> machine_for(const FunctionOptions& options);
 
 MachineOptions machine_options(const FunctionOptions& options);
-
-// Where the flags send traces. Fails for an address that is none, and a file that cannot be
-// written.
-tl::expected<std::vector<report::SpanExporter::Send>, AppError> trace_targets(
-    const FunctionOptions& options);
 
 // What the machine that runs these functions is built with, but for where its traces go.
 EmulatorOptions emulator_options(const FunctionOptions& options,

@@ -238,7 +238,7 @@ int run_invoke(const InvokeOptions& options) {
   if (!deployed) return fail(deployed.error());
 
   const auto& function_name = chosen->function().name;
-  auto targets = trace_targets(options.function);
+  auto targets = trace_targets(options.function.traces);
   if (!targets) return fail(targets.error());
   auto built_with = emulator_options(options.function, chosen->described, chosen->world.machine);
   built_with.trace_targets = std::move(*targets);

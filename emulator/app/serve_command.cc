@@ -209,7 +209,7 @@ int run_serve(const ServeOptions& given) {
   if (!described) return fail(described.error());
   for (const auto& warning : described->warnings) spdlog::warn("{}", warning);
   auto built_with = emulator_options(options.function, *described, world.machine);
-  auto targets = trace_targets(options.function);
+  auto targets = trace_targets(options.function.traces);
   if (!targets) return fail(targets.error());
   built_with.trace_targets = std::move(*targets);
   built_with.log_descriptor = STDOUT_FILENO;
