@@ -38,6 +38,10 @@ ExchangeResult Session::exchange(SharedInvocation invocation, TimePoint deadline
   const bool taken = std::exchange(offered_invocation_, nullptr) == nullptr;
   ended_ = true;
   offered_.notify_all();
+  const auto stream = taken ? current_invocation_->stream : nullptr;
+  lock.unlock();
+  // Whoever reads the runtime's body may wait for room in it.
+  if (stream) stream->end();
   if (!decided) return DeadlinePassed{};
   return SessionEnded{.taken = taken};
 }
@@ -79,8 +83,8 @@ TakeResult Session::take(const std::function<bool()>& connected) {
   return std::exchange(offered_invocation_, nullptr);
 }
 
-tl::expected<void, CallRefused> Session::begin_answer(std::string_view request_id,
-                                                      AnswerKind kind) {
+tl::expected<SharedInvocation, CallRefused> Session::begin_answer(std::string_view request_id,
+                                                                  AnswerKind kind) {
   const std::lock_guard lock(mutex_);
   if (ended_ || !current_invocation_ || current_invocation_->request_id != request_id) {
     ++late_answers_;
@@ -93,7 +97,7 @@ tl::expected<void, CallRefused> Session::begin_answer(std::string_view request_i
     return tl::unexpected(CallRefused{CallRefused::Reason::invalid_transition, state_});
   }
   state_ = *to;
-  return {};
+  return current_invocation_;
 }
 
 void Session::complete_answer(RuntimeAnswer answer) {
@@ -140,12 +144,15 @@ tl::expected<void, CallRefused> Session::report_init_error(InitError error) {
   return {};
 }
 
-void Session::end() {
-  const std::lock_guard lock(mutex_);
+void Session::end(Arriving arriving) {
+  std::unique_lock lock(mutex_);
   ended_ = true;
   initialised_.notify_all();
   offered_.notify_all();
   answered_.notify_all();
+  const auto current = arriving == Arriving::is_cut ? current_invocation_ : nullptr;
+  lock.unlock();
+  if (current && current->stream) current->stream->end();
 }
 
 RuntimeState Session::state() const {

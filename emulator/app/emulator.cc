@@ -43,7 +43,8 @@ MakeTargets fixed_targets(std::vector<Deployed> functions, const EmulatorOptions
 }
 
 Emulator::Emulator(const EmulatorOptions& options, const MakeTargets& make_targets)
-    : history_(options.profile),
+    : stream_bandwidth_(options.stream_bandwidth),
+      history_(options.profile),
       log_(options.log_descriptor),
       launcher_(options.plan),
       timers_(clock_, time::TimerDrive::own_thread),

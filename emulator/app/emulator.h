@@ -7,6 +7,7 @@
 #include "emulator/environment/output_pump.h"
 #include "emulator/environment/pool.h"
 #include "emulator/invoke/invoker.h"
+#include "emulator/invoke/streamed_invocation.h"
 #include "emulator/report/history.h"
 #include "emulator/sandbox/linux_sandbox.h"
 #include "emulator/time/clock.h"
@@ -40,6 +41,7 @@ struct EmulatorOptions {
   std::vector<std::filesystem::path> temporary_folders;
   int log_descriptor = 2;  // where the functions' lines and the platform's go
   ServiceTime service_time{};
+  invoke::StreamBandwidth stream_bandwidth{};
 };
 
 class Emulator;
@@ -62,6 +64,7 @@ class Emulator {
   environment::Pool& pool() { return *pool_; }
   const report::History& history() const { return history_; }
   const time::Clock& clock() const { return clock_; }
+  invoke::StreamPace stream_pace() { return {stream_bandwidth_, &clock_, &timers_}; }
 
   // A folder of ours that is to be removed even if Hearth is killed.
   void remove_at_end(const std::filesystem::path& folder) { launcher_.remove_at_end(folder); }
@@ -70,6 +73,7 @@ class Emulator {
   void stop();
 
  private:
+  const invoke::StreamBandwidth stream_bandwidth_;
   time::SystemClock clock_;
   report::History history_;
   LogWriter log_;

@@ -49,10 +49,14 @@ struct FunctionOptions {
   std::string region{functions::kDefaultRegion};
   std::size_t max_concurrency = 1000;
   int idle_timeout_seconds = 600;
+  std::string stream_bandwidth = "2MB";  // a second, see parse_stream_bandwidth()
 };
 
 // Adds the flags to a command; `options` must outlive the parsing.
 void add_function_flags(CLI::App& command, FunctionOptions& options);
+
+// The flag of commands that pass streamed responses on; of the same options.
+void add_stream_flag(CLI::App& command, FunctionOptions& options);
 
 // The functions that the options describe, those of a template by name; all of them when `names` is
 // empty. Inline code of a template is written into `temporary_parent`; the folders live as long as

@@ -145,7 +145,7 @@ void RuntimeProcess::drain_output() { log_.drain(process_->output_descriptor());
 
 void RuntimeProcess::kill() noexcept {
   process_->kill();
-  session_.end();
+  session_.end(runtime_api::Session::Arriving::is_cut);
 }
 
 // ---- How things ended.
@@ -188,7 +188,7 @@ Outcome RuntimeProcess::outcome_of(runtime_api::RuntimeAnswer answer) {
     case Kind::error:
       return FunctionError{std::move(answer.error_type), std::move(answer.body)};
     case Kind::too_large:
-      return ResponseTooLarge{answer.size_bytes};
+      return ResponseTooLarge{answer.size_bytes, answer.limit_bytes};
     case Kind::truncated:
       break;
   }

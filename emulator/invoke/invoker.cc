@@ -18,6 +18,7 @@ runtime_api::NextInvocation next_invocation(InvocationRequest& request, const Ta
   next.cognito_identity = std::move(request.cognito_identity);
   next.trace_id = std::move(request.trace_id);
   next.tenant_id = std::move(request.tenant_id);
+  next.stream = std::move(request.stream);
   return next;
 }
 
@@ -81,6 +82,7 @@ tl::expected<InvocationResult, Refusal> Invoker::invoke(InvocationRequest reques
   const auto target = find_(request.function_name, request.qualifier);
   if (!target) return tl::unexpected(target.error());
   if (!request.trace_id && new_trace_id_) request.trace_id = new_trace_id_();
+  if (request.version_chosen) request.version_chosen(target->candidates.on_demand->version);
   const environment::ServingTerms terms{
       .release_at = request.release_at, .kind = request.kind, .attempt = request.attempt};
   auto served = pool_.serve(target->candidates, next_invocation(request, *target), terms);
