@@ -22,7 +22,7 @@ std::optional<std::uint32_t> sextet(char c) {
 
 // Clients differ in whether they pad, so padding may be absent; all else is the standard alphabet.
 std::optional<std::string> decoded(std::string_view text) {
-  while (text.ends_with('=')) text.remove_suffix(1);
+  for (int padding = 0; padding < 2 && text.ends_with('='); ++padding) text.remove_suffix(1);
   if (text.size() % 4 == 1) return std::nullopt;
   std::string bytes;
   bytes.reserve(text.size() * 3 / 4);

@@ -63,13 +63,13 @@ struct PostedRequest {
   std::optional<std::string> response_mode;
   // What was read of a body.
   struct Body {
-    std::string bytes;             // as far as they are kept
+    std::string bytes{};           // as far as they are kept
     std::uint64_t size_bytes = 0;  // what was sent in all
     enum class End { reached, broken } end = End::reached;
     // What followed it, if its end was reached: the trailers of the same name as the header of an
     // error's type, and of its base64-encoded body. Empty when absent.
-    std::string error_type_trailer;
-    std::string error_body_trailer;
+    std::string error_type_trailer{};
+    std::string error_body_trailer{};
   };
   // Either may be called, and once. The first keeps the bytes up to `max_bytes`. The second hands
   // each piece on as it arrives, and keeps none; where `accept` wants no more, the body is broken.

@@ -52,7 +52,7 @@ TEST_CASE("a writer waits for a reader once the stream is full, and nothing is l
 TEST_CASE("the end frees a writer that waits, and what waited can still be read", "[stream]") {
   ResponseStream stream;
   auto writer = std::async(std::launch::async, [&] {
-    return stream.write(std::string(2 * kMaxWaitingStreamBytes, 'x'));
+    return stream.write(std::string(3 * kMaxWaitingStreamBytes, 'x'));
   });
   std::string first;
   REQUIRE(stream.read(first));

@@ -23,7 +23,7 @@ std::unique_ptr<StreamedInvocation> start(Invoke invoke, StreamPace pace = {}) {
 }
 
 InvocationResult responded(std::string body) {
-  return {.outcome = Responded{std::move(body), "text/plain"}, .executed_version = "3"};
+  return {Responded{std::move(body), "text/plain"}, "3", ""};
 }
 
 // A function that streams `bytes` bytes.
