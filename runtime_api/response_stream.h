@@ -14,8 +14,8 @@
 
 namespace runtime_api {
 
-// What may wait in a stream for its reader. Our choice: a socket buffer's worth, enough to keep both
-// threads busy, and at 2 MB/s no more than 32 ms of the function's output.
+// What may wait in a stream for its reader. Our choice: a socket buffer's worth, enough to keep
+// both threads busy, and at 2 MB/s no more than 32 ms of the function's output.
 inline constexpr std::size_t kMaxWaitingStreamBytes = std::size_t{64} * 1024;
 
 class ResponseStream {

@@ -38,11 +38,11 @@ constexpr time_t kTransferSeconds = 900;
 // and this one, whose end is the connection's, breaks off behind `body`.
 void send_and_hang_up(std::string body, const std::string& type, httplib::Response& response) {
   response.set_header("Connection", "close");
-  response.set_content_provider(
-      type, [body = std::move(body)](std::size_t, httplib::DataSink& sink) {
-        if (!body.empty()) sink.write(body.data(), body.size());
-        return false;
-      });
+  response.set_content_provider(type,
+                                [body = std::move(body)](std::size_t, httplib::DataSink& sink) {
+                                  if (!body.empty()) sink.write(body.data(), body.size());
+                                  return false;
+                                });
 }
 
 void send(RuntimeReply reply, httplib::Response& response) {

@@ -28,8 +28,8 @@ inline constexpr std::uint64_t kMaxErrorBytes = kMaxResponseBytes;
 // it; the emulator that AWS publishes takes what came before it for a success.
 enum class ErrorTrailers : std::uint8_t { honoured, ignored };
 
-// What a runtime gets from /runtime/invocation/next, and how its answer is taken. Absent values are not sent at all: clients
-// parse a header that is present, even an empty one.
+// What a runtime gets from /runtime/invocation/next, and how its answer is taken. Absent values are
+// not sent at all: clients parse a header that is present, even an empty one.
 struct NextInvocation {
   std::string request_id;
   std::int64_t deadline_ms = 0;  // Unix time

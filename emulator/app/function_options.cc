@@ -435,8 +435,8 @@ EmulatorOptions emulator_options(const FunctionOptions& options,
                    .idle_timeout = std::chrono::seconds{options.idle_timeout_seconds}};
   result.plan = machine.plan;
   // The command line has been checked; what is no rate means Lambda's own.
-  result.stream_bandwidth = invoke::parse_stream_bandwidth(options.stream_bandwidth)
-                                .value_or(invoke::StreamBandwidth{});
+  result.stream_bandwidth =
+      invoke::parse_stream_bandwidth(options.stream_bandwidth).value_or(invoke::StreamBandwidth{});
   result.region = options.region;
   result.aliases = described.aliases;
   for (const auto& code : described.inline_code) result.temporary_folders.push_back(code->path());

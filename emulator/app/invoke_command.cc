@@ -128,7 +128,8 @@ int invoke_once(const InvokeOptions& options,
   const bool broken = streamed && !environment::succeeded(result->outcome);
   if (!broken) print(body_of(result->outcome, request_id));
   if (::isatty(STDOUT_FILENO) != 0) print("\n");
-  if (broken) spdlog::error("the streamed response broke off: {}", body_of(result->outcome, request_id));
+  if (broken)
+    spdlog::error("the streamed response broke off: {}", body_of(result->outcome, request_id));
   return environment::succeeded(result->outcome) ? kSuccess : kFunctionFailed;
 }
 

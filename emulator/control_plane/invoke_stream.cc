@@ -81,8 +81,7 @@ void send_events(StreamedInvocation& invocation, const Asked& asked, const SendP
   }
   auto ended = invocation.end();
   message.clear();
-  append_invoke_complete(message,
-                         ended ? complete_of(*ended, asked) : complete_of(ended.error()));
+  append_invoke_complete(message, ended ? complete_of(*ended, asked) : complete_of(ended.error()));
   send(message);
 }
 

@@ -1,10 +1,11 @@
 // InvokeWithResponseStream: an invocation whose response is sent while it arrives, as a stream of
 // events: PayloadChunk for its bytes, then one InvokeComplete.
 //
-// Sources: the public service model for names and members; a stream recorded from the service, 2023,
-// for the messages' headers, the empty InvokeComplete of a success and where the function's content
-// type is told; programs in wide use for the ErrorCode "Unhandled". INF: that ErrorDetails is the
-// document which a buffered Invoke has for its body, and that a function error is told there alone.
+// Sources: the public service model for names and members; a stream recorded from the service,
+// 2023, for the messages' headers, the empty InvokeComplete of a success and where the function's
+// content type is told; programs in wide use for the ErrorCode "Unhandled". INF: that ErrorDetails
+// is the document which a buffered Invoke has for its body, and that a function error is told there
+// alone.
 //
 // Any thread.
 #pragma once

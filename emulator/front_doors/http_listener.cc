@@ -228,7 +228,7 @@ class HttpListener::Connections {
   int port_ = 0;
   std::mutex mutex_;
   std::condition_variable none_in_flight_;
-  int in_flight_ = 0;                  // these two are guarded by mutex_
+  int in_flight_ = 0;  // these two are guarded by mutex_
   std::list<ConnectionEnds> sending_;
 };
 
@@ -394,8 +394,8 @@ void HttpListener::Connections::send_stream(Reply reply,
                                             InFlight in_flight,
                                             const httplib::Request& request,
                                             httplib::Response& response) {
-  const auto body = std::make_shared<StreamedBody>(
-      std::move(reply.stream), std::move(in_flight), *this, request);
+  const auto body =
+      std::make_shared<StreamedBody>(std::move(reply.stream), std::move(in_flight), *this, request);
   response.set_chunked_content_provider(
       reply.content_type, [body](std::size_t, httplib::DataSink& sink) {
         auto client = Client::listens;

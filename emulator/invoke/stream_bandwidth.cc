@@ -1,8 +1,8 @@
 #include "emulator/invoke/stream_bandwidth.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cctype>
+#include <charconv>
 
 namespace emulator::invoke {
 namespace {

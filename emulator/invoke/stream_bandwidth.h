@@ -50,7 +50,7 @@ class StreamBucket {
   void refill(TimePoint now);
 
   StreamBandwidth bandwidth_;
-  std::int64_t level_;   // negative: overdrawn
+  std::int64_t level_;  // negative: overdrawn
   TimePoint refilled_;  // the beginning of the step that runs
 };
 

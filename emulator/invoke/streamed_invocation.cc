@@ -30,8 +30,8 @@ tl::expected<std::unique_ptr<StreamedInvocation>, Refusal> StreamedInvocation::s
   request.stream = self.stream_;
   request.version_chosen = [&self](std::string_view version) { self.executed_version_ = version; };
   try {
-    self.invoking_ = std::jthread(
-        [&self, invoke = std::move(invoke), request = std::move(request)]() mutable {
+    self.invoking_ =
+        std::jthread([&self, invoke = std::move(invoke), request = std::move(request)]() mutable {
           try {
             self.ended_ = invoke(std::move(request));
           } catch (...) {

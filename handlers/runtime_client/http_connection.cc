@@ -129,7 +129,8 @@ bool Connection::send_piece(std::string_view bytes) {
   // A piece of no bytes would be the end.
   if (bytes.empty()) return true;
   std::array<char, 20> digits{};
-  const auto written = std::to_chars(digits.data(), digits.data() + digits.size(), bytes.size(), 16);
+  const auto written =
+      std::to_chars(digits.data(), digits.data() + digits.size(), bytes.size(), 16);
   const std::string size(digits.data(), written.ptr);
   return send(size + "\r\n", bytes) && send("\r\n", {});
 }

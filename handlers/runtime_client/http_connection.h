@@ -44,10 +44,10 @@ class Connection {
   // server had closed while it was idle is sent again on a new one.
   std::optional<int> exchange(const Request& request);
 
-  // The same in pieces, in this order: the head, whose request has no body; pieces of the body, each
-  // sent at once, blocking while the server takes no more; the end with its trailers, which are
-  // whole lines like headers, and the reply. After a false nothing more can be sent, and finish()
-  // still reads what the server has to say. A reused connection is not tried again.
+  // The same in pieces, in this order: the head, whose request has no body; pieces of the body,
+  // each sent at once, blocking while the server takes no more; the end with its trailers, which
+  // are whole lines like headers, and the reply. After a false nothing more can be sent, and
+  // finish() still reads what the server has to say. A reused connection is not tried again.
   bool begin(const Request& head);
   bool send_piece(std::string_view bytes);
   std::optional<int> finish(std::string_view trailers);

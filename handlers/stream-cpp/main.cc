@@ -1,6 +1,6 @@
 // Streams {"pieces":N,"bytes":B}: N pieces of B bytes each, every one sent when it is made, as
-// {"statusCode":200,…} and its body where {"http":true} asks for that. {"error":"text"} fails behind
-// the pieces, or before any if there are none.
+// {"statusCode":200,…} and its body where {"http":true} asks for that. {"error":"text"} fails
+// behind the pieces, or before any if there are none.
 #include "handlers/runtime_client/runtime_client.h"
 
 #include <nlohmann/json.hpp>

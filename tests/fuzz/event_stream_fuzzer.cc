@@ -1,6 +1,6 @@
 // What a runtime streams and reports behind it, any bytes, on its way to the caller: the trailers,
-// and the messages that they become. Each message must be one that its reader accepts, and hold what
-// was put in.
+// and the messages that they become. Each message must be one that its reader accepts, and hold
+// what was put in.
 #include "emulator/control_plane/invoke_stream.h"
 #include "runtime_api/error_trailers.h"
 #include "tests/support/event_messages.h"

@@ -286,7 +286,8 @@ TEST_CASE("a function goes on streaming when its client has gone",
     stream.write("first");
     gone.get_future().wait();
     const std::string piece(100'000, 'x');
-    for (int i = 0; i < 200; ++i) CHECK(stream.write(piece) == runtime_api::ResponseStream::Accepted::yes);
+    for (int i = 0; i < 200; ++i)
+      CHECK(stream.write(piece) == runtime_api::ResponseStream::Accepted::yes);
     ended.set_value();
   }));
   {
@@ -333,8 +334,8 @@ TEST_CASE("a refusal before the first byte is an ordinary error on the wire",
           "[protocol][control_plane][stream]") {
   auto api = echoing();
   api.invoke = [](const InvocationRequest&) -> Ended {
-    return tl::unexpected(emulator::invoke::Refusal{
-        emulator::invoke::Refusal::Kind::function_not_found, "none"});
+    return tl::unexpected(
+        emulator::invoke::Refusal{emulator::invoke::Refusal::Kind::function_not_found, "none"});
   };
   const auto server = serve(std::move(api));
   RawConnection client(server->port());

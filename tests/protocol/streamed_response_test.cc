@@ -116,8 +116,7 @@ TEST_CASE("an error in trailers, announced or not, fails the invocation and keep
     const auto& error = std::get<FunctionError>(served.outcome);
     CHECK(error.error_type == "Runtime.Late");
     CHECK(error.body == R"({"errorMessage":"no"})");
-    CHECK(served.log_tail.find("\tStatus: error\tError Type: Runtime.Late\n") !=
-          std::string::npos);
+    CHECK(served.log_tail.find("\tStatus: error\tError Type: Runtime.Late\n") != std::string::npos);
   }
   CHECK(world.launcher.launches() == 1);
 }

@@ -155,8 +155,8 @@ TEST_CASE("a streamed response goes through the stream and is no part of the ans
 TEST_CASE("an error behind a streamed response makes the answer an error", "[stream][routes]") {
   const auto posted = streaming([](const auto& accept) {
     accept("half");
-    return PostedRequest::Body{
-        .error_type_trailer = "Runtime.Late", .error_body_trailer = "eyJhIjoxfQ=="};
+    return PostedRequest::Body{.error_type_trailer = "Runtime.Late",
+                               .error_body_trailer = "eyJhIjoxfQ=="};
   });
   const auto call = streamed(posted);
   CHECK(call.reply.status == 202);

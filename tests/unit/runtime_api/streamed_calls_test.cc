@@ -43,8 +43,8 @@ class RandomRuntime {
 
   void expect(int status, int wanted, const std::string& call) {
     if (status == wanted) return;
-    played_.wrong += call + " answered " + std::to_string(status) + ", not " +
-                     std::to_string(wanted) + "\n";
+    played_.wrong +=
+        call + " answered " + std::to_string(status) + ", not " + std::to_string(wanted) + "\n";
   }
 
   PostedRequest plain() const {
@@ -126,7 +126,7 @@ class RandomRuntime {
                              : answer_response(session_, {id_}, posted).status;
     const bool late = streams && !error && !read.error_type_trailer.empty();
     expect(status, broken_ ? 500 : 202, "the answer");
-    played_.answers.push_back(broken_           ? Kind::truncated
+    played_.answers.push_back(broken_         ? Kind::truncated
                               : error || late ? Kind::error
                                               : Kind::response);
   }

@@ -24,9 +24,7 @@ namespace {
 
 using Ended = StreamedInvocation::Ended;
 
-Ended result(Outcome outcome) {
-  return InvocationResult{std::move(outcome), "7", "the tail"};
-}
+Ended result(Outcome outcome) { return InvocationResult{std::move(outcome), "7", "the tail"}; }
 
 Reply reply_of(const Invoke& invoke, ReleaseAt release_at = ReleaseAt::response) {
   InvocationRequest request;
@@ -143,12 +141,12 @@ TEST_CASE("a function that fails before it streams is answered 200 and InvokeCom
 }
 
 TEST_CASE("a refusal is no reply of a stream", "[control_plane][stream]") {
-  const auto reply = stream_invocation(
-      {},
-      [](const InvocationRequest&) -> Ended {
-        return tl::unexpected(Refusal{Refusal::Kind::function_not_found, "none"});
-      },
-      {});
+  const auto reply =
+      stream_invocation({},
+                        [](const InvocationRequest&) -> Ended {
+                          return tl::unexpected(Refusal{Refusal::Kind::function_not_found, "none"});
+                        },
+                        {});
   REQUIRE_FALSE(reply);
   CHECK(reply.error().kind == Refusal::Kind::function_not_found);
 }

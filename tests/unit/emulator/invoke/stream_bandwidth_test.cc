@@ -58,8 +58,17 @@ TEST_CASE("a rate is written with the quotas' units", "[stream]") {
 }
 
 TEST_CASE("what is no rate is refused with a sentence that says what is", "[stream]") {
-  for (const auto* text : {"", "fast", "-1", "2GB", "31KB", "65MB", "1e6", "2 MB", "MB",
-                           "99999999999999999999", "18446744073709551615MB"}) {
+  for (const auto* text : {"",
+                           "fast",
+                           "-1",
+                           "2GB",
+                           "31KB",
+                           "65MB",
+                           "1e6",
+                           "2 MB",
+                           "MB",
+                           "99999999999999999999",
+                           "18446744073709551615MB"}) {
     INFO(text);
     const auto refused = parse_stream_bandwidth(text);
     REQUIRE_FALSE(refused);
