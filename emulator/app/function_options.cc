@@ -376,6 +376,21 @@ void add_function_flags(CLI::App& command, FunctionOptions& options) {
   add_trace_flags(command, options.traces);
 }
 
+void add_stream_flag(CLI::App& command, FunctionOptions& options) {
+  command
+      .add_option("--stream-bandwidth",
+                  options.stream_bandwidth,
+                  "rate of a streamed response after its first 6 MB, a second, such as 512KB; "
+                  "unlimited or 0 lifts it")
+      ->check([](const std::string& text) {
+        const auto bandwidth = invoke::parse_stream_bandwidth(text);
+        return bandwidth ? "" : bandwidth.error();
+      })
+      ->type_name("RATE")
+      ->group("Execution environments")
+      ->capture_default_str();
+}
+
 tl::expected<DescribedFunctions, AppError> describe_functions(const FunctionOptions& options,
                                                               const std::vector<std::string>& names,
                                                               const fs::path& temporary_parent) {
@@ -478,6 +493,9 @@ EmulatorOptions emulator_options(const FunctionOptions& options,
   result.limits = {.concurrency = {.account = options.max_concurrency, .requests_per_unit = 0},
                    .idle_timeout = std::chrono::seconds{options.idle_timeout_seconds}};
   result.plan = machine.plan;
+  // The command line has been checked; what is no rate means Lambda's own.
+  result.stream_bandwidth =
+      invoke::parse_stream_bandwidth(options.stream_bandwidth).value_or(invoke::StreamBandwidth{});
   result.region = options.region;
   result.aliases = described.aliases;
   for (const auto& code : described.inline_code) result.temporary_folders.push_back(code->path());

@@ -59,6 +59,9 @@ control_plane::InvokeApi invoke_api_of(const LateService& late, const ServeOptio
     return late.get()->accept(std::move(request));
   };
   api.new_request_id = [] { return new_uuid(); };
+  api.pace = [&late] {
+    return late.get() == nullptr ? invoke::StreamPace{} : late.get()->emulator().stream_pace();
+  };
   api.region = options.function.region;
   api.account = options.account;
   return api;
@@ -192,6 +195,7 @@ void add_serve_command(CLI::App& program, ServeOptions& options) {
   add_service_flags(*command, options);
   add_account_flags(*command, options);
   add_function_flags(*command, options.function);
+  add_stream_flag(*command, options.function);
 }
 
 int run_serve(const ServeOptions& given) {
