@@ -51,6 +51,13 @@ tests::Script each(std::function<void(ScriptedProcess&, StreamingPost&)> stream)
   };
 }
 
+// More than the stream and the sockets hold. It has an end, because a script notices that it is
+// killed only when it asks for something.
+void send_much(StreamingPost& post) {
+  const std::string piece(100'000, 'x');
+  for (int i = 0; i < 300; ++i) post.piece(piece);
+}
+
 struct Streamed {
   Served served;
   std::string received;
@@ -162,10 +169,7 @@ TEST_CASE("a timeout in mid-stream keeps what came, resets, and the next invocat
 }
 
 TEST_CASE("a timeout frees a runtime that waits for a reader", "[stream]") {
-  EnvironmentWorld world(each([](ScriptedProcess&, StreamingPost& post) {
-    const std::string piece(100'000, 'x');
-    while (true) post.piece(piece);
-  }));
+  EnvironmentWorld world(each([](ScriptedProcess&, StreamingPost& post) { send_much(post); }));
   const auto environment = make(world, world.spec(200ms));
   auto next = next_invocation("id-1");
   next.stream = std::make_shared<ResponseStream>();
@@ -203,20 +207,14 @@ TEST_CASE("a runtime that is gone in mid-stream has exited; one that hangs up ha
 }
 
 TEST_CASE("a killed environment does not wait for the reader of its response", "[stream]") {
-  std::promise<void> full;
-  EnvironmentWorld world(each([&](ScriptedProcess&, StreamingPost& post) {
-    post.piece(std::string(runtime_api::kMaxWaitingStreamBytes, 'x'));
-    full.set_value();
-    const std::string piece(100'000, 'x');
-    while (true) post.piece(piece);
-  }));
+  EnvironmentWorld world(each([](ScriptedProcess&, StreamingPost& post) { send_much(post); }));
   const auto environment = make(world, world.spec());
   auto next = next_invocation("id-1");
-  next.stream = std::make_shared<ResponseStream>();
+  const auto stream = next.stream = std::make_shared<ResponseStream>();
   auto serving = std::async(std::launch::async, [&] {
     return environment->serve(next, {.release_at = ReleaseAt::report});
   });
-  full.get_future().wait();
+  CHECK(stream->await_begin());
   environment->kill();
   CHECK_FALSE(succeeded(serving.get().outcome));
 }
