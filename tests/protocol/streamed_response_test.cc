@@ -63,14 +63,18 @@ struct Streamed {
   std::string received;
 };
 
-// One invocation whose response is read as it comes.
-Streamed serve(Environment& environment, const std::string& id) {
+// One invocation whose response is read as it comes; `seen` is told of each piece.
+Streamed serve(
+    Environment& environment, const std::string& id, std::function<void()> seen = [] {}) {
   auto next = next_invocation(id);
   const auto stream = next.stream = std::make_shared<ResponseStream>();
-  auto reader = std::async(std::launch::async, [stream] {
+  auto reader = std::async(std::launch::async, [stream, seen = std::move(seen)] {
     std::string all;
     std::string piece;
-    while (stream->read(piece)) all += piece;
+    while (stream->read(piece)) {
+      all += piece;
+      seen();
+    }
     return all;
   });
   auto served = environment.serve(std::move(next), {.release_at = ReleaseAt::report});
@@ -158,7 +162,7 @@ TEST_CASE("a timeout in mid-stream keeps what came, resets, and the next invocat
     process.next();
     process.hang();
   });
-  const auto environment = make(world, world.spec(200ms));
+  const auto environment = make(world, world.spec(1s));
   const auto [served, received] = serve(*environment, "id-1");
   CHECK(std::holds_alternative<TimedOut>(served.outcome));
   CHECK(received == "half");
@@ -185,17 +189,19 @@ TEST_CASE("a runtime that is gone in mid-stream has exited; one that hangs up ha
           "[stream]") {
   enum class End { exits, hangs_up };
   for (const auto end : {End::exits, End::hangs_up}) {
-    EnvironmentWorld world([end](ScriptedProcess& process) -> ScriptEnd {
+    std::promise<void> seen;
+    EnvironmentWorld world([&, end](ScriptedProcess& process) -> ScriptEnd {
       {
         const auto next = process.next();
         auto post = stream_to(process, next);
         post.piece("half");
+        seen.get_future().wait();
       }
       if (end == End::exits) return {.code = 3, .signal = {}};
       process.hang();
     });
     const auto environment = make(world, world.spec());
-    const auto [served, received] = serve(*environment, "id-1");
+    const auto [served, received] = serve(*environment, "id-1", [&] { seen.set_value(); });
     CHECK(received == "half");
     if (end == End::exits) {
       CHECK(std::get<RuntimeExited>(served.outcome).exit_code == 3);
