@@ -84,10 +84,10 @@ class HttpListener::Connections {
     {
       std::unique_lock lock(mutex_);
       const auto none = [this] { return in_flight_ == 0; };
-      if (!none_in_flight_.wait_for(lock, kLastWords, none)) {
+      // Again and again, because one may begin to send only now.
+      while (!none_in_flight_.wait_for(lock, kLastWords, none)) {
         // None of them is closed meanwhile: to say that it is done it needs the lock.
         for (const auto& connection : sending_) hang_up(connection);
-        none_in_flight_.wait(lock, none);
       }
     }
     server_.end_idle_connections();

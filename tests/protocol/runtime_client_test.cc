@@ -156,3 +156,32 @@ TEST_CASE("a Runtime API that is not there ends the loop unsuccessfully", "[runt
   });
   CHECK(runtime_client::run(address, echo) != 0);
 }
+
+TEST_CASE("a streaming handler's pieces are one response, and its early error is an error",
+          "[runtime_client][stream]") {
+  ScriptedRuntimeApi api;
+  api.events = {"stream", "http", "fail", "empty"};
+  const auto handler = [](const Invocation& invocation, runtime_client::ResponseStream& out) {
+    if (invocation.payload == "fail") throw std::runtime_error("early");
+    if (invocation.payload == "empty") return;
+    if (invocation.payload == "http") out.set_http_metadata(R"({"statusCode":200})");
+    if (invocation.payload == "stream") out.set_content_type("text/plain");
+    out.write("one ");
+    out.write("");
+    CHECK(out.write("two") == runtime_client::ResponseStream::Wanted::more);
+  };
+  CHECK(api.serve([&](const auto& address) {
+    return runtime_client::run_streaming(address, handler);
+  }) != 0);
+  REQUIRE(api.posts.size() == 4);
+  CHECK(api.posts[0].path == "/2018-06-01/runtime/invocation/id-1/response");
+  CHECK(api.posts[0].content_type == "text/plain");
+  CHECK(api.posts[0].body == "one two");
+  CHECK(api.posts[1].content_type == "application/vnd.awslambda.http-integration-response");
+  CHECK(api.posts[1].body == R"({"statusCode":200})" + std::string(8, '\0') + "one two");
+  CHECK(api.posts[2].path == "/2018-06-01/runtime/invocation/id-3/error");
+  CHECK(api.posts[2].error_type == "Unhandled");
+  CHECK(api.posts[3].path == "/2018-06-01/runtime/invocation/id-4/response");
+  CHECK(api.posts[3].content_type == "application/octet-stream");
+  CHECK(api.posts[3].body.empty());
+}

@@ -51,19 +51,30 @@ tests::Script each(std::function<void(ScriptedProcess&, StreamingPost&)> stream)
   };
 }
 
+// More than the stream and the sockets hold. It has an end, because a script notices that it is
+// killed only when it asks for something.
+void send_much(StreamingPost& post) {
+  const std::string piece(100'000, 'x');
+  for (int i = 0; i < 300; ++i) post.piece(piece);
+}
+
 struct Streamed {
   Served served;
   std::string received;
 };
 
-// One invocation whose response is read as it comes.
-Streamed serve(Environment& environment, const std::string& id) {
+// One invocation whose response is read as it comes; `seen` is told of each piece.
+Streamed serve(
+    Environment& environment, const std::string& id, std::function<void()> seen = [] {}) {
   auto next = next_invocation(id);
   const auto stream = next.stream = std::make_shared<ResponseStream>();
-  auto reader = std::async(std::launch::async, [stream] {
+  auto reader = std::async(std::launch::async, [stream, seen = std::move(seen)] {
     std::string all;
     std::string piece;
-    while (stream->read(piece)) all += piece;
+    while (stream->read(piece)) {
+      all += piece;
+      seen();
+    }
     return all;
   });
   auto served = environment.serve(std::move(next), {.release_at = ReleaseAt::report});
@@ -151,7 +162,7 @@ TEST_CASE("a timeout in mid-stream keeps what came, resets, and the next invocat
     process.next();
     process.hang();
   });
-  const auto environment = make(world, world.spec(200ms));
+  const auto environment = make(world, world.spec(1s));
   const auto [served, received] = serve(*environment, "id-1");
   CHECK(std::holds_alternative<TimedOut>(served.outcome));
   CHECK(received == "half");
@@ -162,10 +173,7 @@ TEST_CASE("a timeout in mid-stream keeps what came, resets, and the next invocat
 }
 
 TEST_CASE("a timeout frees a runtime that waits for a reader", "[stream]") {
-  EnvironmentWorld world(each([](ScriptedProcess&, StreamingPost& post) {
-    const std::string piece(100'000, 'x');
-    while (true) post.piece(piece);
-  }));
+  EnvironmentWorld world(each([](ScriptedProcess&, StreamingPost& post) { send_much(post); }));
   const auto environment = make(world, world.spec(200ms));
   auto next = next_invocation("id-1");
   next.stream = std::make_shared<ResponseStream>();
@@ -181,17 +189,19 @@ TEST_CASE("a runtime that is gone in mid-stream has exited; one that hangs up ha
           "[stream]") {
   enum class End { exits, hangs_up };
   for (const auto end : {End::exits, End::hangs_up}) {
-    EnvironmentWorld world([end](ScriptedProcess& process) -> ScriptEnd {
+    std::promise<void> seen;
+    EnvironmentWorld world([&, end](ScriptedProcess& process) -> ScriptEnd {
       {
         const auto next = process.next();
         auto post = stream_to(process, next);
         post.piece("half");
+        seen.get_future().wait();
       }
       if (end == End::exits) return {.code = 3, .signal = {}};
       process.hang();
     });
     const auto environment = make(world, world.spec());
-    const auto [served, received] = serve(*environment, "id-1");
+    const auto [served, received] = serve(*environment, "id-1", [&] { seen.set_value(); });
     CHECK(received == "half");
     if (end == End::exits) {
       CHECK(std::get<RuntimeExited>(served.outcome).exit_code == 3);
@@ -203,20 +213,14 @@ TEST_CASE("a runtime that is gone in mid-stream has exited; one that hangs up ha
 }
 
 TEST_CASE("a killed environment does not wait for the reader of its response", "[stream]") {
-  std::promise<void> full;
-  EnvironmentWorld world(each([&](ScriptedProcess&, StreamingPost& post) {
-    post.piece(std::string(runtime_api::kMaxWaitingStreamBytes, 'x'));
-    full.set_value();
-    const std::string piece(100'000, 'x');
-    while (true) post.piece(piece);
-  }));
+  EnvironmentWorld world(each([](ScriptedProcess&, StreamingPost& post) { send_much(post); }));
   const auto environment = make(world, world.spec());
   auto next = next_invocation("id-1");
-  next.stream = std::make_shared<ResponseStream>();
+  const auto stream = next.stream = std::make_shared<ResponseStream>();
   auto serving = std::async(std::launch::async, [&] {
     return environment->serve(next, {.release_at = ReleaseAt::report});
   });
-  full.get_future().wait();
+  CHECK(stream->await_begin());
   environment->kill();
   CHECK_FALSE(succeeded(serving.get().outcome));
 }
