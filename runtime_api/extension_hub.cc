@@ -130,12 +130,14 @@ TakeEventResult ExtensionHub::take(std::string_view identifier,
   if (!to && !is_abandoned(*extension)) {
     return ExtensionRefused{Reason::invalid_transition, extension->state};
   }
-  extension->state = S::ready;
+  const auto from = std::exchange(extension->state, S::ready);
   extension->connected = &connected;
   const auto poll = ++extension->poll;
   extension->given.notify_all();
   if (!std::exchange(extension->asked, true)) progressed_.notify_all();
-  if (std::exchange(extension->owes, false)) {
+  // One that takes an abandoned call's place has not seen what was given to that one.
+  if (extension->owes && from == S::running) {
+    extension->owes = false;
     --owed_;
     // What is given while the lock is not held is found waiting below.
     tell_if_settled(lock);

@@ -77,13 +77,13 @@ Served Environment::serve(runtime_api::NextInvocation next, const ServingTerms& 
              next.request_id);
 
   auto failure = initialise_inside(deadline, *ongoing);
-  const bool init_failed = failure.has_value();
   tell_start(*ongoing);
   auto outcome = failure ? std::move(*failure) : exchange(std::move(next), deadline, *ongoing);
   if (runtime_goes_on(outcome)) {
     release(ongoing, deadline);
   } else if (claim(ongoing)) {
-    if (!init_failed) take_sample(ongoing.get());
+    // What failed in Init was sampled there.
+    if (phase() != Phase::initialising) take_sample(ongoing.get());
     const bool timed_out = std::holds_alternative<TimedOut>(outcome);
     Ending ending{std::string(error_type(outcome)),
                   timed_out ? ShutdownReason::timeout : ShutdownReason::failure};
@@ -98,6 +98,10 @@ Served Environment::serve(runtime_api::NextInvocation next, const ServingTerms& 
   std::unique_lock lock(mutex_);
   // Whoever claimed the report may still be writing it.
   finished_.wait(lock, [&] { return ongoing->finished; });
+  // Who waited that long is told of a timeout that came after the response.
+  if (spec_->profile == Profile::rie && ongoing->report.timed_out()) {
+    outcome = TimedOut{spec_->timeout};
+  }
   return {std::move(outcome), std::move(ongoing->log_tail), std::move(ongoing->report)};
 }
 

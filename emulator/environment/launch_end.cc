@@ -164,6 +164,11 @@ void Launch::end_extensions(ShutdownReason reason, TimePoint deadline) {
   const auto told = hub_.give(runtime_api::ShutdownEvent{
       .reason = name_of(reason, spec().profile),
       .deadline_ms = duration_cast<milliseconds>(until.time_since_epoch()).count()});
+  for (const auto& extension : hub_.extensions()) {
+    const bool leaves = extension.state == ExtensionState::init_error ||
+                        extension.state == ExtensionState::exit_error;
+    if (leaves) extensions_.exited_within(extension.name, kLastWords);
+  }
   extensions_.end_all_but(told);
   for (const auto& late : extensions_.await_end(deadline)) {
     hub_.ended(late, ExtensionCause::ended_by_force);

@@ -363,6 +363,20 @@ TEST_CASE("in the published emulator's profile the caller waits for the extensio
   CHECK(trace.in_order("extension done", "answered"));
 }
 
+TEST_CASE("in the published emulator's profile an extension's timeout is the caller's") {
+  Scene scene({"stuck"}, cast({{"stuck", [](ScriptedProcess& p) -> ScriptEnd {
+                                  ScriptedExtension extension(p);
+                                  extension.register_for(R"({"events":["INVOKE"]})");
+                                  extension.next();
+                                  p.hang();
+                                }}}));
+  scene.spec->profile = Profile::rie;
+  scene.spec->timeout = 200ms;
+  const auto served = scene.make()->serve(next_invocation("id-1"), {});
+  CHECK(error_type(served.outcome) == "Sandbox.Timedout");
+  CHECK(scene.world.launcher.living() == 0);
+}
+
 TEST_CASE("an internal extension is waited for like an external one") {
   Trace trace;
   Scene scene({}, [&](ScriptedProcess& p) -> ScriptEnd {

@@ -190,8 +190,13 @@ TEST_CASE("a call that has hung up makes way for the next one, which gets the ev
   SECTION("after one was given") {
     world.hub.give(invocation("id-1"));
     CHECK(std::holds_alternative<ExtensionGone>(first.get()));
+    world.hub.runtime_settled("");
     Poll second(world.hub, a);
     CHECK(second.text() != "no event");
+    CHECK(world.settled().empty());
+    Poll third(world.hub, a);
+    await_takers(world.hub, 1);
+    CHECK(world.settled().size() == 1);
   }
 }
 
