@@ -6,6 +6,7 @@ namespace runtime_api {
 namespace {
 
 constexpr const char* kContentType = "Content-Type";
+constexpr const char* kTrailer = "Trailer";
 constexpr const char* kSetAside = "Hearth-Original-Content-Type";
 
 }  // namespace
@@ -25,6 +26,12 @@ void keep_body_raw(const httplib::Request& request) {
 
 void leave_body_unread(const httplib::Request& request) {
   const_cast<httplib::Request&>(request).body_consumed_ = true;
+}
+
+void keep_trailers(const httplib::Request& request, const std::string& names) {
+  auto& headers = const_cast<httplib::Request&>(request).headers;
+  headers.erase(kTrailer);
+  headers.emplace(kTrailer, names);
 }
 
 std::string content_type_of(const httplib::Request& request) {

@@ -19,6 +19,11 @@ void keep_body_raw(const httplib::Request& request);
 // can be read from the connection afterwards. In the pre-routing handler, on the same thread.
 void leave_body_unread(const httplib::Request& request);
 
+// The library drops trailers that the head does not announce, which a runtime need not do. From
+// here on those of these names, separated by commas, are kept in the request's trailers. Before its
+// body is read, on the same thread.
+void keep_trailers(const httplib::Request& request, const std::string& names);
+
 // The request's Content-Type as the client sent it, before or after keep_body_raw().
 std::string content_type_of(const httplib::Request& request);
 

@@ -24,6 +24,8 @@ struct RuntimeReply {
   std::string body;
   std::vector<std::pair<std::string, std::string>> headers;
   std::shared_ptr<const NextInvocation> invocation;  // its payload is the body when set
+  // After a request whose body was not read to its end nothing more can be read.
+  enum class Connection { goes_on, ends } connection = Connection::goes_on;
 };
 
 // The document as the emulator that AWS publishes writes it: '<', '>' and '&' escaped, a newline at

@@ -1,8 +1,11 @@
 #include "runtime_api/runtime_routes.h"
 
+#include "runtime_api/error_trailers.h"
 #include "runtime_api/error_type.h"
 
 #include <nlohmann/json.hpp>
+
+#include <algorithm>
 
 namespace runtime_api {
 namespace {
@@ -31,10 +34,11 @@ std::string without_cause(const std::string& body) {
   return kept.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
 }
 
-// A body that announces streaming is collected like any other until streaming is served; an unknown
-// mode is refused. "buffered" is what an absent header means.
+constexpr std::string_view kStreaming = "streaming";
+
+// An unknown mode is refused. "buffered" is what an absent header means.
 bool is_known_mode(const std::optional<std::string>& mode) {
-  return !mode || *mode == "streaming" || *mode == "buffered";
+  return !mode || *mode == kStreaming || *mode == "buffered";
 }
 
 std::string error_body(const PostedRequest& posted, std::string bytes) {
@@ -45,7 +49,71 @@ RuntimeReply truncated(Session& session, RuntimeAnswer answer) {
   answer.kind = RuntimeAnswer::Kind::truncated;
   answer.error_type = "Runtime.TruncatedResponse";
   session.complete_answer(std::move(answer));
-  return session_over_reply();
+  auto reply = session_over_reply();
+  reply.connection = RuntimeReply::Connection::ends;
+  return reply;
+}
+
+bool is_streamed(const PostedRequest& posted) { return posted.response_mode == kStreaming; }
+
+RuntimeAnswer too_large(std::uint64_t size_bytes, std::uint64_t limit_bytes) {
+  RuntimeAnswer answer;
+  answer.kind = RuntimeAnswer::Kind::too_large;
+  answer.error_type = "Function.ResponseSizeTooLarge";
+  answer.size_bytes = size_bytes;
+  answer.limit_bytes = limit_bytes;
+  return answer;
+}
+
+RuntimeReply told_too_large(std::uint64_t limit_bytes) {
+  return error_reply(
+      413,
+      "RequestEntityTooLarge",
+      "Exceeded maximum allowed payload size (" + std::to_string(limit_bytes) + " bytes).");
+}
+
+// Makes an answer an error where trailers say so.
+void heed_trailers(const NextInvocation& invocation,
+                   const PostedRequest::Body& body,
+                   RuntimeAnswer& answer) {
+  if (invocation.error_trailers == ErrorTrailers::ignored) return;
+  auto error = read_error_trailers(body.error_type_trailer, body.error_body_trailer);
+  if (!error) return;
+  answer.kind = RuntimeAnswer::Kind::error;
+  answer.error_type = std::move(error->error_type);
+  answer.body = std::move(error->body);
+}
+
+// Takes a response into the invocation's stream, piece by piece as it arrives.
+RuntimeReply pass_on(Session& session,
+                     const NextInvocation& invocation,
+                     const PostedRequest& posted) {
+  auto& stream = *invocation.stream;
+  stream.begin(posted.content_type);
+  std::uint64_t passed = 0;
+  enum class Length { within, exceeded } length = Length::within;
+  const auto body = posted.pass_body([&](std::string_view piece) {
+    // What exceeds the limit is read and dropped, so that the runtime gets to hear of it.
+    if (length == Length::exceeded) return PostedRequest::Wanted::more;
+    const auto room = std::min<std::uint64_t>(piece.size(), kMaxStreamedBytes - passed);
+    const auto accepted = stream.write(piece.substr(0, room));
+    if (accepted == ResponseStream::Accepted::ended) return PostedRequest::Wanted::no_more;
+    passed += room;
+    if (room < piece.size()) {
+      length = Length::exceeded;
+      // The caller need not wait for what it is not given.
+      session.complete_answer(too_large(passed + 1, kMaxStreamedBytes));
+    }
+    return PostedRequest::Wanted::more;
+  });
+  if (length == Length::exceeded) return told_too_large(kMaxStreamedBytes);
+  RuntimeAnswer answer;
+  answer.size_bytes = body.size_bytes;
+  answer.content_type = posted.content_type;
+  if (body.end == PostedRequest::Body::End::broken) return truncated(session, std::move(answer));
+  heed_trailers(invocation, body, answer);
+  session.complete_answer(std::move(answer));
+  return accepted_reply();
 }
 
 }  // namespace
@@ -125,28 +193,25 @@ RuntimeReply answer_next(Session& session, const std::function<bool()>& connecte
 RuntimeReply answer_response(Session& session,
                              const ResponseCall& call,
                              const PostedRequest& posted) {
-  if (const auto begun = session.begin_answer(call.request_id, AnswerKind::response); !begun) {
-    return refused(begun.error(), RuntimeState::invocation_response);
-  }
+  const auto begun = session.begin_answer(call.request_id, AnswerKind::response);
+  if (!begun) return refused(begun.error(), RuntimeState::invocation_response);
   if (!is_known_mode(posted.response_mode)) {
     session.refuse_answer();
     return error_reply(400, "InvalidFunctionResponseMode", "Invalid function response mode");
   }
+  const auto& invocation = **begun;
+  if (is_streamed(posted) && invocation.stream) return pass_on(session, invocation, posted);
   auto body = posted.read_body(kMaxResponseBytes);
   RuntimeAnswer answer;
   answer.size_bytes = body.size_bytes;
   answer.content_type = posted.content_type;
   if (body.end == PostedRequest::Body::End::broken) return truncated(session, std::move(answer));
   if (body.size_bytes > kMaxResponseBytes) {
-    answer.kind = RuntimeAnswer::Kind::too_large;
-    answer.error_type = "Function.ResponseSizeTooLarge";
-    session.complete_answer(std::move(answer));
-    return error_reply(
-        413,
-        "RequestEntityTooLarge",
-        "Exceeded maximum allowed payload size (" + std::to_string(kMaxResponseBytes) + " bytes).");
+    session.complete_answer(too_large(body.size_bytes, kMaxResponseBytes));
+    return told_too_large(kMaxResponseBytes);
   }
   answer.body = std::move(body.bytes);
+  if (is_streamed(posted)) heed_trailers(invocation, body, answer);
   session.complete_answer(std::move(answer));
   return accepted_reply();
 }

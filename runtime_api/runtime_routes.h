@@ -50,18 +50,26 @@ struct PostedRequest {
   std::string content_type;
   std::string error_type;
   std::optional<std::string> response_mode;
-  // Reads the body once; returns its bytes up to `max_bytes`, what was sent in all, and whether the
-  // announced end was reached.
+  // What was read of a body.
   struct Body {
-    std::string bytes;
-    std::uint64_t size_bytes = 0;
+    std::string bytes{};           // as far as they are kept
+    std::uint64_t size_bytes = 0;  // what was sent in all
     enum class End { reached, broken } end = End::reached;
+    // What followed it, if its end was reached: the trailers of the same name as the header of an
+    // error's type, and of its base64-encoded body. Empty when absent.
+    std::string error_type_trailer{};
+    std::string error_body_trailer{};
   };
+  // Either may be called, and once. The first keeps the bytes up to `max_bytes`. The second hands
+  // each piece on as it arrives, and keeps none; where `accept` wants no more, the body is broken.
   std::function<Body(std::uint64_t max_bytes)> read_body;
+  enum class Wanted { more, no_more };
+  std::function<Body(const std::function<Wanted(std::string_view piece)>& accept)> pass_body;
 };
 
 RuntimeReply answer_simple(const Call& call);
 RuntimeReply answer_next(Session& session, const std::function<bool()>& connected);
+// A response in streaming mode goes through the invocation's stream, if it has one.
 RuntimeReply answer_response(Session& session,
                              const ResponseCall& call,
                              const PostedRequest& posted);

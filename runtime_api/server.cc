@@ -1,6 +1,7 @@
 #include "runtime_api/server.h"
 
 #include "runtime_api/connection_workers.h"
+#include "runtime_api/error_trailers.h"
 #include "runtime_api/extension_routes.h"
 #include "runtime_api/raw_request.h"
 #include "runtime_api/runtime_routes.h"
@@ -34,9 +35,24 @@ constexpr time_t kKeepAliveSeconds = 24 * 3600;
 // function timeout ends the invocation before that.
 constexpr time_t kTransferSeconds = 900;
 
+// The header alone is a wish to the peer. The library itself hangs up after a body that breaks off,
+// and this one, whose end is the connection's, breaks off behind `body`.
+void send_and_hang_up(std::string body, const std::string& type, httplib::Response& response) {
+  response.set_header("Connection", "close");
+  response.set_content_provider(type,
+                                [body = std::move(body)](std::size_t, httplib::DataSink& sink) {
+                                  if (!body.empty()) sink.write(body.data(), body.size());
+                                  return false;
+                                });
+}
+
 void send(RuntimeReply reply, httplib::Response& response) {
   response.status = reply.status;
   for (const auto& [name, value] : reply.headers) response.set_header(name, value);
+  if (reply.connection == RuntimeReply::Connection::ends) {
+    send_and_hang_up(std::move(reply.body), reply.content_type, response);
+    return;
+  }
   if (!reply.content_type.empty()) response.set_header("Content-Type", reply.content_type);
   if (!reply.invocation) {
     response.body = std::move(reply.body);
@@ -56,6 +72,25 @@ void send(RuntimeReply reply, httplib::Response& response) {
       });
 }
 
+void read_trailers(const httplib::Request& request, PostedRequest::Body& body) {
+  body.error_type_trailer = request.get_trailer_value(kErrorTypeTrailer);
+  body.error_body_trailer = request.get_trailer_value(kErrorBodyTrailer);
+}
+
+PostedRequest::Body pass_body(
+    const httplib::Request& request,
+    const httplib::ContentReader& reader,
+    const std::function<PostedRequest::Wanted(std::string_view piece)>& accept) {
+  PostedRequest::Body body;
+  const bool whole = reader([&](const char* data, std::size_t length) {
+    body.size_bytes += length;
+    return accept({data, length}) == PostedRequest::Wanted::more;
+  });
+  if (!whole) body.end = PostedRequest::Body::End::broken;
+  read_trailers(request, body);
+  return body;
+}
+
 PostedRequest::Body read_body(const httplib::Request& request,
                               const httplib::ContentReader& reader,
                               std::uint64_t max_bytes) {
@@ -69,6 +104,7 @@ PostedRequest::Body read_body(const httplib::Request& request,
     return true;
   });
   if (!whole) body.end = PostedRequest::Body::End::broken;
+  read_trailers(request, body);
   return body;
 }
 
@@ -79,9 +115,13 @@ PostedRequest posted_request(const httplib::Request& request,
   posted.error_type = request.get_header_value("Lambda-Runtime-Function-Error-Type");
   if (request.has_header("Lambda-Runtime-Function-Response-Mode")) {
     posted.response_mode = request.get_header_value("Lambda-Runtime-Function-Response-Mode");
+    keep_trailers(request, std::string(kErrorTypeTrailer) + "," + kErrorBodyTrailer);
   }
   posted.read_body = [&request, &reader](std::uint64_t max_bytes) {
     return read_body(request, reader, max_bytes);
+  };
+  posted.pass_body = [&request, &reader](const auto& accept) {
+    return pass_body(request, reader, accept);
   };
   return posted;
 }
@@ -115,11 +155,7 @@ thread_local bool connection_passed = false;
 // Answers 403, reads no body and ends the connection.
 void refuse(const httplib::Request& request, httplib::Response& response) {
   response.status = httplib::StatusCode::Forbidden_403;
-  // The header alone is a wish to the peer. The library itself hangs up after a body that breaks
-  // off, and this one, whose end is the connection's, breaks off at its beginning.
-  response.set_header("Connection", "close");
-  response.set_content_provider("text/plain",
-                                [](std::size_t, httplib::DataSink&) { return false; });
+  send_and_hang_up({}, "text/plain", response);
   leave_body_unread(request);
 }
 

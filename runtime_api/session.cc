@@ -41,6 +41,10 @@ ExchangeResult Session::exchange(SharedInvocation invocation, TimePoint deadline
     ended_ = true;
     offered_.notify_all();
   }
+  const auto stream = taken ? current_invocation_->stream : nullptr;
+  lock.unlock();
+  // Whoever reads the runtime's body may wait for room in it.
+  if (stream) stream->end();
   if (!decided) return DeadlinePassed{};
   return SessionEnded{.taken = taken};
 }
@@ -82,8 +86,8 @@ TakeResult Session::take(const std::function<bool()>& connected) {
   return std::exchange(offered_invocation_, nullptr);
 }
 
-tl::expected<void, CallRefused> Session::begin_answer(std::string_view request_id,
-                                                      AnswerKind kind) {
+tl::expected<SharedInvocation, CallRefused> Session::begin_answer(std::string_view request_id,
+                                                                  AnswerKind kind) {
   std::unique_lock lock(mutex_);
   if (ended_ || !current_invocation_ || current_invocation_->request_id != request_id) {
     ++late_answers_;
@@ -96,9 +100,10 @@ tl::expected<void, CallRefused> Session::begin_answer(std::string_view request_i
     return tl::unexpected(CallRefused{CallRefused::Reason::invalid_transition, state_});
   }
   state_ = *to;
+  auto current = current_invocation_;
   lock.unlock();
   if (steps_.begun) steps_.begun();
-  return {};
+  return current;
 }
 
 void Session::complete_answer(RuntimeAnswer answer) {
@@ -154,13 +159,16 @@ void Session::abandon() {
   answered_.notify_all();
 }
 
-void Session::end() {
-  const std::lock_guard lock(mutex_);
+void Session::end(Arriving arriving) {
+  std::unique_lock lock(mutex_);
   abandoned_ = true;
   ended_ = true;
   initialised_.notify_all();
   offered_.notify_all();
   answered_.notify_all();
+  const auto current = arriving == Arriving::is_cut ? current_invocation_ : nullptr;
+  lock.unlock();
+  if (current && current->stream) current->stream->end();
 }
 
 RuntimeState Session::state() const {

@@ -77,7 +77,7 @@ class Session {
   InitResult await_init(TimePoint deadline);
 
   // Hands over one invocation and blocks until it is answered. After anything but a whole answer
-  // the session is ended.
+  // the session is ended, and the invocation's stream too if the runtime was given it.
   ExchangeResult exchange(SharedInvocation invocation, TimePoint deadline);
 
   // ---- The runtime's side. Any thread.
@@ -86,9 +86,11 @@ class Session {
   // listens; it is asked, without a lock, before an invocation is handed out.
   TakeResult take(const std::function<bool()>& connected);
 
-  // Opens an answer to `request_id`; the id is checked before the state. After success exactly one
-  // of complete_answer() and refuse_answer() must follow.
-  tl::expected<void, CallRefused> begin_answer(std::string_view request_id, AnswerKind kind);
+  // Opens an answer to `request_id`, which is the invocation's that is returned; the id is checked
+  // before the state. After success exactly one of complete_answer() and refuse_answer() must
+  // follow.
+  tl::expected<SharedInvocation, CallRefused> begin_answer(std::string_view request_id,
+                                                           AnswerKind kind);
   void complete_answer(RuntimeAnswer answer);
   void refuse_answer();
 
@@ -99,9 +101,12 @@ class Session {
   // The environment has failed, or is no longer wanted: the invoking side's waits end, and later
   // ones do at once. What the runtime has parked stays parked until end().
   void abandon();
+  // What becomes of an answer that is arriving when the session ends: a process may end right
+  // after it has sent all of it; nobody waits for one that is killed.
+  enum class Arriving { is_read, is_cut };
 
   // The processes are gone or about to be: every wait ends, every later call is refused.
-  void end();
+  void end(Arriving arriving = Arriving::is_read);
 
   RuntimeState state() const;
 

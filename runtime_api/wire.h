@@ -3,7 +3,10 @@
 // Values only; any thread.
 #pragma once
 
+#include "runtime_api/response_stream.h"
+
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -13,12 +16,20 @@ namespace runtime_api {
 // Source: the service's own error text, recorded 2025-11.
 inline constexpr std::uint64_t kMaxResponseBytes = 6'291'556;
 
+// The longest streamed response: 200 MB, counted like the 6 MB of a request. Source: developer
+// guide, quotas; since 2025-08.
+inline constexpr std::uint64_t kMaxStreamedBytes = std::uint64_t{200} * 1024 * 1024;
+
 // The largest error body that is kept; what exceeds it is cut off. Our choice: the same limit,
 // because an error body reaches the caller like a response does.
 inline constexpr std::uint64_t kMaxErrorBytes = kMaxResponseBytes;
 
-// What a runtime gets from /runtime/invocation/next. Absent values are not sent at all: clients
-// parse a header that is present, even an empty one.
+// Whether an error that a runtime reports behind a response that it streams counts. Lambda honours
+// it; the emulator that AWS publishes takes what came before it for a success.
+enum class ErrorTrailers : std::uint8_t { honoured, ignored };
+
+// What a runtime gets from /runtime/invocation/next, and how its answer is taken. Absent values are
+// not sent at all: clients parse a header that is present, even an empty one.
 struct NextInvocation {
   std::string request_id;
   std::int64_t deadline_ms = 0;  // Unix time
@@ -28,21 +39,27 @@ struct NextInvocation {
   std::optional<std::string> cognito_identity;  // JSON text
   std::optional<std::string> tenant_id;
   std::string payload;  // the event's bytes
+
+  // Where a response that is streamed goes while it arrives. Nothing: it is collected like any
+  // other. Shared, because the thread that reads the runtime's body may outlast the invocation.
+  std::shared_ptr<ResponseStream> stream;
+  ErrorTrailers error_trailers = ErrorTrailers::honoured;
 };
 
 // What a runtime sent back for one invocation.
 struct RuntimeAnswer {
   enum class Kind {
     response,
-    error,      // by /runtime/invocation/{id}/error
-    too_large,  // a response over kMaxResponseBytes; `body` is empty
+    error,      // by /runtime/invocation/{id}/error, or behind a streamed response
+    too_large,  // a response over `limit_bytes`; `body` is empty
     truncated,  // the connection broke before the announced end; `body` is empty
   };
   Kind kind = Kind::response;
-  std::string body;
+  std::string body;  // empty for a response that went through NextInvocation::stream
   std::string content_type;
   std::string error_type;        // filtered, for errors
-  std::uint64_t size_bytes = 0;  // of the body as it was sent
+  std::uint64_t size_bytes = 0;  // of the body as it was sent, as far as it was looked at
+  std::uint64_t limit_bytes = kMaxResponseBytes;  // for one that is too large
 };
 
 // What a runtime reported with /runtime/init/error.

@@ -55,7 +55,8 @@ MakeTargets fixed_targets(std::vector<Deployed> functions, const EmulatorOptions
 }
 
 Emulator::Emulator(const EmulatorOptions& options, const MakeTargets& make_targets)
-    : history_(options.profile),
+    : stream_bandwidth_(options.stream_bandwidth),
+      history_(options.profile),
       exporters_(exporters_of(options)),
       traces_([] { return new_hex(16); },
               [this](const std::vector<report::Span>& spans) {

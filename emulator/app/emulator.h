@@ -3,11 +3,11 @@
 
 #include "emulator/app/deployment.h"
 #include "emulator/app/log_writer.h"
-#include "emulator/app/trace_export.h"
 #include "emulator/environment/environment.h"
 #include "emulator/environment/output_pump.h"
 #include "emulator/environment/pool.h"
 #include "emulator/invoke/invoker.h"
+#include "emulator/invoke/streamed_invocation.h"
 #include "emulator/report/history.h"
 #include "emulator/report/span_exporter.h"
 #include "emulator/report/trace_store.h"
@@ -44,6 +44,7 @@ struct EmulatorOptions {
   int log_descriptor = 2;  // where the functions' lines and the platform's go
   ServiceTime service_time{};
   std::vector<report::SpanExporter::Send> trace_targets{};
+  invoke::StreamBandwidth stream_bandwidth{};
 };
 
 class Emulator;
@@ -69,6 +70,7 @@ class Emulator {
   // One for each of the options' targets.
   std::vector<report::ExportCounts> exported() const;
   const time::Clock& clock() const { return clock_; }
+  invoke::StreamPace stream_pace() { return {stream_bandwidth_, &clock_, &timers_}; }
 
   // A folder of ours that is to be removed even if Hearth is killed.
   void remove_at_end(const std::filesystem::path& folder) { launcher_.remove_at_end(folder); }
@@ -77,6 +79,7 @@ class Emulator {
   void stop();
 
  private:
+  const invoke::StreamBandwidth stream_bandwidth_;
   time::SystemClock clock_;
   report::History history_;
   // Before what fills them, because that ends first.

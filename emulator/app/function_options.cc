@@ -353,19 +353,6 @@ void add_environment_flags(CLI::App& command, FunctionOptions& o) {
   add_machine_flags(command, o);
 }
 
-void add_trace_flags(CLI::App& command, FunctionOptions& o) {
-  const auto* where = "Traces";
-  command
-      .add_option("--otlp-endpoint",
-                  o.otlp_endpoint,
-                  "send traces to this collector, as OpenTelemetry's JSON over HTTP")
-      ->type_name("URL")
-      ->group(where);
-  command.add_option("--trace-file", o.trace_file, "add traces to this file, a document a line")
-      ->type_name("FILE")
-      ->group(where);
-}
-
 }  // namespace
 
 void add_tenant_flag(CLI::App& command, std::string& tenant_id) {
@@ -386,7 +373,22 @@ void add_tenant_flag(CLI::App& command, std::string& tenant_id) {
 void add_function_flags(CLI::App& command, FunctionOptions& options) {
   add_description_flags(command, options);
   add_environment_flags(command, options);
-  add_trace_flags(command, options);
+  add_trace_flags(command, options.traces);
+}
+
+void add_stream_flag(CLI::App& command, FunctionOptions& options) {
+  command
+      .add_option("--stream-bandwidth",
+                  options.stream_bandwidth,
+                  "rate of a streamed response after its first 6 MB, a second, such as 512KB; "
+                  "unlimited or 0 lifts it")
+      ->check([](const std::string& text) {
+        const auto bandwidth = invoke::parse_stream_bandwidth(text);
+        return bandwidth ? "" : bandwidth.error();
+      })
+      ->type_name("RATE")
+      ->group("Execution environments")
+      ->capture_default_str();
 }
 
 tl::expected<DescribedFunctions, AppError> describe_functions(const FunctionOptions& options,
@@ -483,22 +485,6 @@ MachineOptions machine_options(const FunctionOptions& options) {
           .cpu_scale = options.cpu_scale};
 }
 
-tl::expected<std::vector<report::SpanExporter::Send>, AppError> trace_targets(
-    const FunctionOptions& options) {
-  std::vector<report::SpanExporter::Send> targets;
-  if (!options.otlp_endpoint.empty()) {
-    auto address = parse_collector(options.otlp_endpoint);
-    if (!address) return tl::unexpected(std::move(address.error()));
-    targets.push_back(to_collector(std::move(*address)));
-  }
-  if (!options.trace_file.empty()) {
-    auto file = to_trace_file(options.trace_file);
-    if (!file) return tl::unexpected(std::move(file.error()));
-    targets.push_back(std::move(*file));
-  }
-  return targets;
-}
-
 EmulatorOptions emulator_options(const FunctionOptions& options,
                                  const DescribedFunctions& described,
                                  const Machine& machine) {
@@ -507,6 +493,9 @@ EmulatorOptions emulator_options(const FunctionOptions& options,
   result.limits = {.concurrency = {.account = options.max_concurrency, .requests_per_unit = 0},
                    .idle_timeout = std::chrono::seconds{options.idle_timeout_seconds}};
   result.plan = machine.plan;
+  // The command line has been checked; what is no rate means Lambda's own.
+  result.stream_bandwidth =
+      invoke::parse_stream_bandwidth(options.stream_bandwidth).value_or(invoke::StreamBandwidth{});
   result.region = options.region;
   result.aliases = described.aliases;
   for (const auto& code : described.inline_code) result.temporary_folders.push_back(code->path());

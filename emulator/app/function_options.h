@@ -5,6 +5,7 @@
 #include "emulator/app/deployment.h"
 #include "emulator/app/emulator.h"
 #include "emulator/app/machine.h"
+#include "emulator/app/trace_flags.h"
 #include "emulator/runtimes/image_unpacking.h"
 #include "emulator/sandbox/isolation_plan.h"
 
@@ -52,10 +53,10 @@ struct FunctionOptions {
   double cpu_scale = 1;
   std::string credentials = "placeholder";
   std::string region{functions::kDefaultRegion};
-  std::string otlp_endpoint;
-  std::string trace_file;
+  TraceOptions traces;
   std::size_t max_concurrency = 1000;
   int idle_timeout_seconds = 600;
+  std::string stream_bandwidth = "2MB";  // a second, see parse_stream_bandwidth()
 };
 
 // Adds --tenant-id, which names the tenant of every invocation.
@@ -63,6 +64,9 @@ void add_tenant_flag(CLI::App& command, std::string& tenant_id);
 
 // Adds the flags to a command; `options` must outlive the parsing.
 void add_function_flags(CLI::App& command, FunctionOptions& options);
+
+// The flag of commands that pass streamed responses on; of the same options.
+void add_stream_flag(CLI::App& command, FunctionOptions& options);
 
 // The functions that the options describe, those of a template by name; all of them when `names` is
 // empty. Inline code of a template is written into `temporary_parent`; the folders live as long as
@@ -104,11 +108,6 @@ sandbox::IsolationWish isolation_wish(const FunctionOptions& options);
 tl::expected<Machine, AppError> machine_for(const FunctionOptions& options);
 
 MachineOptions machine_options(const FunctionOptions& options);
-
-// Where the flags send traces. Fails for an address that is none, and a file that cannot be
-// written.
-tl::expected<std::vector<report::SpanExporter::Send>, AppError> trace_targets(
-    const FunctionOptions& options);
 
 // What the machine that runs these functions is built with, but for where its traces go.
 EmulatorOptions emulator_options(const FunctionOptions& options,

@@ -112,23 +112,43 @@ std::string advice_on(const invoke::Refusal& refusal) {
   return refusal.message;
 }
 
+// A streamed response at once, as it comes; nothing of it waits in a buffer of ours.
+void print(std::string_view bytes) {
+  std::fwrite(bytes.data(), 1, bytes.size(), stdout);
+  std::fflush(stdout);
+}
+
 int invoke_once(const InvokeOptions& options,
                 Emulator& emulator,
                 const std::string& function_name,
                 std::string payload) {
   auto request = request_for(options, function_name, std::move(payload));
   const auto request_id = request.request_id;
-  const auto result = emulator.invoker().invoke(std::move(request));
+  auto started = invoke::StreamedInvocation::start(
+      [&emulator](invoke::InvocationRequest run) {
+        return emulator.invoker().invoke(std::move(run));
+      },
+      std::move(request),
+      emulator.stream_pace());
+  if (!started) return fail({kHostCannot, started.error().message});
+  auto& invocation = **started;
+  const bool streamed = invocation.await_begin().has_value();
+  if (streamed) {
+    while (const auto piece = invocation.next()) print(*piece);
+  }
+  const auto result = invocation.end();
   if (!result) {
     using Kind = invoke::Refusal::Kind;
     const auto kind = result.error().kind;
     const bool usage = kind == Kind::tenant_missing || kind == Kind::tenant_unexpected;
     return fail({usage ? kWrongUsage : kHostCannot, advice_on(result.error())});
   }
-  const auto body = body_of(result->outcome, request_id);
-  std::fwrite(body.data(), 1, body.size(), stdout);
-  if (::isatty(STDOUT_FILENO) != 0) std::fputc('\n', stdout);
-  std::fflush(stdout);
+  // What follows a response that broke off is none of its bytes.
+  const bool broken = streamed && !environment::succeeded(result->outcome);
+  if (!broken) print(body_of(result->outcome, request_id));
+  if (::isatty(STDOUT_FILENO) != 0) print("\n");
+  if (broken)
+    spdlog::error("the streamed response broke off: {}", body_of(result->outcome, request_id));
   return environment::succeeded(result->outcome) ? kSuccess : kFunctionFailed;
 }
 
@@ -221,6 +241,7 @@ void add_invoke_command(CLI::App& program, InvokeOptions& options) {
   command->add_option("--output", options.output, "how the table is printed")
       ->check(CLI::IsMember({"text", "json"}));
   add_function_flags(*command, options.function);
+  add_stream_flag(*command, options.function);
 }
 
 int run_invoke(const InvokeOptions& options) {
@@ -238,7 +259,7 @@ int run_invoke(const InvokeOptions& options) {
   if (!deployed) return fail(deployed.error());
 
   const auto& function_name = chosen->function().name;
-  auto targets = trace_targets(options.function);
+  auto targets = trace_targets(options.function.traces);
   if (!targets) return fail(targets.error());
   auto built_with = emulator_options(options.function, chosen->described, chosen->world.machine);
   built_with.trace_targets = std::move(*targets);

@@ -328,7 +328,7 @@ int run_replay(const ReplayOptions& options) {
   auto deployed = deploy_all(chosen->described.functions, chosen->world);
   if (!deployed) return fail(deployed.error());
   plan->terms.function_name = chosen->function().name;
-  auto targets = trace_targets(options.function);
+  auto targets = trace_targets(options.function.traces);
   if (!targets) return fail(targets.error());
   auto built_with = emulator_options(options.function, chosen->described, chosen->world.machine);
   built_with.trace_targets = std::move(*targets);

@@ -59,6 +59,9 @@ control_plane::InvokeApi invoke_api_of(const LateService& late, const ServeOptio
     return late.get()->accept(std::move(request));
   };
   api.new_request_id = [] { return new_uuid(); };
+  api.pace = [&late] {
+    return late.get() == nullptr ? invoke::StreamPace{} : late.get()->emulator().stream_pace();
+  };
   api.region = options.function.region;
   api.account = options.account;
   return api;
@@ -192,6 +195,7 @@ void add_serve_command(CLI::App& program, ServeOptions& options) {
   add_service_flags(*command, options);
   add_account_flags(*command, options);
   add_function_flags(*command, options.function);
+  add_stream_flag(*command, options.function);
 }
 
 int run_serve(const ServeOptions& given) {
@@ -209,7 +213,7 @@ int run_serve(const ServeOptions& given) {
   if (!described) return fail(described.error());
   for (const auto& warning : described->warnings) spdlog::warn("{}", warning);
   auto built_with = emulator_options(options.function, *described, world.machine);
-  auto targets = trace_targets(options.function);
+  auto targets = trace_targets(options.function.traces);
   if (!targets) return fail(targets.error());
   built_with.trace_targets = std::move(*targets);
   built_with.log_descriptor = STDOUT_FILENO;

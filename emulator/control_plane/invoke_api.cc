@@ -1,5 +1,6 @@
 #include "emulator/control_plane/invoke_api.h"
 
+#include "emulator/control_plane/invoke_stream.h"
 #include "emulator/front_doors/base64.h"
 #include "emulator/front_doors/request_target.h"
 #include "emulator/invoke/error_body.h"
@@ -57,14 +58,17 @@ bool is_uuid(std::string_view text) {
 tl::expected<InvocationType, ServiceError> parse_type(const Request& request,
                                                       const InvokeRoute& route) {
   if (route.operation == InvokeOperation::invoke_async) return InvocationType::event;
+  const bool streamed = route.operation == InvokeOperation::response_stream;
   const auto type = header_value(request, "X-Amz-Invocation-Type");
   if (!type || *type == "RequestResponse") return InvocationType::request_response;
-  if (*type == "Event") return InvocationType::event;
+  if (*type == "Event" && !streamed) return InvocationType::event;
   if (*type == "DryRun") return InvocationType::dry_run;
   return tl::unexpected(
       validation_failure(*type,
                          "invocationType",
-                         "Member must satisfy enum value set: [Event, RequestResponse, DryRun]"));
+                         streamed ? "Member must satisfy enum value set: [RequestResponse, DryRun]"
+                                  : "Member must satisfy enum value set: [Event, RequestResponse, "
+                                    "DryRun]"));
 }
 
 tl::expected<invoke::ReleaseAt, ServiceError> parse_log_type(const Request& request) {
@@ -170,7 +174,7 @@ std::string qualified_arn(const invoke::InvocationRequest& request, const Invoke
       request.qualifier ? std::string_view(*request.qualifier) : functions::kLatestVersion);
 }
 
-Reply run(InvokeCall call, const InvokeApi& api) {
+Reply run(InvokeCall call, const InvokeRoute& route, const InvokeApi& api) {
   const auto id = call.request.request_id;
   const auto arn = qualified_arn(call.request, api);
   const auto refused = [&](const invoke::Refusal& refusal) {
@@ -188,6 +192,11 @@ Reply run(InvokeCall call, const InvokeApi& api) {
     return reply;
   }
   const auto release_at = call.request.release_at;
+  if (route.operation == InvokeOperation::response_stream) {
+    const auto pace = api.pace ? api.pace() : invoke::StreamPace{};
+    auto reply = stream_invocation(std::move(call.request), api.invoke, pace);
+    return reply ? std::move(*reply) : refused(reply.error());
+  }
   auto result = api.invoke(std::move(call.request));
   if (!result) return refused(result.error());
   const auto trace = std::move(result->trace_header);
@@ -222,7 +231,8 @@ std::optional<InvokeRoute> match_invoke_route(const Request& head) {
 
 std::size_t max_request_bytes(const Request& head, const InvokeRoute& route) {
   const bool event = route.operation == InvokeOperation::invoke_async ||
-                     header_value(head, "X-Amz-Invocation-Type") == "Event";
+                     (route.operation == InvokeOperation::invoke &&
+                      header_value(head, "X-Amz-Invocation-Type") == "Event");
   return event ? kMaxAsyncRequestBytes : kMaxSyncRequestBytes;
 }
 
@@ -279,11 +289,6 @@ Reply invocation_reply(invoke::InvocationResult result,
 
 Reply answer_invoke(Request request, const InvokeRoute& route, const InvokeApi& api) {
   auto fresh_id = api.new_request_id();
-  if (route.operation == InvokeOperation::response_stream) {
-    return error_reply(not_available("InvokeWithResponseStream is not available in Hearth yet; use "
-                                     "Invoke, which returns the whole response at once"),
-                       fresh_id);
-  }
   auto call = parse_invoke(std::move(request), route, fresh_id);
   if (!call) return error_reply(call.error(), fresh_id);
   if (call->region && *call->region != api.region) {
@@ -292,7 +297,7 @@ Reply answer_invoke(Request request, const InvokeRoute& route, const InvokeApi& 
   if (call->account && *call->account != api.account) {
     return error_reply(other_account(*call->account, api.account), call->request.request_id);
   }
-  return run(std::move(*call), api);
+  return run(std::move(*call), route, api);
 }
 
 }  // namespace emulator::control_plane

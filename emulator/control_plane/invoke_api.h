@@ -11,6 +11,7 @@
 #include "emulator/front_doors/http_message.h"
 #include "emulator/functions/function.h"
 #include "emulator/invoke/invocation.h"
+#include "emulator/invoke/streamed_invocation.h"
 
 #include <tl/expected.hpp>
 
@@ -84,6 +85,7 @@ struct InvokeApi {
   invoke::Resolve resolve;
   invoke::InvokeAsync invoke_async;
   std::function<std::string()> new_request_id;
+  std::function<invoke::StreamPace()> pace{};  // of streamed responses; absent: none
   std::string region{functions::kDefaultRegion};
   std::string account{functions::kDefaultAccount};
 };

@@ -144,10 +144,6 @@ ServiceError zip_too_large(std::int64_t limit_bytes) {
                     "Zipped size must be smaller than " + std::to_string(limit_bytes) + " bytes");
 }
 
-ServiceError not_available(std::string message) {
-  return invalid_parameter_value(std::move(message));
-}
-
 ServiceError unknown_operation() {
   auto error = lower_case(
       "AccessDeniedException", 403, "Unable to determine service/operation name to be authorized");

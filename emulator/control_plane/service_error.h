@@ -71,9 +71,6 @@ ServiceError serialization_failure(std::string message);
 // A package over the limit of what may be sent directly. Source: recorded.
 ServiceError zip_too_large(std::int64_t limit_bytes);
 
-// An operation that the service has and Hearth has not. Ours.
-ServiceError not_available(std::string message);
-
 // No operation has this method and path. Source of name, status and text: recorded. The service
 // sends the body as XML; ours is JSON, which more clients can read.
 ServiceError unknown_operation();

@@ -129,6 +129,8 @@ Outcome Environment::exchange(runtime_api::NextInvocation next,
   const auto left = duration_cast<milliseconds>(deadline - world_.clock.monotonic_now());
   const auto deadline_on_wall = world_.clock.wall_now() + left;
   next.deadline_ms = duration_cast<milliseconds>(deadline_on_wall.time_since_epoch()).count();
+  next.error_trailers = spec_->profile == Profile::aws ? runtime_api::ErrorTrailers::honoured
+                                                       : runtime_api::ErrorTrailers::ignored;
   const auto invocation = std::make_shared<const runtime_api::NextInvocation>(std::move(next));
   auto outcome = launch_->exchange(invocation, deadline, spec_->timeout);
   if (!outcome && !ongoing.cold) {

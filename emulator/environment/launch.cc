@@ -323,7 +323,7 @@ Outcome Launch::outcome_of(runtime_api::RuntimeAnswer answer) {
     case Kind::error:
       return FunctionError{std::move(answer.error_type), std::move(answer.body)};
     case Kind::too_large:
-      return ResponseTooLarge{answer.size_bytes};
+      return ResponseTooLarge{answer.size_bytes, answer.limit_bytes};
     case Kind::truncated:
       break;
   }

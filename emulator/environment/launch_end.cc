@@ -124,7 +124,7 @@ void Launch::kill() noexcept {
     }
   }
   changed_.notify_all();
-  session_.end();
+  session_.end(runtime_api::Session::Arriving::is_cut);
   hub_.end();
 }
 

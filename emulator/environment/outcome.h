@@ -4,6 +4,7 @@
 #pragma once
 
 #include "emulator/environment/trace_context.h"
+#include "runtime_api/wire.h"
 
 #include <chrono>
 #include <cstdint>
@@ -18,13 +19,15 @@ namespace emulator::environment {
 // ("suppressed init") counts as init.
 enum class FailurePhase { init, invoke };
 
-// The runtime posted a response; `body` is its bytes, untouched.
+// The runtime posted a response; `body` is its bytes, untouched. Empty for a response that went
+// through the invocation's stream.
 struct Responded {
   std::string body;
   std::string content_type;
 };
 
-// The runtime posted to /invocation/{id}/error or, in the init phase, to /init/error.
+// The runtime posted to /invocation/{id}/error or, in the init phase, to /init/error; or it told of
+// an error behind a response that it had begun to stream.
 // `error_type` is the filtered one; `body` is the runtime's bytes, untouched.
 struct FunctionError {
   std::string error_type;
@@ -49,9 +52,11 @@ struct OutOfMemory {
   FailurePhase phase = FailurePhase::invoke;
 };
 
-// The response was larger than 6,291,556 bytes. The environment stays healthy.
+// The response was larger than allowed: a collected one than 6,291,556 bytes, a streamed one than
+// 200 MB. The environment stays healthy.
 struct ResponseTooLarge {
-  std::uint64_t size_bytes = 0;
+  std::uint64_t size_bytes = 0;  // as far as it was looked at
+  std::uint64_t limit_bytes = runtime_api::kMaxResponseBytes;
 };
 
 // The connection that carried the response broke before its announced end.

@@ -19,9 +19,9 @@ namespace emulator::environment {
 // which others share, it is a free port.
 inline constexpr std::uint16_t kXRayPort = 2000;
 
-// Read at a time before others have their turn on the pump's thread. Our choice: more than an
-// invocation sends, less than a process can send while they are read.
-inline constexpr int kMaxDatagramsInARow = 64;
+// Read at a time before others have their turn on the pump's thread. Our choice: a function that
+// floods its daemon keeps the output of others waiting for some milliseconds at the most.
+inline constexpr int kMaxDatagramsInARow = 16;
 
 // Any thread. What a datagram says is not looked at here.
 class XRayDaemon {

@@ -1,10 +1,7 @@
-// The HTTP library routes by regular expression, parses form bodies, inflates encoded ones, applies
-// ranges and closes after errors on its own account. None of that is wanted here: every request is
-// sent through one fixed path, and the parts of it that would wake those features are neutralised
-// in on_head() before the library looks at them. The request it hands out as const is a local,
-// non-const object of the library's, which makes the const_cast there sound.
 #include "emulator/front_doors/http_listener.h"
 
+#include "emulator/front_doors/connection_socket.h"
+#include "emulator/front_doors/library_request.h"
 #include "runtime_api/connection_workers.h"
 
 #include <httplib.h>
@@ -14,10 +11,10 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <condition_variable>
 #include <cstring>
 #include <limits>
+#include <list>
 #include <mutex>
 #include <optional>
 #include <thread>
@@ -26,73 +23,14 @@
 namespace emulator::front_doors {
 namespace {
 
-// The path every request is routed by inside the library.
-constexpr const char* kOnlyRoute = "/";
-
-// Set before the name of a header that the library must not see; no request can contain it there.
-constexpr char kSetAside = '\x01';
-
 // The library's reply has no place for a mark of ours; this field of it is for clients only.
 constexpr const char* kMadeByService = "service";
 
 // In effect without limit; a number that every client can read in the Keep-Alive header.
 constexpr std::size_t kMaxRequestsPerConnection = 1'000'000'000;
 
-const std::string kContentLength = "Content-Length";
-const std::string kTransferEncoding = "Transfer-Encoding";
-const std::string kContentEncoding = "Content-Encoding";
 const std::string kContentType = "Content-Type";
 const std::string kConnection = "Connection";
-
-Request view(const httplib::Request& request) {
-  Request seen;
-  seen.method = request.method;
-  seen.target = request.target;
-  seen.headers.reserve(request.headers.size());
-  for (const auto& [name, value] : request.headers) {
-    std::string_view shown = name;
-    if (!shown.empty() && shown.front() == kSetAside) shown.remove_prefix(1);
-    seen.headers.emplace_back(shown, value);
-  }
-  return seen;
-}
-
-void set_aside(httplib::Request& request, const std::string& name) {
-  const auto found = request.headers.find(name);
-  if (found == request.headers.end()) return;
-  auto value = std::move(found->second);
-  request.headers.erase(name);
-  request.headers.emplace(kSetAside + name, std::move(value));
-}
-
-bool is_chunked(const httplib::Request& request) {
-  return request.headers.find(kTransferEncoding) != request.headers.end();
-}
-
-// nullopt when the header is absent; a broken or huge number counts as more than any limit.
-std::optional<std::size_t> announced_length(const httplib::Request& request) {
-  const auto found = request.headers.find(kContentLength);
-  if (found == request.headers.end()) return std::nullopt;
-  const auto& text = found->second;
-  std::size_t length = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), length);
-  if (error != std::errc{} || end != text.data() + text.size()) {
-    return std::numeric_limits<std::size_t>::max();
-  }
-  return length;
-}
-
-void neutralise(httplib::Request& request) {
-  request.path = kOnlyRoute;
-  request.ranges.clear();
-  set_aside(request, kContentEncoding);
-  set_aside(request, kContentType);
-  // Without either header there is no body (RFC 9112, section 6.3); the library would take the next
-  // request on the connection for it.
-  if (!is_chunked(request) && request.headers.find(kContentLength) == request.headers.end()) {
-    request.headers.emplace(kContentLength, "0");
-  }
-}
 
 // The library announces the end of the connection with every status from 400 on, and then keeps it
 // open. A caller that is refused may go on; only a body that was not read ends the connection.
@@ -145,7 +83,12 @@ class HttpListener::Connections {
     server_.stop_accepting();
     {
       std::unique_lock lock(mutex_);
-      none_in_flight_.wait(lock, [this] { return in_flight_ == 0; });
+      const auto none = [this] { return in_flight_ == 0; };
+      if (!none_in_flight_.wait_for(lock, kLastWords, none)) {
+        // None of them is closed meanwhile: to say that it is done it needs the lock.
+        for (const auto& connection : sending_) hang_up(connection);
+        none_in_flight_.wait(lock, none);
+      }
     }
     server_.end_idle_connections();
     if (accepting_.joinable()) accepting_.join();
@@ -206,9 +149,56 @@ class HttpListener::Connections {
     Connections* owner_;
   };
 
+  // A connection while more is sent on it than its socket takes at once.
+  class Sending {
+   public:
+    Sending(Connections& owner, const httplib::Request& request) : owner_(owner) {
+      const std::lock_guard lock(owner.mutex_);
+      entry_ = owner.sending_.insert(
+          owner.sending_.end(),
+          {request.remote_addr, request.remote_port, request.local_addr, request.local_port});
+    }
+    Sending(const Sending&) = delete;
+    Sending& operator=(const Sending&) = delete;
+    ~Sending() {
+      const std::lock_guard lock(owner_.mutex_);
+      owner_.sending_.erase(entry_);
+    }
+
+   private:
+    Connections& owner_;
+    std::list<ConnectionEnds>::iterator entry_;
+  };
+
   struct LargeBody {
+    LargeBody(std::string body, InFlight counted, Connections& owner, const httplib::Request& to)
+        : bytes(std::move(body)), in_flight(std::move(counted)), sending(owner, to) {}
     std::string bytes;
     InFlight in_flight;
+    Sending sending;
+  };
+
+  // Runs its stream once, whether or not there is somebody to send it to.
+  class StreamedBody {
+   public:
+    StreamedBody(std::function<void(const SendPiece&)> stream,
+                 InFlight counted,
+                 Connections& owner,
+                 const httplib::Request& to)
+        : stream_(std::move(stream)), in_flight_(std::move(counted)), sending_(owner, to) {}
+    StreamedBody(const StreamedBody&) = delete;
+    StreamedBody& operator=(const StreamedBody&) = delete;
+    ~StreamedBody() {
+      run([](std::string_view) { return Client::gone; });
+    }
+
+    // False: it failed by a defect, and the body has no proper end.
+    bool run(const SendPiece& send);
+
+   private:
+    std::function<void(const SendPiece&)> stream_;
+    InFlight in_flight_;
+    Sending sending_;
   };
 
   void set_up();
@@ -219,7 +209,18 @@ class HttpListener::Connections {
   void on_whole(httplib::Request& request, httplib::Response& response);
   void on_library_refusal(const httplib::Request& request, httplib::Response& response);
   Reply answered(Request request) const;
-  static void send(Reply reply, InFlight in_flight, httplib::Response& response);
+  void send(Reply reply,
+            InFlight in_flight,
+            const httplib::Request& request,
+            httplib::Response& response);
+  void send_large(Reply reply,
+                  InFlight in_flight,
+                  const httplib::Request& request,
+                  httplib::Response& response);
+  void send_stream(Reply reply,
+                   InFlight in_flight,
+                   const httplib::Request& request,
+                   httplib::Response& response);
 
   const HttpService service_;
   Server server_;
@@ -227,7 +228,8 @@ class HttpListener::Connections {
   int port_ = 0;
   std::mutex mutex_;
   std::condition_variable none_in_flight_;
-  int in_flight_ = 0;  // guarded by mutex_
+  int in_flight_ = 0;  // these two are guarded by mutex_
+  std::list<ConnectionEnds> sending_;
 };
 
 void HttpListener::Connections::set_up() {
@@ -238,6 +240,7 @@ void HttpListener::Connections::set_up() {
   server_.set_keep_alive_max_count(kMaxRequestsPerConnection);
   server_.set_keep_alive_timeout(kKeepAliveTimeout.count());
   server_.set_read_timeout(kReadTimeout);
+  server_.set_write_timeout(kWriteTimeout);
   server_.set_payload_max_length(kMaxDiscardedBytes);
   // The library's default lets a second program share the port; then each gets half the requests.
   server_.set_socket_options([](socket_t socket) {
@@ -282,11 +285,11 @@ httplib::Server::HandlerResponse HttpListener::Connections::on_head(httplib::Req
   const auto length = announced_length(request);
   if (limit > 0 && (is_chunked(request) || length.value_or(0) > 0)) {
     if (length.value_or(0) <= limit) return httplib::Server::HandlerResponse::Unhandled;
-    send(service_.refuse_too_large(head), InFlight(*this), response);
+    send(service_.refuse_too_large(head), InFlight(*this), request, response);
     return httplib::Server::HandlerResponse::Handled;
   }
   InFlight in_flight(*this);
-  send(answered(std::move(head)), std::move(in_flight), response);
+  send(answered(std::move(head)), std::move(in_flight), request, response);
   return httplib::Server::HandlerResponse::Handled;
 }
 
@@ -310,7 +313,7 @@ void HttpListener::Connections::on_body(const httplib::Request& request,
   if (!complete) return;
   InFlight in_flight(*this);
   auto reply = too_large ? service_.refuse_too_large(whole) : answered(std::move(whole));
-  send(std::move(reply), std::move(in_flight), response);
+  send(std::move(reply), std::move(in_flight), request, response);
 }
 
 // GET, HEAD and OPTIONS with a body: the library has read it, within kMaxDiscardedBytes.
@@ -320,14 +323,14 @@ void HttpListener::Connections::on_whole(httplib::Request& request, httplib::Res
   if (!too_large) whole.body = std::move(request.body);
   InFlight in_flight(*this);
   auto reply = too_large ? service_.refuse_too_large(whole) : answered(std::move(whole));
-  send(std::move(reply), std::move(in_flight), response);
+  send(std::move(reply), std::move(in_flight), request, response);
 }
 
 // Bytes that are no HTTP request, and limits that the library keeps by itself.
 void HttpListener::Connections::on_library_refusal(const httplib::Request& request,
                                                    httplib::Response& response) {
   if (response.reason == kMadeByService || response.status != 413) return;
-  send(service_.refuse_too_large(view(request)), InFlight(*this), response);
+  send(service_.refuse_too_large(view(request)), InFlight(*this), request, response);
 }
 
 Reply HttpListener::Connections::answered(Request request) const {
@@ -342,23 +345,69 @@ Reply HttpListener::Connections::answered(Request request) const {
   return service_.admit_defect();
 }
 
-void HttpListener::Connections::send(Reply reply, InFlight in_flight, httplib::Response& response) {
+void HttpListener::Connections::send(Reply reply,
+                                     InFlight in_flight,
+                                     const httplib::Request& request,
+                                     httplib::Response& response) {
   response.status = reply.status;
   response.reason = kMadeByService;
   for (auto& [name, value] : reply.headers) response.set_header(name, value);
-  if (reply.body.size() <= kMaxCopiedBodyBytes) {
+  if (reply.stream) {
+    send_stream(std::move(reply), std::move(in_flight), request, response);
+  } else if (reply.body.size() > kMaxCopiedBodyBytes) {
+    send_large(std::move(reply), std::move(in_flight), request, response);
+  } else {
     if (!reply.content_type.empty()) response.set_header(kContentType, reply.content_type);
     response.body = std::move(reply.body);
-    return;
   }
+}
+
+void HttpListener::Connections::send_large(Reply reply,
+                                           InFlight in_flight,
+                                           const httplib::Request& request,
+                                           httplib::Response& response) {
   const auto large =
-      std::make_shared<LargeBody>(LargeBody{std::move(reply.body), std::move(in_flight)});
+      std::make_shared<LargeBody>(std::move(reply.body), std::move(in_flight), *this, request);
   const auto type = reply.content_type.empty() ? "application/octet-stream" : reply.content_type;
   response.set_content_provider(
       large->bytes.size(),
       type,
       [large](std::size_t offset, std::size_t size, httplib::DataSink& sink) {
         return sink.write(large->bytes.data() + offset, size);
+      });
+}
+
+bool HttpListener::Connections::StreamedBody::run(const SendPiece& send) try {
+  if (const auto stream = std::exchange(stream_, nullptr)) stream(send);
+  return true;
+} catch (const std::exception& defect) {
+  spdlog::error("a streamed reply failed inside Hearth: {}; this is a defect, please report it",
+                defect.what());
+  return false;
+} catch (...) {
+  spdlog::error("a streamed reply failed inside Hearth; this is a defect, please report it");
+  return false;
+}
+
+// The library sends each piece as a chunk of its own, at once.
+void HttpListener::Connections::send_stream(Reply reply,
+                                            InFlight in_flight,
+                                            const httplib::Request& request,
+                                            httplib::Response& response) {
+  const auto body =
+      std::make_shared<StreamedBody>(std::move(reply.stream), std::move(in_flight), *this, request);
+  response.set_chunked_content_provider(
+      reply.content_type, [body](std::size_t, httplib::DataSink& sink) {
+        auto client = Client::listens;
+        const bool ended = body->run([&](std::string_view piece) {
+          if (client == Client::listens && !sink.write(piece.data(), piece.size())) {
+            client = Client::gone;
+          }
+          return client;
+        });
+        if (!ended || client == Client::gone) return false;
+        sink.done();
+        return true;
       });
 }
 

@@ -29,6 +29,15 @@ inline constexpr std::chrono::seconds kKeepAliveTimeout{60};
 // How long a client may pause in the middle of a request. Our choice.
 inline constexpr std::chrono::seconds kReadTimeout{10};
 
+// How long a client may leave what is sent to it unread before it counts as gone. Our choice: the
+// longest function timeout, after which nothing is left to be sent; a reader that is stopped in a
+// debugger loses nothing.
+inline constexpr std::chrono::seconds kWriteTimeout{900};
+
+// When the listener is destroyed, how long replies under way may take; then their clients are hung
+// up on. Our choice: what they wait for has ended before.
+inline constexpr std::chrono::milliseconds kLastWords{500};
+
 // A refused body is read and thrown away up to this size, so that a client that sends before it
 // listens still gets the answer; beyond it the connection is closed. Our choice.
 inline constexpr std::size_t kMaxDiscardedBytes = 80U * 1024 * 1024;
@@ -70,7 +79,9 @@ class HttpListener {
       const ListenAddress& address, HttpService service);
   HttpListener(const HttpListener&) = delete;
   HttpListener& operator=(const HttpListener&) = delete;
-  ~HttpListener();  // stops; waits for the replies under way, so end what they wait for first
+  // Stops; waits for the replies under way, so end what they wait for first. Clients that do not
+  // read theirs are hung up on.
+  ~HttpListener();
 
   int port() const;
 

@@ -4,6 +4,7 @@
 // Values only; any thread.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -27,12 +28,23 @@ struct Header {
   bool operator==(const Header&) const = default;
 };
 
+// Whether whoever asked still takes what is sent.
+enum class Client { listens, gone };
+
+// Sends a piece of a body at once, and blocks as long as the client does not read.
+using SendPiece = std::function<Client(std::string_view bytes)>;
+
 // Content-Length and Connection are the listener's business, not the service's.
 struct Reply {
   int status = 200;
   std::string content_type;  // empty: none is sent when there is no body
   std::vector<Header> headers;
   std::string body;
+  // In place of `body`, one whose length is not known before: called once, on the connection's
+  // thread, when status and headers are sent; it returns when the body has ended. Also where the
+  // client has gone before, because there may be something to be brought to its end. `content_type`
+  // must not be empty then.
+  std::function<void(const SendPiece& send)> stream{};
 };
 
 // The first header of that name, in any case.

@@ -7,9 +7,6 @@
 namespace emulator::invoke {
 namespace {
 
-// Source: the error text recorded from the service, and RIE, which agree on the number.
-constexpr std::string_view kMaxResponseBytes = "6291556";
-
 // Bytes that are not UTF-8 become the replacement character, so this does not throw.
 std::string json_string(std::string_view text) {
   return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
@@ -59,7 +56,7 @@ struct Rendering {
     std::string message = "Response payload size ";
     if (rie()) message.append("(" + std::to_string(response.size_bytes) + " bytes) ");
     message.append("exceeded maximum allowed payload size (");
-    message.append(kMaxResponseBytes).append(" bytes).");
+    message.append(std::to_string(response.limit_bytes)).append(" bytes).");
     if (rie()) return typed(type, message);
     return R"({"errorMessage":)" + json_string(message) + R"(,"errorType":)" + json_string(type) +
            "}";

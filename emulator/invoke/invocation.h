@@ -8,14 +8,17 @@
 #include "emulator/environment/concurrency.h"
 #include "emulator/environment/invocation_report.h"
 #include "emulator/environment/outcome.h"
+#include "runtime_api/response_stream.h"
 
 #include <tl/expected.hpp>
 
 #include <chrono>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace emulator::invoke {
 
@@ -38,6 +41,11 @@ struct InvocationRequest {
   environment::InvocationKind kind = environment::InvocationKind::request_response;
   int attempt = 1;
   Lineage lineage{};
+  // Where a response that the function streams goes while it arrives. Nothing: it is collected, and
+  // bounded, like any other. Shared, because the runtime may write beyond the invocation's end.
+  std::shared_ptr<runtime_api::ResponseStream> stream{};
+  // Told which version runs, if one does, before it may answer; on the invoking thread.
+  std::function<void(std::string_view version)> version_chosen{};
 };
 
 struct InvocationResult {

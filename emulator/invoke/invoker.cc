@@ -18,6 +18,7 @@ runtime_api::NextInvocation next_invocation(InvocationRequest& request, const Ta
   next.cognito_identity = std::move(request.cognito_identity);
   next.trace_id = std::move(request.trace_id);
   next.tenant_id = std::move(request.tenant_id);
+  next.stream = std::move(request.stream);
   return next;
 }
 
@@ -129,6 +130,7 @@ tl::expected<InvocationResult, Refusal> Invoker::invoke(InvocationRequest reques
     request.trace_id = std::move(begun.header);
   }
   auto trace_header = request.trace_id.value_or("");
+  if (request.version_chosen) request.version_chosen(target->candidates.on_demand->version);
   auto served = pool_.serve(target->candidates, next_invocation(request, *target), terms);
   if (!served) return tl::unexpected(refusal_of(served.error()));
   InvocationResult result;

@@ -47,7 +47,8 @@ bool is_shallow(std::string_view text) {
     if (c == '"') quoted = true;
     if (c == '{' || c == '[') ++depth;
     if (c == '}' || c == ']') --depth;
-    if (depth > 2 * kMaxSegmentDepth) return false;
+    // Each subsegment is an object in a list.
+    if (depth > 2 * kMaxSegmentDepth + 2) return false;
   }
   return true;
 }

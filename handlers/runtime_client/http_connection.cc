@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <charconv>
 
@@ -32,6 +33,15 @@ bool same_ignoring_case(std::string_view a, std::string_view b) {
   return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) {
            return lower(x) == lower(y);
          });
+}
+
+// Without the empty line that ends it.
+std::string head_of(const Request& request) {
+  std::string head;
+  head.reserve(256 + request.headers.size());
+  head.append(request.method).append(" ").append(request.path).append(" HTTP/1.1\r\n");
+  head.append("Host: runtime-api\r\n").append(request.headers);
+  return head;
 }
 
 std::string_view trim(std::string_view text) {
@@ -96,6 +106,10 @@ std::optional<int> Connection::exchange(const Request& request) {
     if (!open()) return std::nullopt;
     outcome = attempt(request);
   }
+  return status_after(outcome);
+}
+
+std::optional<int> Connection::status_after(Attempt outcome) {
   if (outcome != Attempt::replied) {
     close();
     return std::nullopt;
@@ -104,11 +118,33 @@ std::optional<int> Connection::exchange(const Request& request) {
   return status_;
 }
 
+bool Connection::begin(const Request& head) {
+  if (socket_ >= 0 && closed_by_server()) close();
+  if (socket_ < 0 && !open()) return false;
+  return send(head_of(head) + "Transfer-Encoding: chunked\r\n\r\n", {});
+}
+
+bool Connection::send_piece(std::string_view bytes) {
+  if (socket_ < 0) return false;
+  // A piece of no bytes would be the end.
+  if (bytes.empty()) return true;
+  std::array<char, 20> digits{};
+  const auto written =
+      std::to_chars(digits.data(), digits.data() + digits.size(), bytes.size(), 16);
+  const std::string size(digits.data(), written.ptr);
+  return send(size + "\r\n", bytes) && send("\r\n", {});
+}
+
+std::optional<int> Connection::finish(std::string_view trailers) {
+  if (socket_ < 0) return std::nullopt;
+  const bool sent = send("0\r\n", std::string(trailers) + "\r\n");
+  const auto outcome = receive();
+  if (!sent && outcome != Attempt::replied) return status_after(Attempt::failed);
+  return status_after(outcome);
+}
+
 Connection::Attempt Connection::attempt(const Request& request) {
-  std::string head;
-  head.reserve(256 + request.headers.size());
-  head.append(request.method).append(" ").append(request.path).append(" HTTP/1.1\r\n");
-  head.append("Host: runtime-api\r\n").append(request.headers);
+  auto head = head_of(request);
   if (!request.body.empty() || request.method == "POST") {
     head.append("Content-Length: ").append(std::to_string(request.body.size())).append("\r\n");
   }

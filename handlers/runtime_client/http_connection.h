@@ -1,5 +1,6 @@
 // One kept-alive HTTP/1.1 connection to a server on this machine: what a Runtime API client needs
-// and nothing else. A request leaves in one write; a reply is read by its Content-Length.
+// and nothing else. A request leaves in one write, or in pieces where its length is not known; a
+// reply is read by its Content-Length.
 //
 // It is written by hand because a bootstrap's start-up time is part of every cold start: no
 // resolver, no locale, no thread. Threads: its owner's thread.
@@ -43,6 +44,14 @@ class Connection {
   // server had closed while it was idle is sent again on a new one.
   std::optional<int> exchange(const Request& request);
 
+  // The same in pieces, in this order: the head, whose request has no body; pieces of the body,
+  // each sent at once, blocking while the server takes no more; the end with its trailers, which
+  // are whole lines like headers, and the reply. After a false nothing more can be sent, and
+  // finish() still reads what the server has to say. A reused connection is not tried again.
+  bool begin(const Request& head);
+  bool send_piece(std::string_view bytes);
+  std::optional<int> finish(std::string_view trailers);
+
   // Of the latest reply; valid until the next exchange. A header that is absent is empty.
   std::string_view header(std::string_view name) const;
   std::string_view body() const;
@@ -54,6 +63,7 @@ class Connection {
   void close();
   bool closed_by_server() const;
   Attempt attempt(const Request& request);
+  std::optional<int> status_after(Attempt outcome);
   bool send(std::string_view head, std::string_view body);
   Attempt receive();
   bool read_more();

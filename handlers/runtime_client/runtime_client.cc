@@ -1,6 +1,7 @@
 #include "handlers/runtime_client/runtime_client.h"
 
 #include "handlers/runtime_client/http_connection.h"
+#include "handlers/runtime_client/response_stream.h"
 
 #include <unistd.h>
 
@@ -11,6 +12,7 @@
 #include <optional>
 
 namespace runtime_client {
+
 namespace {
 
 constexpr std::string_view kInvocation = "/2018-06-01/runtime/invocation/";
@@ -24,23 +26,6 @@ void say(std::string_view sentence) {
   std::string line = "runtime_client: ";
   line.append(sentence).append("\n");
   [[maybe_unused]] const auto written = ::write(STDERR_FILENO, line.data(), line.size());
-}
-
-// A type becomes a header's value, which may hold no control character.
-std::string header_value(std::string_view text) {
-  std::string value;
-  for (const char c : text) value += c >= 0x20 && c < 0x7f ? c : '?';
-  return value;
-}
-
-std::optional<int> post_error(Connection& connection,
-                              std::string_view path,
-                              std::string_view type,
-                              std::string_view message) {
-  const auto headers = "Content-Type: application/json\r\nLambda-Runtime-Function-Error-Type: " +
-                       header_value(type) + "\r\n";
-  return connection.exchange(
-      {.method = "POST", .path = path, .headers = headers, .body = error_object(type, message)});
 }
 
 std::optional<int> post(Connection& connection,
@@ -92,7 +77,11 @@ Result call(const Handler& handler, const Invocation& invocation) {
   }
 }
 
-int serve(Connection& connection, const Handler& handler) {
+// What comes of one invocation, given its id: the status of the Runtime API's reply.
+using Answer =
+    std::function<std::optional<int>(const Invocation& invocation, const std::string& request_id)>;
+
+int serve(Connection& connection, const Answer& answer) {
   const auto next = std::string(kInvocation) + "next";
   while (true) {
     const auto status = connection.exchange({"GET", next, "", ""});
@@ -104,8 +93,7 @@ int serve(Connection& connection, const Handler& handler) {
     const auto invocation = read_invocation(connection);
     const std::string request_id(invocation.request_id);
     publish_trace(invocation.trace_id);
-    const auto result = call(handler, invocation);
-    const auto posted = post(connection, request_id, result);
+    const auto posted = answer(invocation, request_id);
     if (!posted || *posted >= 500) {
       say("the Runtime API has gone away while a result was posted");
       return EXIT_FAILURE;
@@ -117,9 +105,24 @@ int serve(Connection& connection, const Handler& handler) {
   }
 }
 
+Answer answer_by(Connection& connection, const Handler& handler) {
+  return [&connection, &handler](const Invocation& invocation, const std::string& request_id) {
+    return post(connection, request_id, call(handler, invocation));
+  };
+}
+
 std::string_view address_from_environment() {
   const char* address = std::getenv("AWS_LAMBDA_RUNTIME_API");  // NOLINT(concurrency-mt-unsafe)
   return address != nullptr ? address : "";
+}
+
+std::optional<Address> address_of(std::string_view runtime_api) {
+  auto address = parse_address(runtime_api);
+  if (!address) {
+    say("AWS_LAMBDA_RUNTIME_API must be ADDRESS:PORT, not '" + std::string(runtime_api) +
+        "'; this program is started by Lambda or by hearth");
+  }
+  return address;
 }
 
 void append_escaped(std::string& json, std::string_view text) {
@@ -140,6 +143,22 @@ void append_escaped(std::string& json, std::string_view text) {
 
 }  // namespace
 
+std::string header_value(std::string_view text) {
+  std::string value;
+  for (const char c : text) value += c >= 0x20 && c < 0x7f ? c : '?';
+  return value;
+}
+
+std::optional<int> post_error(Connection& connection,
+                              std::string_view path,
+                              std::string_view type,
+                              std::string_view message) {
+  const auto headers = "Content-Type: application/json\r\nLambda-Runtime-Function-Error-Type: " +
+                       header_value(type) + "\r\n";
+  return connection.exchange(
+      {.method = "POST", .path = path, .headers = headers, .body = error_object(type, message)});
+}
+
 Result Result::response(std::string bytes, std::string content_type) {
   return {false, std::move(bytes), std::move(content_type)};
 }
@@ -158,12 +177,8 @@ std::string error_object(std::string_view type, std::string_view message) {
 }
 
 int run_initialized(std::string_view runtime_api, const std::function<Handler()>& initialize) {
-  const auto address = parse_address(runtime_api);
-  if (!address) {
-    say("AWS_LAMBDA_RUNTIME_API must be ADDRESS:PORT, not '" + std::string(runtime_api) +
-        "'; this program is started by Lambda or by hearth");
-    return EXIT_FAILURE;
-  }
+  const auto address = address_of(runtime_api);
+  if (!address) return EXIT_FAILURE;
   Connection connection(*address);
   Handler handler;
   try {
@@ -175,7 +190,21 @@ int run_initialized(std::string_view runtime_api, const std::function<Handler()>
     post_error(connection, kInitError, kUnhandled, "initialization threw no std::exception");
     return EXIT_FAILURE;
   }
-  return serve(connection, handler);
+  return serve(connection, answer_by(connection, handler));
+}
+
+int run_streaming(std::string_view runtime_api, const StreamHandler& handler) {
+  const auto address = address_of(runtime_api);
+  if (!address) return EXIT_FAILURE;
+  Connection connection(*address);
+  return serve(connection,
+               [&connection, &handler](const Invocation& invocation, const std::string& id) {
+                 return stream_response(connection, invocation, id, handler);
+               });
+}
+
+int run_streaming(const StreamHandler& handler) {
+  return run_streaming(address_from_environment(), handler);
 }
 
 int run_initialized(const std::function<Handler()>& initialize) {

@@ -53,12 +53,39 @@ class Result {
 
 using Handler = std::function<Result(const Invocation&)>;
 
+// A response that is sent while it is made. Only the handler that it was given to may use it, and
+// on its own thread.
+class ResponseStream {
+ public:
+  enum class Wanted { more, no_more };
+
+  virtual ~ResponseStream() = default;
+
+  // Before the first write; without it the response is application/octet-stream.
+  virtual void set_content_type(std::string content_type) = 0;
+
+  // For callers by HTTP, in place of a content type: {"statusCode":…,"headers":{…},"cookies":[…]}.
+  virtual void set_http_metadata(std::string json) = 0;
+
+  // Sends the bytes at once, and blocks while Lambda takes no more. `no_more`: the invocation has
+  // been given up, and what is still written is dropped.
+  virtual Wanted write(std::string_view bytes) = 0;
+};
+
+// Returning ends the response. An exception before the first write is a function error like any
+// other; after it, it is told behind what was sent.
+using StreamHandler = std::function<void(const Invocation&, ResponseStream&)>;
+
 // Serves invocations from the Runtime API at AWS_LAMBDA_RUNTIME_API until it goes away, and returns
 // the exit status for main, which is never 0. An exception from the handler becomes a function
 // error of type Unhandled; _X_AMZN_TRACE_ID holds the trace of the invocation at hand. A response
 // that the Runtime API refuses (too large, too late) is told on stderr and the loop goes on.
 int run(const Handler& handler);
 int run(std::string_view runtime_api, const Handler& handler);
+
+// The same for a handler that streams.
+int run_streaming(const StreamHandler& handler);
+int run_streaming(std::string_view runtime_api, const StreamHandler& handler);
 
 // The same for a handler that must first be made: an exception from `initialize` is posted to
 // /init/error, and the exit status returned.

@@ -5,6 +5,8 @@ list of what came of them, an exception as {"error": code, ...}. Two more are kn
 operations: {"wait": {"for": waiter, ...arguments}}, printed as {"waited": waiter}, and
 {"paginate": {"operation": operation, "size": N, ...arguments}}, printed as {"pages": [answer, ...]}.
 
+The events of a stream are printed as [{"chunk": text}, ..., {"complete": members}].
+
 Bytes are given as {"base64": text}. Printed bytes become text, moments become ISO 8601.
 """
 
@@ -58,6 +60,12 @@ def paginate(service, arguments):
     return {"pages": [page for page in pages]}
 
 
+def printable_event(event):
+    if "PayloadChunk" in event:
+        return {"chunk": event["PayloadChunk"]["Payload"].decode("utf-8", "replace")}
+    return {"complete": event["InvokeComplete"]}
+
+
 def answer_of(service, operation, arguments):
     if operation == "wait":
         return wait(service, arguments)
@@ -66,6 +74,8 @@ def answer_of(service, operation, arguments):
     answer = getattr(service, operation)(**arguments)
     if hasattr(answer.get("Payload"), "read"):
         answer["Payload"] = answer["Payload"].read().decode("utf-8")
+    if "EventStream" in answer:
+        answer["EventStream"] = [printable_event(event) for event in answer["EventStream"]]
     answer["status"] = answer["ResponseMetadata"]["HTTPStatusCode"]
     answer["headers"] = answer.pop("ResponseMetadata")["HTTPHeaders"]
     return answer

@@ -95,15 +95,6 @@ TEST_CASE("boto3 invokes in every way Lambda knows", "[serve]") {
   CHECK(ended.status == 0);
 }
 
-TEST_CASE("a streamed response is refused, and the refusal says what to use instead", "[serve]") {
-  Serving serving(echo());
-  const json arguments = {{"FunctionName", "echo-cpp"}, {"Payload", "{}"}};
-  const auto results = boto3(serving, {json{{"invoke_with_response_stream", arguments}}});
-  CHECK(results[0]["exception"] == "InvalidParameterValueException");
-  CHECK(results[0]["message"].get<std::string>().find("use Invoke") != std::string::npos);
-  serving.stop();
-}
-
 TEST_CASE("boto3 raises the exceptions it would raise on AWS", "[serve]") {
   Serving serving(echo());
   const auto results = boto3(serving,

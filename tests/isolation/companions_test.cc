@@ -15,8 +15,8 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <csignal>
 #include <cstdint>
+#include <ctime>
 #include <fstream>
 #include <list>
 #include <memory>
@@ -119,19 +119,16 @@ TEST_CASE("a program that is asked to end may do so in its own way, and no other
   const auto level = any_level();
   INFO(name_of(level));
   LinuxLauncher launcher(plan_at(level));
-  auto request = testee_request();
   auto start = testee_start("ends_when_asked", {"TESTEE_EXIT_CODE=3"});
   if (level == Level::none) {
     start.program.argv = {HEARTH_BINARY_DIR "/handlers/testees/bootstrap"};
     start.program.working_folder = "/";
   }
-  const auto sandbox = sandbox_of(launcher, request);
+  const auto sandbox = sandbox_of(launcher, testee_request());
   StartedProgram asked(*sandbox, start);
   StartedProgram other(*sandbox, start);
   StartedProgram unprepared(*sandbox, waiting());
-  CHECK(asked.line() == "up");
-  CHECK(other.line() == "up");
-  CHECK(unprepared.line() == "up");
+  for (auto* program : {&asked, &other, &unprepared}) CHECK(program->line() == "up");
   asked.process().terminate();
   CHECK(asked.line() == "asked to end");
   CHECK(asked.await_exit() == Exit{.code = 3, .signal = {}});
@@ -152,9 +149,7 @@ TEST_CASE("a program that is ended leaves none of its processes, and the others 
   StartedProgram ended(*sandbox, breeding());
   auto dropped = std::make_unique<StartedProgram>(*sandbox, breeding());
   StartedProgram other(*sandbox, breeding());
-  REQUIRE(ended.line() == "up");
-  REQUIRE(dropped->line() == "up");
-  REQUIRE(other.line() == "up");
+  for (auto* program : {&ended, dropped.get(), &other}) REQUIRE(program->line() == "up");
   const auto family = [](const StartedProgram& program) {
     std::vector<pid_t> tree;
     CHECK(tests::soon([&] {

@@ -1,8 +1,10 @@
 #include "emulator/control_plane/server.h"
+#include "tests/support/event_messages.h"
 #include "tests/support/raw_connection.h"
 
 #include <catch2/catch_test_macros.hpp>
 
+#include <atomic>
 #include <future>
 #include <stdexcept>
 
@@ -204,4 +206,154 @@ TEST_CASE("a stop with only idle connections is immediate and can be repeated",
   CHECK(server->stop(std::chrono::minutes(1)) == Drained::all);
   CHECK(server->stop(std::chrono::minutes(1)) == Drained::all);
   CHECK_THROWS(idle.hear_until("never"));
+}
+
+namespace {
+
+constexpr const char* kStreamPath = "/2021-11-15/functions/f/response-streaming-invocations";
+
+using Ended = tl::expected<InvocationResult, emulator::invoke::Refusal>;
+
+// A machine whose functions stream.
+InvokeApi streaming(std::function<void(runtime_api::ResponseStream&)> stream) {
+  auto api = echoing();
+  api.invoke = [stream = std::move(stream)](InvocationRequest request) -> Ended {
+    request.version_chosen("$LATEST");
+    request.stream->begin("text/plain");
+    stream(*request.stream);
+    return InvocationResult{Responded{}, "$LATEST", ""};
+  };
+  return api;
+}
+
+// The events of a body in chunks, as they come.
+class EventReader {
+ public:
+  explicit EventReader(RawConnection& connection) : connection_(connection) {}
+
+  tests::EventMessage next() {
+    tests::EventMessage message;
+    std::string_view view = bytes_;
+    while (!tests::take_event_message(view, message)) {
+      const auto size = std::stoul(connection_.hear_until("\r\n"), nullptr, 16);
+      if (size == 0) throw std::runtime_error("the body has ended");
+      bytes_ += connection_.hear(size);
+      connection_.hear_until("\r\n");
+      view = bytes_;
+    }
+    bytes_.erase(0, bytes_.size() - view.size());
+    return message;
+  }
+
+ private:
+  RawConnection& connection_;
+  std::string bytes_;
+};
+
+}  // namespace
+
+TEST_CASE("each piece of a streamed response is sent while its function still runs",
+          "[protocol][control_plane][stream]") {
+  std::promise<void> first_seen;
+  const auto server = serve(streaming([&](runtime_api::ResponseStream& stream) {
+    stream.write("first");
+    first_seen.get_future().wait();
+    stream.write("second");
+  }));
+  RawConnection client(server->port());
+  client.say(request("POST", kStreamPath, "{}"));
+  const auto head = client.hear_until("\r\n\r\n");
+  CHECK(head.starts_with("HTTP/1.1 200 "));
+  CHECK(head.find("Content-Type: application/vnd.amazon.eventstream\r\n") != std::string::npos);
+  CHECK(head.find("X-Amzn-Remapped-Content-Type: text/plain\r\n") != std::string::npos);
+  EventReader events(client);
+  CHECK(events.next().payload == "first");
+  first_seen.set_value();
+  CHECK(events.next().payload == "second");
+  CHECK(events.next().headers.at(":event-type") == "InvokeComplete");
+  // The connection goes on.
+  CHECK(client.hear_until("0\r\n\r\n") == "0\r\n\r\n");
+  client.say(request("POST", kPath, "1"));
+  client.hear_until("\r\n\r\n");
+}
+
+TEST_CASE("a function goes on streaming when its client has gone",
+          "[protocol][control_plane][stream]") {
+  std::promise<void> gone;
+  std::promise<void> ended;
+  const auto server = serve(streaming([&](runtime_api::ResponseStream& stream) {
+    stream.write("first");
+    gone.get_future().wait();
+    const std::string piece(100'000, 'x');
+    for (int i = 0; i < 200; ++i)
+      CHECK(stream.write(piece) == runtime_api::ResponseStream::Accepted::yes);
+    ended.set_value();
+  }));
+  {
+    RawConnection client(server->port());
+    client.say(request("POST", kStreamPath, "{}"));
+    EventReader events(client);
+    client.hear_until("\r\n\r\n");
+    CHECK(events.next().payload == "first");
+  }
+  gone.set_value();
+  ended.get_future().wait();
+}
+
+TEST_CASE("a function waits for a client that does not read, and a stop for neither",
+          "[protocol][control_plane][stream]") {
+  // Far more than sockets hold, so that the last write cannot have been accepted unread.
+  constexpr int kPieces = 1000;
+  std::atomic<int> accepted = 0;
+  std::promise<void> some;
+  std::shared_ptr<runtime_api::ResponseStream> stream;
+  auto api = streaming([&](runtime_api::ResponseStream& into) {
+    const std::string piece(100'000, 'x');
+    for (int i = 0; i < kPieces; ++i) {
+      if (into.write(piece) == runtime_api::ResponseStream::Accepted::ended) return;
+      if (++accepted == 3) some.set_value();
+    }
+  });
+  api.invoke = [&, run = api.invoke](InvocationRequest request) {
+    stream = request.stream;
+    return run(std::move(request));
+  };
+  auto server = serve(std::move(api));
+  RawConnection client(server->port());
+  client.say(request("POST", kStreamPath, "{}"));
+  some.get_future().wait();
+  CHECK(server->stop(std::chrono::milliseconds{1}) == Drained::some_left);
+  // As the end of the function's processes does it.
+  stream->end();
+  server.reset();
+  CHECK(accepted < kPieces);
+}
+
+TEST_CASE("a refusal before the first byte is an ordinary error on the wire",
+          "[protocol][control_plane][stream]") {
+  auto api = echoing();
+  api.invoke = [](const InvocationRequest&) -> Ended {
+    return tl::unexpected(
+        emulator::invoke::Refusal{emulator::invoke::Refusal::Kind::function_not_found, "none"});
+  };
+  const auto server = serve(std::move(api));
+  RawConnection client(server->port());
+  client.say(request("POST", kStreamPath, "{}"));
+  const auto reply = client.reply();
+  CHECK(reply.status == 404);
+  CHECK(reply.head.find("x-amzn-ErrorType: ResourceNotFoundException\r\n") != std::string::npos);
+}
+
+TEST_CASE("a defect behind the first byte leaves the body without its end",
+          "[protocol][control_plane][stream]") {
+  const auto server = serve(streaming([](runtime_api::ResponseStream& stream) {
+    stream.write("first");
+    throw std::runtime_error("defect");
+  }));
+  RawConnection client(server->port());
+  client.say(request("POST", kStreamPath, "{}"));
+  client.hear_until("\r\n\r\n");
+  EventReader events(client);
+  CHECK(events.next().payload == "first");
+  CHECK_THROWS_AS(events.next(), std::runtime_error);
 }

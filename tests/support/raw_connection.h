@@ -55,6 +55,12 @@ class RawConnection {
     }
   }
 
+  // So many bytes.
+  std::string hear(std::size_t size) {
+    while (heard_.size() < size) hear();
+    return take(size);
+  }
+
   // A reply with Content-Length; `without_body` for one to HEAD.
   RawReply reply(bool without_body = false) {
     RawReply reply;

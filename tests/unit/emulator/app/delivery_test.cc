@@ -29,7 +29,7 @@ Delivery to(std::string target) {
   return delivery;
 }
 
-tl::expected<void, Refusal> no_function(const invoke::InvocationRequest&) {
+tl::expected<std::string, Refusal> no_function(const invoke::InvocationRequest&) {
   return tl::unexpected(Refusal{.kind = Refusal::Kind::function_not_found, .message = "none"});
 }
 
@@ -199,7 +199,7 @@ TEST_CASE("a destination that is a function here is invoked as an event, with it
   std::optional<Refusal::Kind> refusal;
   DeliveryRoutes routes(
       {},
-      [&](invoke::InvocationRequest request) -> tl::expected<void, Refusal> {
+      [&](invoke::InvocationRequest request) -> tl::expected<std::string, Refusal> {
         if (refusal) return tl::unexpected(Refusal{.kind = *refusal, .message = "why"});
         accepted.push_back(std::move(request));
         return {};

@@ -111,6 +111,23 @@ TEST_CASE("code and layers are found where AWS has them, or where they lie", "[m
   CHECK(bare.seen_layers_root == "/layers");
 }
 
+TEST_CASE("extensions are looked for in the layers, or where an image has them", "[machine]") {
+  CodePackage package;
+  package.layers = "/layers";
+  const auto own = layers_folder(launch_folders(package, "/project", isolating()), isolating());
+  CHECK(own.host == "/layers");
+  CHECK(own.seen == "/opt");
+  const auto bare = layers_folder(launch_folders(package, "/project", {}), {});
+  CHECK(bare.host == "/layers");
+  CHECK(bare.seen == "/layers");
+  CHECK(layers_folder(launch_folders({}, "/project", isolating()), isolating()).host.empty());
+  auto with_image = isolating();
+  with_image.root_image = "/image";
+  const auto image = layers_folder(launch_folders({}, "/project", with_image), with_image);
+  CHECK(image.host == "/image/opt");
+  CHECK(image.seen == "/opt");
+}
+
 TEST_CASE("a function without code has the folder that Hearth was started in", "[machine]") {
   CHECK(launch_folders({}, "/project", isolating()).task_root == "/project");
   CHECK(launch_folders({}, "/project", {}).task_root.empty());

@@ -326,12 +326,27 @@ TEST_CASE("the old asynchronous operation accepts an event", "[control_plane]") 
   CHECK(machine.accepted.size() == 1);
 }
 
-TEST_CASE("response streaming says that it is not available", "[control_plane]") {
+TEST_CASE("a response stream is no event, and may be tried dry", "[control_plane][stream]") {
+  constexpr std::string_view kStream = "/2021-11-15/functions/f/response-streaming-invocations";
   ScriptedMachine machine;
-  const auto reply = machine.answer(to("/2021-11-15/functions/f/response-streaming-invocations"));
-  CHECK(reply.status == 400);
-  CHECK(sent(reply, "x-amzn-ErrorType") == "InvalidParameterValueException");
+  const auto event = machine.answer(to(kStream, {{"X-Amz-Invocation-Type", "Event"}}));
+  CHECK(event.status == 400);
+  CHECK(sent(event, "x-amzn-ErrorType") == "ValidationException");
+  CHECK(machine.answer(to(kStream, {{"X-Amz-Invocation-Type", "DryRun"}})).status == 204);
+  CHECK(machine.accepted.empty());
   CHECK(machine.invoked.empty());
+  CHECK(max_request_bytes(to(kStream, {{"X-Amz-Invocation-Type", "Event"}}),
+                          *match_invoke_route(to(kStream))) == kMaxSyncRequestBytes);
+}
+
+TEST_CASE("what is refused before a response stream begins is an ordinary error",
+          "[control_plane][stream]") {
+  ScriptedMachine machine;
+  machine.refusal = Refusal{Refusal::Kind::concurrency_exceeded, "busy"};
+  const auto reply = machine.answer(to("/2021-11-15/functions/f/response-streaming-invocations"));
+  CHECK(reply.status == 429);
+  CHECK_FALSE(reply.stream);
+  CHECK(sent(reply, "x-amzn-ErrorType") == "TooManyRequestsException");
 }
 
 TEST_CASE("an unknown function is named by its qualified ARN, whatever the type",

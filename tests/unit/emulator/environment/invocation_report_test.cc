@@ -33,9 +33,9 @@ TEST_CASE("END and REPORT of a warm invocation are the service's", "[environment
 
 TEST_CASE("the trace of a sampled invocation stands behind its REPORT", "[environment]") {
   auto report = warm();
-  report.trace = {.trace_id = "1-5f84c7a1-0123456789abcdef01234567",
-                  .function_segment = "0123456789abcdef",
-                  .sampled = true};
+  report.trace.trace_id = "1-5f84c7a1-0123456789abcdef01234567";
+  report.trace.function_segment = "0123456789abcdef";
+  report.trace.sampled = true;
   CHECK(end_lines(report, Profile::aws)
             .ends_with("\tMax Memory Used: 36 MB\t\n"
                        "XRAY TraceId: 1-5f84c7a1-0123456789abcdef01234567\t"

@@ -38,15 +38,16 @@ TEST_CASE("what is broken in a trace header is left out", "[trace]") {
 }
 
 TEST_CASE("without a usable Root there is no trace header", "[trace]") {
-  for (const auto& text :
-       {std::string(),
-        std::string("Root="),
-        std::string("Root=1-2"),
-        "Root=2" + kRoot.substr(1),
-        "Root=" + kRoot + "0",
-        "Root=1-5f84c7a1-0123456789abcdef0123456g",
-        "Parent=" + kParent + ";Sampled=1",
-        "Root=" + kRoot + ";Lineage=" + std::string(kMaxTraceHeaderBytes, 'a')}) {
+  const std::vector<std::string> broken = {
+      "",
+      "Root=",
+      "Root=1-2",
+      "Root=2" + kRoot.substr(1),
+      "Root=" + kRoot + "0",
+      "Root=1-5f84c7a1-0123456789abcdef0123456g",
+      "Parent=" + kParent + ";Sampled=1",
+      "Root=" + kRoot + ";Lineage=" + std::string(kMaxTraceHeaderBytes, 'a')};
+  for (const auto& text : broken) {
     CHECK_FALSE(parse_trace_header(text));
   }
 }
