@@ -75,12 +75,12 @@ Emulator::Emulator(const EmulatorOptions& options, const MakeTargets& make_targe
           .pump = pump_,
           .log = [this](std::string_view lines) { log_.write(lines); },
           .new_log_stream_id = [] { return new_hex(32); },
+          .new_uuid = [] { return new_uuid(); },
           .reported =
               [this](const environment::InvocationReport& report) {
                 history_.add(report);
                 traces_.add(report);
               },
-          .new_uuid = [] { return new_uuid(); },
           .advise = [](std::string_view hint) { spdlog::warn("{}", hint); },
           .service_clock = options.service_time.clock ? *options.service_time.clock : clock_,
           .service_timers = options.service_time.timers ? *options.service_time.timers : timers_} {

@@ -39,6 +39,18 @@ bool Extension::register_for(const std::vector<std::string>& events) {
   return true;
 }
 
+bool Extension::subscribe(std::uint16_t port) {
+  const nlohmann::json body = {
+      {"schemaVersion", "2022-12-13"},
+      {"types", {"platform", "function"}},
+      {"buffering", {{"maxItems", 1000}, {"maxBytes", 262144}, {"timeoutMs", 25}}},
+      {"destination", {{"protocol", "TCP"}, {"port", port}}}};
+  const auto text = body.dump();
+  const auto headers = header("Lambda-Extension-Identifier", identifier_) +
+                       header("Content-Type", "application/json");
+  return connection_->exchange({"PUT", "/2022-07-01/telemetry", headers, text}) == 200;
+}
+
 std::optional<Event> Extension::next() {
   const auto path = std::string(kBase) + "event/next";
   const auto headers = header("Lambda-Extension-Identifier", identifier_);

@@ -6,6 +6,7 @@
 
 #include "handlers/runtime_client/http_connection.h"
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -29,6 +30,9 @@ class Extension {
 
   // Whether it was accepted.
   bool register_for(const std::vector<std::string>& events);
+
+  // To the platform's and the function's telemetry, by TCP at this port; whether it was accepted.
+  bool subscribe(std::uint16_t port);
 
   // Blocks until there is one; nothing when the API does not give any more.
   std::optional<Event> next();

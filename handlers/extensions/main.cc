@@ -2,6 +2,7 @@
 //
 //   recorder         prints every event, and leaves when it is told of the end
 //   listing          the same, after printing the names of the variables that it was given
+//   watcher          the same as recorder, and prints the telemetry that it subscribed to
 //   stuck            is told of an invocation and never asks for the next event
 //   deaf             is told of the end and stays
 //   mute             never registers
@@ -10,11 +11,13 @@
 //   init-error       reports that it cannot initialise, and exits with 3
 //   exit-error       reports in an invocation that it is about to exit, and exits with 3
 #include "handlers/extensions/extension.h"
+#include "handlers/extensions/telemetry_listener.h"
 
 #include <unistd.h>
 
 #include <cstdio>
 #include <cstdlib>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -54,6 +57,16 @@ void misbehave(const std::string& mode, Extension& extension, const Event& event
   if (!invoked && mode == "deaf") stay();
 }
 
+// Until the report of an invocation has come.
+std::optional<extensions::TelemetryListener> watch(const std::string& who, Extension& extension) {
+  auto listener = extensions::TelemetryListener::open([who](const std::string& event) {
+    tell(who, event);
+    return event.find("\"platform.report\"") == std::string::npos;
+  });
+  if (listener && !extension.subscribe(listener->port())) std::exit(kReported);
+  return listener;
+}
+
 int run(const std::string& who, const std::string& mode, Extension& extension) {
   if (mode == "mute") stay();
   if (mode == "listing") list_variables(who);
@@ -63,11 +76,15 @@ int run(const std::string& who, const std::string& mode, Extension& extension) {
     extension.report("init", "Extension.NotAble");
     return kReported;
   }
+  std::optional<extensions::TelemetryListener> telemetry;
+  if (mode == "watcher" && !(telemetry = watch(who, extension))) return kReported;
   while (const auto event = extension.next()) {
     const bool invoked = event->type == "INVOKE";
     tell(who, event->type + " " + (invoked ? event->request_id : event->shutdown_reason));
     misbehave(mode, extension, *event);
-    if (!invoked) return 0;
+    if (invoked) continue;
+    if (telemetry) telemetry->await_end();
+    return 0;
   }
   return 1;
 }

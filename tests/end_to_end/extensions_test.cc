@@ -82,6 +82,47 @@ TEST_CASE("a layer's extensions are told of the invocation and of the end", "[ex
   }
 }
 
+TEST_CASE("an extension that subscribed is told of init, invocation and report", "[extensions]") {
+  const ExtensionLayer layer({"watcher"});
+  for (const auto* sandbox : {"degraded", "none"}) {
+    INFO(sandbox);
+    const auto ended = tests::invoke(layer.echo({"--sandbox", sandbox, "--payload", "{\"a\":1}"}));
+    INFO(ended.errors);
+    CHECK(ended.status == 0);
+    CHECK(ended.output == "{\"a\":1}");
+    for (const std::string type : {"initStart",
+                                   "initRuntimeDone",
+                                   "telemetrySubscription",
+                                   "extension",
+                                   "initReport",
+                                   "start",
+                                   "runtimeDone",
+                                   "report"}) {
+      INFO(type);
+      CHECK(has(ended.errors, "\"type\":\"platform." + type + "\""));
+    }
+    CHECK(has(ended.errors, "\"producedBytes\":7,"));
+  }
+}
+
+TEST_CASE("a function asks for a log of JSON objects", "[extensions]") {
+  const auto ended = tests::invoke({"--code",
+                                    tests::handler_folder("echo-cpp"),
+                                    "--runtime",
+                                    "provided.al2023",
+                                    "--handler",
+                                    "echo",
+                                    "--log-format",
+                                    "JSON",
+                                    "--payload",
+                                    "{}"});
+  INFO(ended.errors);
+  CHECK(ended.status == 0);
+  CHECK(has(ended.errors, "\"type\":\"platform.start\",\"record\":{\"requestId\":"));
+  CHECK(has(ended.errors, "\"type\":\"platform.report\""));
+  CHECK_FALSE(has(ended.errors, "REPORT RequestId"));
+}
+
 TEST_CASE("an extension is given the customer's variables and not the runtime's", "[extensions]") {
   const ExtensionLayer layer({"listing"});
   const auto ended = tests::invoke(layer.echo({"--env", "OWN=1"}));
