@@ -38,6 +38,7 @@ bench:  ## the benchmarks, optimised
 	@cmake --preset release
 	@cmake --build --preset release
 	@for program in build/release/bin/*_bench; do "$$program" || exit 1; done
+	@tests/bench/languages build/release docs/languages.svg
 
 tidy fuzz:  ## clang-tidy over every source of ours; each fuzzer for a minute
 	@cmake/install-dependencies

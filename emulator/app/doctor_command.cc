@@ -23,7 +23,10 @@ namespace {
 
 std::vector<runtimes::Interpreter> interpreters(const DeploymentWorld& world) {
   std::vector<runtimes::Interpreter> found;
-  for (const auto family : {runtimes::Family::python, runtimes::Family::nodejs}) {
+  for (const auto family : {runtimes::Family::python,
+                            runtimes::Family::nodejs,
+                            runtimes::Family::java,
+                            runtimes::Family::ruby}) {
     for (const auto& program : runtimes::interpreter_programs(family, world.places)) {
       if (const auto version = runtimes::probe_version(family, program)) {
         found.push_back({program, *version});

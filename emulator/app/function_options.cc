@@ -509,8 +509,9 @@ DeploymentWorld deployment_world(const FunctionOptions& options) {
   world.working_folder = fs::current_path(gone);
   world.runtime_cache =
       runtimes::default_cache_root(variable_or("XDG_CACHE_HOME", ""), variable_or("HOME", ""));
-  world.places = {.path = variable_or("PATH", "/usr/local/bin:/usr/bin:/bin"),
-                  .home = variable_or("HOME", "")};
+  world.places = runtimes::places_of_host(variable_or("PATH", "/usr/local/bin:/usr/bin:/bin"),
+                                          variable_or("HOME", ""),
+                                          variable_or("JAVA_HOME", ""));
   world.region = options.region;
   if (options.unpacked) {
     const auto& config = options.unpacked->config;

@@ -1,6 +1,7 @@
 #include "emulator/app/runtime_command.h"
 
 #include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
 
 #include <cstdlib>
 #include <ostream>
@@ -47,6 +48,7 @@ int report(const RuntimeError& error, std::ostream& err) {
 }
 
 int install(const std::vector<std::string>& ids,
+            runtimes::Existing existing,
             const RuntimeCommandHost& host,
             std::ostream& out,
             std::ostream& err) {
@@ -61,9 +63,11 @@ int install(const std::vector<std::string>& ids,
     const auto interpreter = runtimes::find_interpreter(*runtime, host.places, host.probe);
     if (!interpreter) return report(interpreter.error(), err);
     const auto installed = runtimes::install_client(
-        *runtime, *interpreter, cache, host.installation, [&](std::string_view line) {
-          err << id << ": " << line << '\n' << std::flush;
-        });
+        {.runtime = *runtime, .interpreter = *interpreter, .existing = existing},
+        cache,
+        host.installation,
+        [&](std::string_view line) { err << id << ": " << line << '\n'
+                                         << std::flush; });
     if (!installed) return report(installed.error(), err);
     out << installed->folder.string() << '\n';
   }
@@ -79,6 +83,20 @@ int list(const RuntimeCommandHost& host, std::ostream& out, std::ostream& err) {
   if (clients.empty()) {
     err << "no runtime client is installed; run: hearth runtime install python3.11 (or another)\n";
   }
+  return kSuccess;
+}
+
+int list_as_json(const RuntimeCommandHost& host, std::ostream& out) {
+  auto clients = nlohmann::ordered_json::array();
+  for (const auto& client : RuntimeClientCache(host.cache_root).list()) {
+    clients.push_back({{"runtime", client.runtime},
+                       {"interpreter_version", client.interpreter_version},
+                       {"folder", client.folder.string()}});
+  }
+  // A folder's name may be any bytes.
+  out << nlohmann::ordered_json{{"clients", std::move(clients)}}.dump(
+             -1, ' ', false, nlohmann::ordered_json::error_handler_t::replace)
+      << '\n';
   return kSuccess;
 }
 
@@ -99,9 +117,10 @@ int remove(const std::vector<std::string>& ids, const RuntimeCommandHost& host, 
 RuntimeCommandHost runtime_command_host() {
   return {
       .cache_root = runtimes::default_cache_root(variable("XDG_CACHE_HOME"), variable("HOME")),
-      .places = {.path = variable("PATH"), .home = variable("HOME")},
+      .places = runtimes::places_of_host(variable("PATH"), variable("HOME"), variable("JAVA_HOME")),
       .probe = runtimes::probe_version,
-      .installation = runtimes::host_with_path(variable("PATH")),
+      .installation = runtimes::host_with_path(variable("PATH"),
+                                               runtimes::read_distribution("/etc/os-release")),
   };
 }
 
@@ -109,15 +128,21 @@ int run_runtime_command(const std::vector<std::string>& arguments,
                         const RuntimeCommandHost& host,
                         std::ostream& out,
                         std::ostream& err) {
-  CLI::App command("Install, list and remove the clients that run Python and Node.js handlers",
-                   "hearth runtime");
+  CLI::App command(
+      "Install, list and remove the clients that run Python, Node.js, Java and Ruby handlers",
+      "hearth runtime");
   command.require_subcommand(1);
   std::vector<std::string> ids;
   auto* install_command = command.add_subcommand(
       "install", "Install a client with the language's own installer; needs the network, once");
-  install_command->add_option("RUNTIME", ids, "e.g. python3.11, nodejs20.x")->required();
+  install_command->add_option("RUNTIME", ids, "e.g. python3.11, nodejs20.x, java21")->required();
+  bool reinstall = false;
+  install_command->add_flag(
+      "--reinstall", reinstall, "Also what is installed already, to get the newest client");
   auto* list_command = command.add_subcommand(
       "list", "The installed clients: runtime, interpreter version and folder, tab-separated");
+  bool json = false;
+  list_command->add_flag("--json", json, "As a JSON document: {\"clients\": [...]}");
   auto* remove_command = command.add_subcommand("remove", "Remove a runtime's client");
   remove_command->add_option("RUNTIME", ids, "as install takes it")->required();
   try {
@@ -129,8 +154,11 @@ int run_runtime_command(const std::vector<std::string>& arguments,
     }
     return command.exit(error, out, err) == 0 ? kSuccess : kWrongUsage;
   }
-  if (*install_command) return install(ids, host, out, err);
-  if (*list_command) return list(host, out, err);
+  if (*install_command) {
+    using runtimes::Existing;
+    return install(ids, reinstall ? Existing::replaced : Existing::kept, host, out, err);
+  }
+  if (*list_command) return json ? list_as_json(host, out) : list(host, out, err);
   return remove(ids, host, err);
 }
 

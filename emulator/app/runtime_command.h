@@ -1,4 +1,4 @@
-// `hearth runtime install|list|remove`: the runtime clients that run Python and Node.js handlers.
+// `hearth runtime install|list|remove`: the runtime clients that run handlers of managed runtimes.
 //
 // Threads: its caller's.
 #pragma once
@@ -25,9 +25,10 @@ struct RuntimeCommandHost {
 RuntimeCommandHost runtime_command_host();
 
 // `arguments` are the words after "runtime". What was asked for goes to `out` (of install: the
-// folder of each client; of list: a line for each client), what is told on the way to `err`.
-// Returns the exit status: 0; 2 for wrong usage, an unknown runtime, or one that is not installed
-// to be removed; 3 when the host lacks an interpreter or tools, or an installer fails.
+// folder of each client; of list: a line for each client, or with --json one document), what is
+// told on the way to `err`. Returns the exit status: 0; 2 for wrong usage, an unknown runtime, or
+// one that is not installed to be removed; 3 when the host lacks an interpreter or tools, or an
+// installer fails.
 int run_runtime_command(const std::vector<std::string>& arguments,
                         const RuntimeCommandHost& host,
                         std::ostream& out,

@@ -29,9 +29,15 @@ constexpr std::array kCatalog = {
     Entry{"nodejs20.x", Family::nodejs, "20"},
     Entry{"nodejs22.x", Family::nodejs, "22"},
     Entry{"nodejs24.x", Family::nodejs, "24"},
+    Entry{"java8.al2", Family::java, "8"},
+    Entry{"java11", Family::java, "11"},
+    Entry{"java17", Family::java, "17"},
+    Entry{"java21", Family::java, "21"},
+    Entry{"java25", Family::java, "25"},
+    Entry{"ruby3.2", Family::ruby, "3.2"},
+    Entry{"ruby3.3", Family::ruby, "3.3"},
+    Entry{"ruby3.4", Family::ruby, "3.4"},
 };
-
-constexpr std::array<std::string_view, 3> kUnsupportedFamilies = {"java", "ruby", "dotnet"};
 
 // Levenshtein's: insertions, deletions and replacements between two short words.
 std::size_t edit_distance(std::string_view a, std::string_view b) {
@@ -81,12 +87,12 @@ Expected<Runtime> find_runtime(std::string_view id) {
   for (const auto& entry : kCatalog) {
     if (entry.id == id) return Runtime{std::string(id), entry.family, std::string(entry.version)};
   }
-  for (const auto family : kUnsupportedFamilies) {
-    if (!id.starts_with(family)) continue;
+  if (id.starts_with("dotnet")) {
     return refuse(RuntimeError::Kind::unsupported_runtime,
-                  "runtime '" + std::string(id) + "' is not supported: Hearth does not run " +
-                      std::string(family) + " functions yet; it runs " +
-                      join(supported_runtimes()));
+                  "runtime '" + std::string(id) +
+                      "' is not supported: Hearth does not install the client of .NET; publish the "
+                      "function self-contained with the package Amazon.Lambda.RuntimeSupport, its "
+                      "executable named bootstrap, and run it as provided.al2023");
   }
   return refuse(RuntimeError::Kind::unknown_runtime,
                 "there is no runtime '" + std::string(id) + "'; did you mean " +
@@ -100,8 +106,23 @@ std::vector<std::string_view> supported_runtimes() {
   return ids;
 }
 
-bool needs_client(const Runtime& runtime) {
-  return runtime.family == Family::python || runtime.family == Family::nodejs;
+std::string_view language(Family family) {
+  switch (family) {
+    case Family::python:
+      return "Python";
+    case Family::nodejs:
+      return "Node.js";
+    case Family::java:
+      return "Java";
+    case Family::ruby:
+      return "Ruby";
+    case Family::provided:
+    case Family::go:
+      break;
+  }
+  return "";
 }
+
+bool needs_client(const Runtime& runtime) { return !language(runtime.family).empty(); }
 
 }  // namespace emulator::runtimes

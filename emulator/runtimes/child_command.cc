@@ -1,7 +1,9 @@
 #include "emulator/runtimes/child_command.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <spawn.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -89,6 +91,57 @@ Expected<pid_t> start(const ChildCommand& command, int output, int errors) {
       command.argv[0] + " could not be started: " + std::generic_category().message(error));
 }
 
+// What a program says, as it comes: into its log, and by whole lines to whoever listens.
+class Transcript {
+ public:
+  Transcript(int log, const LineSink& told) : log_(log), told_(told) {}
+
+  void add(std::string_view bytes) {
+    write_all(bytes);
+    for (const char c : bytes) {
+      if (c == '\n' || c == '\r') {
+        if (!line_.empty()) told_(line_);
+        line_.clear();
+      } else if (line_.size() < kMaxOutput) {
+        line_ += c;
+      }
+    }
+  }
+
+ private:
+  // A log that cannot be written, on a full disk say, is no reason to end an installation.
+  void write_all(std::string_view bytes) const {
+    while (!bytes.empty()) {
+      const auto written = ::write(log_, bytes.data(), bytes.size());
+      if (written < 0 && errno == EINTR) continue;
+      if (written <= 0) return;
+      bytes.remove_prefix(static_cast<std::size_t>(written));
+    }
+  }
+
+  int log_;
+  const LineSink& told_;
+  std::string line_;
+};
+
+// Reads until nobody writes any more, or until the program itself is gone and what it wrote is
+// read: an installer may leave a server of its own behind that keeps the pipe.
+void follow(pid_t child, int output, Transcript& transcript) {
+  const Descriptor gone(static_cast<int>(::syscall(SYS_pidfd_open, child, 0)));
+  std::array<char, 4096> bytes{};
+  for (;;) {
+    std::array<pollfd, 2> waits = {pollfd{output, POLLIN, 0}, pollfd{gone.get(), POLLIN, 0}};
+    if (::poll(waits.data(), waits.size(), -1) < 0 && errno != EINTR) return;
+    if (waits[0].revents != 0) {
+      const auto count = ::read(output, bytes.data(), bytes.size());
+      if (count == 0 || (count < 0 && errno != EINTR)) return;
+      if (count > 0) transcript.add({bytes.data(), static_cast<std::size_t>(count)});
+    } else if (waits[1].revents != 0) {
+      return;
+    }
+  }
+}
+
 int wait_for(pid_t child) {
   int status = 0;
   while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
@@ -98,14 +151,26 @@ int wait_for(pid_t child) {
 
 }  // namespace
 
-Expected<int> run_to_log(const ChildCommand& command, const std::filesystem::path& log) {
+Expected<int> run_to_log(const ChildCommand& command,
+                         const std::filesystem::path& log,
+                         const LineSink& told) {
   const Descriptor file(::open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
   if (file.get() < 0) {
     return refuse(RuntimeError::Kind::cache_unusable,
                   log.string() + " cannot be written: " + std::generic_category().message(errno));
   }
-  const auto child = start(command, file.get(), file.get());
+  std::array<int, 2> ends{};
+  if (::pipe2(ends.data(), O_CLOEXEC) != 0) {
+    return refuse(RuntimeError::Kind::installation_failed,
+                  "no pipe could be made: " + std::generic_category().message(errno));
+  }
+  const Descriptor reading(ends[0]);
+  Descriptor writing(ends[1]);
+  const auto child = start(command, writing.get(), writing.get());
+  writing.reset();
   if (!child) return tl::unexpected(child.error());
+  Transcript transcript(file.get(), told);
+  follow(*child, reading.get(), transcript);
   return wait_for(*child);
 }
 

@@ -6,8 +6,10 @@
 #include "emulator/runtimes/runtime_error.h"
 
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace emulator::runtimes {
@@ -18,9 +20,15 @@ struct ChildCommand {
   std::map<std::string, std::string> environment;  // added to ours, and stronger
 };
 
-// Runs the command with its output appended to `log`; returns its exit status, 128 + signal when
-// a signal ended it. An error only when it could not be started.
-Expected<int> run_to_log(const ChildCommand& command, const std::filesystem::path& log);
+// Told lines of text, without their ends, one at a time.
+using LineSink = std::function<void(std::string_view line)>;
+
+// Runs the command with its output appended to `log` and told to `told` by whole lines; returns its
+// exit status, 128 + signal when a signal ended it. An error only when it could not be started.
+// What a process that it left behind writes later is lost.
+Expected<int> run_to_log(const ChildCommand& command,
+                         const std::filesystem::path& log,
+                         const LineSink& told);
 
 // Runs the command and returns what it wrote to stdout, up to 4 KiB; an error when it could not be
 // started or did not succeed.

@@ -1,6 +1,7 @@
 #include "emulator/runtimes/launch_command.h"
 
-#include "emulator/runtimes/client_installation.h"
+#include "emulator/runtimes/client_recipe.h"
+#include "emulator/runtimes/java_options.h"
 
 #include <initializer_list>
 
@@ -88,6 +89,46 @@ void add_node(LaunchCommand& command,
                    (client / "node_modules").string()});
 }
 
+// Classes of the function and of layers (lib/ and /opt/java/lib) the client finds by itself; they
+// are loaded apart from its own.
+void add_java(LaunchCommand& command,
+              const FunctionConfiguration& configuration,
+              const fs::path& client) {
+  auto options = java_options(configuration.memory.mebibytes,
+                              customer_variable(configuration, "JAVA_TOOL_OPTIONS"));
+  command.argv.insert(command.argv.end(), options.begin(), options.end());
+  command.argv.insert(command.argv.end(),
+                      {"-cp",
+                       (client / kJavaLibraryFolder / "*").string(),
+                       "com.amazonaws.services.lambda.runtime.api.client.AWSLambda",
+                       configuration.handler});
+}
+
+// Source of both orders: developer guide, defaults of GEM_PATH and RUBYLIB.
+void add_ruby(LaunchCommand& command,
+              const Runtime& runtime,
+              const FunctionConfiguration& configuration,
+              const LaunchFolders& folders,
+              const fs::path& client) {
+  const auto version = runtime.version + ".0";
+  command.argv.insert(command.argv.end(),
+                      {(client / kRubyProgram).string(), configuration.handler});
+  command.environment["GEM_HOME"] = client.string();
+  command.environment["GEM_PATH"] =
+      search_path({(folders.seen_task_root / "vendor/bundle/ruby" / version).string(),
+                   (folders.seen_layers_root / "ruby/gems" / version).string(),
+                   customer_variable(configuration, "GEM_PATH"),
+                   client.string()});
+  command.environment["RUBYLIB"] = search_path({folders.seen_task_root.string(),
+                                                (folders.seen_layers_root / "ruby/lib").string(),
+                                                customer_variable(configuration, "RUBYLIB")});
+}
+
+std::string_view handler_form(Family family) {
+  if (family == Family::java) return "CLASS::METHOD, such as example.Handler::handleRequest";
+  return "FILE.FUNCTION, such as app.handler";
+}
+
 // The folder an interpreter's own library lies in: /usr for /usr/bin/python3.
 fs::path installation_of(const fs::path& program) {
   std::error_code error;
@@ -103,7 +144,7 @@ Expected<LaunchCommand> launch_managed(const Runtime& runtime,
   if (configuration.handler.empty()) {
     return refuse(RuntimeError::Kind::invalid_function,
                   "function " + configuration.name + " has no handler; " + runtime.id +
-                      " needs one of the form FILE.FUNCTION, such as app.handler");
+                      " needs one of the form " + std::string(handler_form(runtime.family)));
   }
   const auto interpreter = find(runtime);
   if (!interpreter) return tl::unexpected(interpreter.error());
@@ -119,10 +160,22 @@ Expected<LaunchCommand> launch_managed(const Runtime& runtime,
   command.host_folders = {installation_of(interpreter->program), client->folder};
   command.remark = version_mismatch(runtime, *interpreter);
   command.hint = "see that " + interpreter->program.string() + " can be started";
-  if (runtime.family == Family::python) {
-    add_python(command, runtime, configuration, folders, client->folder);
-  } else {
-    add_node(command, runtime, configuration, folders, client->folder);
+  switch (runtime.family) {
+    case Family::python:
+      add_python(command, runtime, configuration, folders, client->folder);
+      break;
+    case Family::nodejs:
+      add_node(command, runtime, configuration, folders, client->folder);
+      break;
+    case Family::java:
+      add_java(command, configuration, client->folder);
+      break;
+    case Family::ruby:
+      add_ruby(command, runtime, configuration, folders, client->folder);
+      break;
+    case Family::provided:
+    case Family::go:
+      break;  // need no client
   }
   return command;
 }

@@ -44,8 +44,8 @@ using InterpreterFinder = std::function<Expected<Interpreter>(const Runtime& run
 
 // provided*: the bootstrap of the code, or else of a layer; a missing one is still a command, and
 // the environment's Runtime.InvalidEntrypoint. go1.x: the executable the handler names.
-// Python and Node.js: the interpreter with the installed client; without a client an error that
-// says how to install it. A configuration with a command of its own starts that.
+// Python, Node.js, Java and Ruby: the interpreter with the installed client; without a client an
+// error that says how to install it. A configuration with a command of its own starts that.
 Expected<LaunchCommand> launch_command(const functions::FunctionConfiguration& configuration,
                                        const LaunchFolders& folders,
                                        const RuntimeClientCache& cache,

@@ -1,9 +1,11 @@
 // One set of records for the Firehose transformation in all its languages: what one of them makes
 // of a record, the others make too, byte for byte.
 #include "handlers/firehose-cpp/transformation.h"
+#include "tests/end_to_end/official_runtimes.h"
 #include "tests/end_to_end/sample_functions.h"
 
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
 #include <nlohmann/json.hpp>
 #include <openssl/evp.h>
 
@@ -85,6 +87,19 @@ TEST_CASE("the Firehose sample in Node.js makes of every record what all languag
           "[samples]") {
   samples::require(samples::Language::node);
   check_each(samples::call(samples::Language::node, "firehose-node", event()));
+}
+
+TEST_CASE("the Firehose samples in Go, Rust and Java make of every record what all languages must",
+          "[official-runtimes]") {
+  const auto* name = GENERATE("firehose-go", "firehose-rust", "firehose-java");
+  auto arguments = tests::built_project(name);
+  arguments.insert(arguments.end(), {"--event", "-"});
+  const auto ended = tests::invoke(arguments, {.input = event().dump()});
+  INFO(name << ": " << ended.errors);
+  REQUIRE(ended.status == 0);
+  // What is a matter of taste in JSON, such as escapes, is the client's; the order of members is
+  // not.
+  check_each(nlohmann::ordered_json::parse(ended.output).dump());
 }
 
 TEST_CASE("what is no Firehose event is refused by the C++ sample", "[samples]") {

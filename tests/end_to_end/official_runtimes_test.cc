@@ -1,16 +1,17 @@
 // Functions that AWS's own runtime clients run, each in the sandbox that is the default.
-#include "tests/end_to_end/hearth_program.h"
+#include "tests/end_to_end/official_runtimes.h"
 
 #include <catch2/catch_test_macros.hpp>
 
 #include <sys/types.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <fstream>
 #include <string>
 
 using nlohmann::json;
+using tests::built_project;
+using tests::interpreted_project;
 using tests::ScratchFolder;
 using tests::Serving;
 using tests::Words;
@@ -19,22 +20,6 @@ namespace {
 
 const Words kFails = {"--payload", R"({"fail_with":"no such order"})"};
 const Words kFailsInInit = {"--env", "ECHO_FAILS_IN_INIT=1"};
-
-// A project that build-official-runtimes made. Skips the test where it could not, saying why.
-Words built_project(const std::string& name) {
-  const auto project = HEARTH_BINARY_DIR "/handlers/" + name;
-  std::ifstream missing(project + "/missing");
-  if (std::string what; std::getline(missing, what)) SKIP("SKIPPED: this host lacks " << what);
-  return {"--template", project + "/template.yaml"};
-}
-
-// A project of the source tree, run by an interpreter of this host.
-Words interpreted_project(const std::string& name, const std::string& interpreter) {
-  if (std::system((interpreter + " --version >/dev/null 2>&1").c_str()) != 0) {
-    SKIP("SKIPPED: this host lacks " << interpreter << " (the package of that name)");
-  }
-  return {"--template", HEARTH_SOURCE_DIR "/handlers/" + name + "/template.yaml"};
-}
 
 // A function from source text, which fails as those of the built projects do.
 class WrittenFunction {

@@ -16,6 +16,7 @@ struct Terminal {
   std::ostringstream out;
   std::ostringstream err;
   int installer_status = 0;
+  int installations = 0;
 
   int run(const std::vector<std::string>& arguments) {
     out.str("");
@@ -25,14 +26,16 @@ struct Terminal {
         .cache_root = folder.path() / "cache",
         .places = {.path = (folder.path() / "bin").string(), .home = {}},
         .probe = emulator::runtimes::probe_version,
-        .installation = {
-            .has_program = [](std::string_view) { return true; },
-            .run = [this](const auto& command, const auto&) { return install(command); }}};
+        .installation = {.has_program = [](std::string_view) { return true; },
+                         .run = [this](const auto& command,
+                                       const auto&,
+                                       const auto&) { return install(command); }}};
     return run_runtime_command(arguments, host, out, err);
   }
 
   emulator::runtimes::Expected<int> install(const emulator::runtimes::ChildCommand& command) {
     if (command.argv.back() == "--version") return 0;
+    ++installations;
     for (const auto* name : {"__main__.py", "bootstrap.py"}) {
       folder.write(command.folder / "awslambdaric" / name, "");
     }
@@ -53,6 +56,29 @@ TEST_CASE("hearth runtime installs, lists and removes a client", "[runtimes][app
   CHECK(terminal.run({"remove", "python3.11"}) == 0);
   CHECK(terminal.run({"list"}) == 0);
   CHECK(terminal.out.str().empty());
+}
+
+TEST_CASE("hearth runtime installs again only when told to", "[runtimes][app]") {
+  Terminal terminal;
+  const auto client = (terminal.folder.path() / "cache/python3.11-3.11").string();
+  CHECK(terminal.run({"install", "python3.11"}) == 0);
+  CHECK(terminal.run({"install", "python3.11"}) == 0);
+  CHECK(terminal.out.str() == client + "\n");
+  CHECK(terminal.err.str().find("is installed already") != std::string::npos);
+  CHECK(terminal.installations == 1);
+  CHECK(terminal.run({"install", "--reinstall", "python3.11"}) == 0);
+  CHECK(terminal.installations == 2);
+}
+
+TEST_CASE("hearth runtime list --json is one document, of nothing too", "[runtimes][app]") {
+  Terminal terminal;
+  CHECK(terminal.run({"list", "--json"}) == 0);
+  CHECK(terminal.out.str() == "{\"clients\":[]}\n");
+  CHECK(terminal.run({"install", "python3.11"}) == 0);
+  CHECK(terminal.run({"list", "--json"}) == 0);
+  CHECK(terminal.out.str() ==
+        R"({"clients":[{"runtime":"python3.11","interpreter_version":"3.11","folder":")" +
+            (terminal.folder.path() / "cache/python3.11-3.11").string() + "\"}]}\n");
 }
 
 TEST_CASE("hearth runtime ends with 2 when it is asked wrongly", "[runtimes][app]") {

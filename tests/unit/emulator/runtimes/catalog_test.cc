@@ -21,7 +21,8 @@ TEST_CASE("every supported runtime is found, and only languages need a client", 
     INFO(id);
     const auto runtime = find_runtime(id);
     REQUIRE(runtime);
-    CHECK(needs_client(*runtime) == (id.starts_with("python") || id.starts_with("nodejs")));
+    CHECK(needs_client(*runtime) == (id != "go1.x" && !id.starts_with("provided")));
+    CHECK(needs_client(*runtime) == !language(runtime->family).empty());
   }
 }
 
@@ -41,11 +42,15 @@ TEST_CASE("a mistyped runtime is refused with the one that was meant", "[runtime
   CHECK(meant("go1") == "go1.x");
 }
 
-TEST_CASE("families that Hearth does not run yet are refused as such", "[runtimes]") {
-  for (const auto* id : {"java21", "ruby3.3", "dotnet8"}) {
-    const auto found = find_runtime(id);
-    REQUIRE_FALSE(found);
-    CHECK(found.error().kind == RuntimeError::Kind::unsupported_runtime);
-    CHECK(found.error().message.find("does not run") != std::string::npos);
-  }
+TEST_CASE("the ids of Java and Ruby carry their versions", "[runtimes]") {
+  CHECK(find_runtime("java8.al2").value() == Runtime{"java8.al2", Family::java, "8"});
+  CHECK(find_runtime("java25").value() == Runtime{"java25", Family::java, "25"});
+  CHECK(find_runtime("ruby3.4").value() == Runtime{"ruby3.4", Family::ruby, "3.4"});
+}
+
+TEST_CASE(".NET is refused as such, with the way to run it all the same", "[runtimes]") {
+  const auto found = find_runtime("dotnet8");
+  REQUIRE_FALSE(found);
+  CHECK(found.error().kind == RuntimeError::Kind::unsupported_runtime);
+  CHECK(found.error().message.find("provided.al2023") != std::string::npos);
 }

@@ -1,5 +1,6 @@
 #include "emulator/runtimes/launch_command.h"
 
+#include "emulator/runtimes/java_options.h"
 #include "tests/unit/emulator/runtimes/temporary_folder.h"
 
 #include <catch2/catch_test_macros.hpp>
@@ -103,6 +104,59 @@ TEST_CASE("a Node.js function finds its layers before the client", "[runtimes]")
   CHECK(command->environment.at("NODE_PATH") ==
         "/opt/nodejs/node20/node_modules:/opt/nodejs/node_modules:" + client + "/node_modules");
   CHECK(command->environment.at("AWS_EXECUTION_ENV") == "AWS_Lambda_nodejs20.x");
+}
+
+TEST_CASE("a Java function is started through the client with options for its memory",
+          "[runtimes]") {
+  const TemporaryFolder folder;
+  folder.write("java21-25/lib/core.jar", "");
+  const auto client = (folder.path() / "java21-25").string();
+  auto configuration = function("java21", "example.Handler::handleRequest");
+  configuration.memory = emulator::functions::MemorySize{512};
+  const auto start = [&] {
+    return launch_command(
+        configuration, kSeen, RuntimeClientCache(folder.path()), always("/jvm/25/bin/java", "25"));
+  };
+  const auto command = start();
+  REQUIRE(command);
+  CHECK(command->argv == Words{"/jvm/25/bin/java",
+                               "-Xmx436m",
+                               "-XX:+UseSerialGC",
+                               "-XX:TieredStopAtLevel=1",
+                               "-cp",
+                               client + "/lib/*",
+                               "com.amazonaws.services.lambda.runtime.api.client.AWSLambda",
+                               "example.Handler::handleRequest"});
+  CHECK(command->remark);
+  CHECK(command->environment.at("AWS_EXECUTION_ENV") == "AWS_Lambda_java21");
+  CHECK(command->host_folders.back() == client);
+  configuration.variables["JAVA_TOOL_OPTIONS"] = "-Xmx100m -XX:+UseParallelGC";
+  CHECK(start()->argv.at(1) == "-XX:TieredStopAtLevel=1");
+  configuration.variables["JAVA_TOOL_OPTIONS"] = "-XX:-TieredCompilation";
+  CHECK(start()->argv.at(3) == "-cp");
+}
+
+TEST_CASE("a JVM's heap leaves room for what lies outside it", "[runtimes]") {
+  CHECK(java_heap_mb(128) == 64);
+  CHECK(java_heap_mb(256) == 192);
+  CHECK(java_heap_mb(512) == 436);
+  CHECK(java_heap_mb(10'240) == 8704);
+  CHECK(java_heap_mb(64) == 16);
+}
+
+TEST_CASE("a Ruby function finds its code and gems before layers before the client", "[runtimes]") {
+  const TemporaryFolder folder;
+  folder.write("ruby3.3-3.3/bin/aws_lambda_ric", "");
+  const auto client = (folder.path() / "ruby3.3-3.3").string();
+  const auto command = launch_command(function("ruby3.3"),
+                                      kSeen,
+                                      RuntimeClientCache(folder.path()),
+                                      always("/usr/bin/ruby3.3", "3.3"));
+  REQUIRE(command);
+  CHECK(command->argv == Words{"/usr/bin/ruby3.3", client + "/bin/aws_lambda_ric", "app.handler"});
+  CHECK(command->environment.at("GEM_PATH") ==
+        "/var/task/vendor/bundle/ruby/3.3.0:/opt/ruby/gems/3.3.0:" + client);
+  CHECK(command->environment.at("RUBYLIB") == "/var/task:/opt/ruby/lib");
 }
 
 TEST_CASE("a search path of the customer's own stays in force", "[runtimes]") {

@@ -1,0 +1,153 @@
+// What AWS's runtime clients make known of an invocation when Hearth is behind them: the same in
+// every language. The functions handlers/context-LANGUAGE tell it, log and fail as they are asked
+// to.
+#include "tests/end_to_end/official_runtimes.h"
+
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
+#include <catch2/generators/catch_generators_range.hpp>
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+using nlohmann::json;
+using tests::Serving;
+using tests::Words;
+
+namespace {
+
+struct Language {
+  std::string name;
+  std::string interpreter;  // empty: a project that is built
+  int memory_mb;
+  std::string error_type;       // of an event that is to fail
+  std::string init_error_type;  // of a start that is to fail
+  std::string function() const { return "context-" + name; }
+};
+
+// Go and Rust tell the service nothing of a start that fails but by their exit status. Java names
+// the class.
+const std::vector<Language> kLanguages = {
+    {"python", "python3", 128, "WishError", "RuntimeError"},
+    {"node", "node", 128, "WishError", "TypeError"},
+    {"go", "", 128, "wishError", "Runtime.ExitError"},
+    {"rust", "", 128, "WishError", "Runtime.ExitError"},
+    {"java", "", 256, "example.ContextHandler$WishError", "java.lang.IllegalStateException"},
+};
+
+// Runs the rest of the test once for each language.
+Language each_language() { return kLanguages[GENERATE(range(std::size_t{0}, std::size_t{5}))]; }
+
+Words project_of(const Language& language) {
+  return language.interpreter.empty()
+             ? tests::built_project(language.function())
+             : tests::interpreted_project(language.function(), language.interpreter);
+}
+
+// base64 of a whole one, as AWS's mobile SDKs send it; Rust's client refuses a client with less:
+// {"client":{"installation_id":"i","app_title":"t","app_version_name":"v","app_version_code":"c",
+// "app_package_name":"p"},"custom":{"key":"value"},"env":{"locale":"en"}}
+constexpr const char* kClientContext =
+    "eyJjbGllbnQiOnsiaW5zdGFsbGF0aW9uX2lkIjoiaSIsImFwcF90aXRsZSI6InQiLCJhcHBfdmVyc2lv"
+    "bl9uYW1lIjoidiIsImFwcF92ZXJzaW9uX2NvZGUiOiJjIiwiYXBwX3BhY2thZ2VfbmFtZSI6InAifSwi"
+    "Y3VzdG9tIjp7ImtleSI6InZhbHVlIn0sImVudiI6eyJsb2NhbGUiOiJlbiJ9fQ==";
+
+void check_description(const Language& language, const tests::Answer& answer) {
+  INFO(answer.body);
+  REQUIRE(answer.status == 200);
+  REQUIRE(answer.header("X-Amz-Function-Error").empty());
+  const auto known = answer.json();
+  CHECK(known.at("request_id") == answer.header("x-amzn-RequestId"));
+  CHECK(known.at("function_name") == language.function());
+  CHECK(known.at("function_version") == "$LATEST");
+  CHECK(known.at("invoked_function_arn")
+            .get<std::string>()
+            .ends_with(":function:" + language.function()));
+  CHECK(known.at("memory_limit_mb") == language.memory_mb);
+  CHECK(known.at("log_group") == "/aws/lambda/" + language.function());
+  CHECK_FALSE(known.at("log_stream").get<std::string>().empty());
+  const auto remaining = known.at("remaining_ms").get<long>();
+  CHECK(remaining > 0);
+  CHECK(remaining <= 10'000);  // the function's timeout
+}
+
+}  // namespace
+
+TEST_CASE("every runtime client knows the invocation: ids, ARN, limits, deadline",
+          "[official-runtimes]") {
+  const auto language = each_language();
+  Serving serving(project_of(language));
+  const auto plain =
+      tests::invoke_function(serving.port(), language.function(), R"({"do":"describe"})");
+  check_description(language, plain);
+  // Java's client leaves out what is null.
+  CHECK(plain.json().value("tenant_id", json()).is_null());
+  CHECK(plain.json().value("custom", json()).is_null());
+  CHECK(serving.stop().status == 0);
+}
+
+TEST_CASE("every runtime client knows the caller's client context, the tenant and the trace",
+          "[official-runtimes]") {
+  const auto language = each_language();
+  Serving serving(project_of(language));
+  const std::string root = "Root=1-5759e988-bd862e3fe1be46a994272793";
+  const auto answer = tests::invoke_function(serving.port(),
+                                             language.function(),
+                                             R"({"do":"describe"})",
+                                             {{"X-Amz-Client-Context", kClientContext},
+                                              {"X-Amz-Tenant-Id", "blue"},
+                                              {"X-Amzn-Trace-Id", root + ";Sampled=1"}});
+  check_description(language, answer);
+  CHECK(answer.json().at("tenant_id") == "blue");
+  CHECK(answer.json().at("custom") == json{{"key", "value"}});
+  CHECK(answer.json().at("trace_id").get<std::string>().starts_with(root));
+  CHECK(serving.stop().status == 0);
+}
+
+TEST_CASE("what a function logs in its language's way is in its log, between START and END",
+          "[official-runtimes]") {
+  const auto language = each_language();
+  Serving serving(project_of(language));
+  const auto answer = tests::invoke_function(serving.port(),
+                                             language.function(),
+                                             R"({"do":"log","text":"Gr\u00fc\u00dfe"})",
+                                             {{"X-Amz-Log-Type", "Tail"}});
+  REQUIRE(answer.status == 200);
+  const auto ended = serving.stop();
+  const auto at = [&](const std::string& text) { return ended.output.find(text); };
+  INFO(ended.output);
+  REQUIRE(at("printed: Gr\u00fc\u00dfe") != std::string::npos);
+  REQUIRE(at("logged: Gr\u00fc\u00dfe") != std::string::npos);
+  CHECK(at("START RequestId") < at("printed:"));
+  CHECK(at("START RequestId") < at("logged:"));
+  CHECK(at("printed:") < at("END RequestId"));
+  CHECK(at("logged:") < at("END RequestId"));
+}
+
+TEST_CASE("an error of a handler has its type and text in every language", "[official-runtimes]") {
+  const auto language = each_language();
+  Serving serving(project_of(language));
+  const auto answer = tests::invoke_function(
+      serving.port(), language.function(), R"({"do":"fail","text":"no such order"})");
+  INFO(answer.body);
+  CHECK(answer.status == 200);
+  CHECK(answer.header("X-Amz-Function-Error") == "Unhandled");
+  CHECK(answer.json().at("errorType") == language.error_type);
+  CHECK(answer.json().at("errorMessage") == "no such order");
+  // The process is as good as before.
+  CHECK(tests::invoke_function(serving.port(), language.function(), R"({"n":1})").json() ==
+        json{{"n", 1}});
+  CHECK(serving.stop().status == 0);
+}
+
+TEST_CASE("a start that fails answers the invocation with its reason in every language",
+          "[official-runtimes]") {
+  const auto language = each_language();
+  auto arguments = project_of(language);
+  arguments.insert(arguments.end(), {"--env", "CONTEXT_FAILS_IN_INIT=1", "--payload", "{}"});
+  const auto ended = tests::invoke(arguments);
+  INFO(ended.errors);
+  REQUIRE(ended.status == 1);
+  CHECK(json::parse(ended.output).at("errorType") == language.init_error_type);
+}
