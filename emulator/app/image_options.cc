@@ -33,14 +33,19 @@ tl::expected<FunctionOptions, AppError> with_image(FunctionOptions options) {
   if (!options.template_file.empty()) {
     return wrong("--image already says what the code is; leave --template away");
   }
+  const auto distribution = runtimes::read_distribution("/etc/os-release");
   const runtimes::ImageHost host{
       .cache_root =
           runtimes::default_cache_root(variable("XDG_CACHE_HOME"), variable("HOME")).parent_path() /
           "images",
-      .has_program = runtimes::host_with_path(variable("PATH")).has_program,
-      .run = runtimes::run_to_log,
+      .has_program = runtimes::host_with_path(variable("PATH"), distribution).has_program,
+      .run =
+          [](const runtimes::ChildCommand& command, const std::filesystem::path& log) {
+            return runtimes::run_to_log(command, log, [](std::string_view) {});
+          },
       .progress = [](std::string_view line) { spdlog::warn("{}", line); },
-      .superuser = ::geteuid() == 0};
+      .superuser = ::geteuid() == 0,
+      .distribution = distribution};
   auto unpacked = runtimes::unpack_image(options.image, host);
   if (!unpacked) {
     const bool wrong = unpacked.error().kind == runtimes::RuntimeError::Kind::invalid_function;

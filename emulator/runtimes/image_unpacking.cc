@@ -35,14 +35,16 @@ constexpr std::string_view kTools[] = {"skopeo", "umoci"};
 constexpr std::size_t kShownLogBytes = 400;
 
 Expected<void> check_tools(const ImageHost& host) {
-  std::string missing;
+  std::vector<std::string> missing;
   for (const auto tool : kTools) {
-    if (!host.has_program(tool)) missing.append(" ").append(tool);
+    if (!host.has_program(tool)) missing.emplace_back(tool);
   }
   if (missing.empty()) return {};
+  std::string names;
+  for (const auto& name : missing) names.append(names.empty() ? "" : " and ").append(name);
   return refuse(RuntimeError::Kind::tools_missing,
-                "images are unpacked by programs that this host lacks:" + missing +
-                    "; run: apt-get install" + missing);
+                "images are unpacked by " + names +
+                    ", which this host lacks; run: " + install_advice(missing, host.distribution));
 }
 
 std::string end_of(const fs::path& log) {

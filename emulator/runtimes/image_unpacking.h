@@ -5,6 +5,7 @@
 #pragma once
 
 #include "emulator/runtimes/child_command.h"
+#include "emulator/runtimes/host_packages.h"
 #include "emulator/runtimes/image_layout.h"
 #include "emulator/runtimes/runtime_error.h"
 
@@ -29,6 +30,7 @@ struct ImageHost {
   std::function<Expected<int>(const ChildCommand& command, const std::filesystem::path& log)> run;
   std::function<void(std::string_view line)> progress;  // told before what takes time
   bool superuser = false;                               // else files belong to whoever unpacks
+  Distribution distribution = Distribution::unknown;  // for what to install where tools are missing
 };
 
 struct UnpackedImage {

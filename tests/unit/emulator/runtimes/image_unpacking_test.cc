@@ -39,7 +39,8 @@ struct Tools {
             .has_program = [this](std::string_view name) { return name != missing; },
             .run = [this](const auto& command, const auto& log) { return run(command, log); },
             .progress = {},
-            .superuser = false};
+            .superuser = false,
+            .distribution = Distribution::debian};
   }
 
   Expected<int> run(const ChildCommand& command, const fs::path& log) {
