@@ -102,7 +102,8 @@ TEST_CASE("the events of an invocation", "[telemetry]") {
               R"(,"spans":[)"
               R"({"name":"responseLatency","start":"2022-10-12T00:03:50.004Z","durationMs":23.0},)"
               R"({"name":"responseDuration","start":"2022-10-12T00:03:50.027Z","durationMs":1.0},)"
-              R"({"name":"runtimeOverhead","start":"2022-10-12T00:03:50.028Z","durationMs":0.5}]})"));
+              R"({"name":"runtimeOverhead","start":"2022-10-12T00:03:50.028Z",)"
+              R"("durationMs":0.5}]})"));
   CHECK(told(InvocationReported{.report = report()}) ==
         one("platform.report",
             R"({"requestId":"r1","status":"success","metrics":{"durationMs":12.346,)"
@@ -153,9 +154,9 @@ TEST_CASE("extensions, subscriptions and losses are told", "[telemetry]") {
   CHECK(told(ExtensionReported{.name = "e", .state = "Ready"}) ==
         one("platform.extension", R"({"name":"e","state":"Ready","events":[]})"));
   CHECK(told(ExtensionReported{.name = "e",
-                            .state = "LaunchError",
-                            .events = {"INVOKE"},
-                            .error_type = "Extension.LaunchError"}) ==
+                               .state = "LaunchError",
+                               .events = {"INVOKE"},
+                               .error_type = "Extension.LaunchError"}) ==
         one("platform.extension",
             R"({"name":"e","state":"LaunchError","events":["INVOKE"],)"
             R"("errorType":"Extension.LaunchError"})"));

@@ -59,9 +59,10 @@ TEST_CASE("the machine reads how a version's log is written", "[machine configur
                        "SystemLogLevel":"WARN"}})"),
       places());
   REQUIRE(json);
-  CHECK(json->logging == emulator::functions::Logging{.format = emulator::functions::LogFormat::json,
-                                                      .application_level = "DEBUG",
-                                                      .system_level = "WARN"});
+  CHECK(json->logging ==
+        emulator::functions::Logging{.format = emulator::functions::LogFormat::json,
+                                     .application_level = "DEBUG",
+                                     .system_level = "WARN"});
 }
 
 TEST_CASE("code or a layer that is gone is told by name", "[machine configuration]") {
@@ -76,7 +77,8 @@ TEST_CASE("code or a layer that is gone is told by name", "[machine configuratio
 }
 
 TEST_CASE("a configuration that is none is told, not thrown", "[machine configuration]") {
-  for (const auto* text : {"", "[", "[1]", R"({"MemorySize":"x"})", R"({"Layers":[1]})", R"({"LoggingConfig":[]})"}) {
+  for (const auto* text :
+       {"", "[", "[1]", R"({"MemorySize":"x"})", R"({"Layers":[1]})", R"({"LoggingConfig":[]})"}) {
     INFO(text);
     CHECK_FALSE(machine_configuration(version_with(text), places()));
   }
