@@ -38,11 +38,10 @@ TEST_CASE("a described function's log is written as it is described", "[describe
                       .application_level = "ERROR",
                       .system_level = "DEBUG"};
   REQUIRE(put_described(function, parts.world));
-  CHECK(configuration(parts)["LoggingConfig"] ==
-        Document{{"LogFormat", "JSON"},
-                 {"LogGroup", "/aws/lambda/f"},
-                 {"ApplicationLogLevel", "ERROR"},
-                 {"SystemLogLevel", "DEBUG"}});
+  CHECK(configuration(parts)["LoggingConfig"] == Document{{"LogFormat", "JSON"},
+                                                          {"LogGroup", "/aws/lambda/f"},
+                                                          {"ApplicationLogLevel", "ERROR"},
+                                                          {"SystemLogLevel", "DEBUG"}});
 }
 
 TEST_CASE("described again as before, a function keeps what the API changed of it",
