@@ -229,6 +229,7 @@ tl::expected<void, ExtensionRefused> ExtensionHub::report_error(std::string_view
       return tl::unexpected(ExtensionRefused{Reason::invalid_transition, extension->state});
     }
     if (std::exchange(extension->state, *to) == *to) return {};
+    extension->reported = *to;
     extension->error_type = error_type;
     extension->given.notify_all();
     name = extension->name;
@@ -280,7 +281,7 @@ std::vector<ExtensionStatus> ExtensionHub::extensions() const {
   for (const auto& extension : extensions_) {
     found.push_back({extension->name,
                      extension->kind,
-                     extension->state,
+                     extension->reported.value_or(extension->state),
                      extension->events,
                      extension->error_type});
   }

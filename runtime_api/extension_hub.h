@@ -62,6 +62,7 @@ enum class ExtensionErrorPhase : std::uint8_t { init, exit };
 struct ExtensionStatus {
   std::string name;
   ExtensionKind kind = ExtensionKind::external;
+  // Of one that reported an error, that, also when it has ended since.
   ExtensionState state = ExtensionState::started;
   EventSubscription events;
   std::string error_type;  // as it reported it; empty: it has not
@@ -170,6 +171,7 @@ class ExtensionHub {
     std::string name;
     ExtensionKind kind = ExtensionKind::external;
     ExtensionState state = ExtensionState::started;
+    std::optional<ExtensionState> reported{};  // the error that it reported
     EventSubscription events;
     std::string identifier;
     std::string error_type;

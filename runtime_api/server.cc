@@ -221,7 +221,7 @@ class Server::Listener final : public httplib::Server {
       }
       if (const auto call = extension_call(request)) return before_body(*call, request, response);
       const auto call = parse_call(request.method, request.path);
-      if (carries_body(call) || subscribes(call)) return HandlerResponse::Unhandled;
+      if (carries_body(call) || is_subscription(call)) return HandlerResponse::Unhandled;
       if (std::holds_alternative<NextCall>(call)) {
         // A runtime that asks for its first event has loaded whatever could register with it.
         extensions_.close_registration();
@@ -281,7 +281,11 @@ class Server::Listener final : public httplib::Server {
                             httplib::Response& response,
                             const httplib::ContentReader& reader) {
       const auto call = parse_call(request.method, request.path);
-      if (!subscribes(call)) return send(answer_simple(call), response);
+      if (!subscribes(call)) {
+        // Read before it is answered: what follows on the connection would be taken for its rest.
+        reader([](const char*, std::size_t) { return true; });
+        return send(answer_simple(call), response);
+      }
       const auto posted = posted_request(request, reader);
       std::optional<std::string> identifier;
       if (request.has_header("Lambda-Extension-Identifier")) {
@@ -296,10 +300,13 @@ class Server::Listener final : public httplib::Server {
     Put("/2020-08-15/:api", put);
   }
 
+  static bool is_subscription(const Call& call) {
+    return std::holds_alternative<TelemetryCall>(call) || std::holds_alternative<LogsCall>(call);
+  }
+
   bool subscribes(const Call& call) const {
-    const bool asks =
-        std::holds_alternative<TelemetryCall>(call) || std::holds_alternative<LogsCall>(call);
-    return asks && telemetry_.subscribe && extensions_.service() == ExtensionHub::Service::on;
+    return is_subscription(call) && telemetry_.subscribe &&
+           extensions_.service() == ExtensionHub::Service::on;
   }
 
   // Nothing where the calls of extensions are not served, which then are paths like any other.

@@ -59,7 +59,12 @@ Environment::Environment(
       log_(world.log, spec_->logging, world.clock) {}
 
 Environment::~Environment() {
-  const auto launch = take_launch();
+  std::unique_ptr<Launch> launch;
+  {
+    // A callback of the launch may still look at it.
+    const std::lock_guard lock(mutex_);
+    launch = take_launch();
+  }
   if (!launch) return;
   launch->kill();
   launch->drain_output();

@@ -133,6 +133,8 @@ std::optional<Outcome> Environment::initialise(TimePoint deadline,
   const bool ran = !failure || !std::holds_alternative<NeverStarted>(*failure);
   if (!failure) failure = launch_->await_init(deadline, spec_->init_limit);
   if (ran) {
+    // What is printed in Init is told as of Init.
+    launch_->drain_output();
     take_sample(ongoing);
     sandbox_->set_cpu_quota(spec_->machine.cpu.quota);
   } else {

@@ -90,7 +90,9 @@ TEST_CASE("every runtime client knows the invocation: ids, ARN, limits, deadline
 TEST_CASE("every runtime client knows the caller's client context, the tenant and the trace",
           "[official-runtimes]") {
   const auto language = each_language();
-  Serving serving(project_of(language));
+  auto words = project_of(language);
+  words.emplace_back("--tenant-isolation");
+  Serving serving(words);
   const std::string root = "Root=1-5759e988-bd862e3fe1be46a994272793";
   const auto answer = tests::invoke_function(serving.port(),
                                              language.function(),

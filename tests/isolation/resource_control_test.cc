@@ -240,7 +240,7 @@ TEST_CASE("a hog is ended when it has taken the memory it may have", "[isolation
   passed.wait();
   CHECK(members.await(bystander) == Exit{.code = {}, .signal = SIGKILL});
   CHECK(members.counter(hog) <= 64);
-  CHECK(members.counter(hog) >= 56);
+  CHECK(members.counter(hog) >= 48);
   const auto memory = control->memory();
   CHECK(memory.exceeded);
   CHECK(memory.peak_bytes == 64 * kMebibyte);
@@ -257,7 +257,8 @@ TEST_CASE("without a memory controller a hog is found by its size and ended",
   const pid_t hog = members.start(control->membership(), fill_memory);
   passed.wait();
   CHECK(members.await(hog) == Exit{.code = {}, .signal = SIGKILL});
-  CHECK(members.counter(hog) >= 56);
+  // The rest is the process itself, which is larger where it is built with sanitizers.
+  CHECK(members.counter(hog) >= 48);
   CHECK(control->memory().exceeded);
   CHECK(control->memory().peak_bytes == 64 * kMebibyte);
 }
