@@ -129,23 +129,23 @@ bool is_uuid(std::string_view text) {
   return true;
 }
 
-tl::expected<std::string, RuntimeReply> identifier_of(const ExtensionRequest& request) {
-  if (!request.identifier || request.identifier->empty()) {
+}  // namespace
+
+tl::expected<std::string, RuntimeReply> identifier_in(const std::optional<std::string>& header) {
+  if (!header || header->empty()) {
     return tl::unexpected(forbidden("Extension.MissingExtensionIdentifier",
                                     std::string("Missing ") + kIdentifierHeader + " header"));
   }
-  if (!is_uuid(*request.identifier)) {
+  if (!is_uuid(*header)) {
     return tl::unexpected(forbidden("Extension.InvalidExtensionIdentifier",
                                     std::string("Invalid ") + kIdentifierHeader));
   }
-  auto identifier = *request.identifier;
+  auto identifier = *header;
   std::transform(identifier.begin(), identifier.end(), identifier.begin(), [](unsigned char c) {
     return static_cast<char>(std::tolower(c));
   });
   return identifier;
 }
-
-}  // namespace
 
 std::optional<ExtensionCall> parse_extension_call(std::string_view method, std::string_view path) {
   if (!path.starts_with(kExtension)) return std::nullopt;
@@ -202,7 +202,7 @@ RuntimeReply answer_register(ExtensionHub& hub, const ExtensionRequest& request)
 RuntimeReply answer_next_event(ExtensionHub& hub,
                                const ExtensionRequest& request,
                                const std::function<bool()>& connected) {
-  const auto identifier = identifier_of(request);
+  const auto identifier = identifier_in(request.identifier);
   if (!identifier) return identifier.error();
   auto taken = hub.take(*identifier, connected);
   if (const auto* refusal = std::get_if<ExtensionRefused>(&taken)) {
@@ -226,7 +226,7 @@ RuntimeReply answer_extension_error(ExtensionHub& hub,
   if (request.read_body(kNothing).end == PostedRequest::Body::End::broken) {
     return session_over_reply();
   }
-  const auto identifier = identifier_of(request);
+  const auto identifier = identifier_in(request.identifier);
   if (!identifier) return identifier.error();
   if (request.error_type.empty()) {
     return forbidden("Extension.MissingHeader", "Lambda-Extension-Function-Error-Type not found");

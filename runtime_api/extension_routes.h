@@ -8,6 +8,8 @@
 #include "runtime_api/reply.h"
 #include "runtime_api/runtime_routes.h"
 
+#include <tl/expected.hpp>
+
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -43,6 +45,10 @@ struct ExtensionRequest {
   std::string error_type;
   std::function<PostedRequest::Body(std::uint64_t max_bytes)> read_body;  // of a post
 };
+
+// What a Lambda-Extension-Identifier header names, in lower case. A missing one and one that is no
+// UUID have the answers that all calls of extensions share.
+tl::expected<std::string, RuntimeReply> identifier_in(const std::optional<std::string>& header);
 
 RuntimeReply answer_register(ExtensionHub& hub, const ExtensionRequest& request);
 RuntimeReply answer_next_event(ExtensionHub& hub,

@@ -50,6 +50,7 @@ void send(RuntimeReply reply, httplib::Response& response) {
   response.status = reply.status;
   for (const auto& [name, value] : reply.headers) response.set_header(name, value);
   if (reply.connection == RuntimeReply::Connection::ends) {
+    if (reply.invocation) reply.body = reply.invocation->payload;
     send_and_hang_up(std::move(reply.body), reply.content_type, response);
     return;
   }
@@ -77,39 +78,49 @@ void read_trailers(const httplib::Request& request, PostedRequest::Body& body) {
   body.error_body_trailer = request.get_trailer_value(kErrorBodyTrailer);
 }
 
-PostedRequest::Body pass_body(
-    const httplib::Request& request,
-    const httplib::ContentReader& reader,
-    const std::function<PostedRequest::Wanted(std::string_view piece)>& accept) {
-  PostedRequest::Body body;
-  const bool whole = reader([&](const char* data, std::size_t length) {
-    body.size_bytes += length;
-    return accept({data, length}) == PostedRequest::Wanted::more;
-  });
-  if (!whole) body.end = PostedRequest::Body::End::broken;
-  read_trailers(request, body);
-  return body;
-}
+// The body of a request that carries one. What follows on the connection would be taken for the
+// rest of a body that was answered unread, so what a call leaves is read before its answer is sent.
+class PostedBody {
+ public:
+  PostedBody(const httplib::Request& request, const httplib::ContentReader& reader)
+      : request_(request), reader_(reader) {}
 
-PostedRequest::Body read_body(const httplib::Request& request,
-                              const httplib::ContentReader& reader,
-                              std::uint64_t max_bytes) {
-  PostedRequest::Body body;
-  body.bytes.reserve(
-      std::min<std::uint64_t>(request.get_header_value_u64("Content-Length"), max_bytes));
-  const bool whole = reader([&](const char* data, std::size_t length) {
-    const auto room = max_bytes - std::min<std::uint64_t>(body.bytes.size(), max_bytes);
-    body.bytes.append(data, std::min<std::uint64_t>(length, room));
-    body.size_bytes += length;
-    return true;
-  });
-  if (!whole) body.end = PostedRequest::Body::End::broken;
-  read_trailers(request, body);
-  return body;
-}
+  PostedRequest::Body pass(
+      const std::function<PostedRequest::Wanted(std::string_view piece)>& accept) {
+    PostedRequest::Body body;
+    begun_ = true;
+    const bool whole = reader_([&](const char* data, std::size_t length) {
+      body.size_bytes += length;
+      return accept({data, length}) == PostedRequest::Wanted::more;
+    });
+    if (!whole) body.end = PostedRequest::Body::End::broken;
+    read_trailers(request_, body);
+    return body;
+  }
 
-PostedRequest posted_request(const httplib::Request& request,
-                             const httplib::ContentReader& reader) {
+  PostedRequest::Body read(std::uint64_t max_bytes) {
+    std::string bytes;
+    bytes.reserve(
+        std::min<std::uint64_t>(request_.get_header_value_u64("Content-Length"), max_bytes));
+    auto body = pass([&](std::string_view piece) {
+      bytes.append(piece.substr(0, max_bytes - std::min<std::uint64_t>(bytes.size(), max_bytes)));
+      return PostedRequest::Wanted::more;
+    });
+    body.bytes = std::move(bytes);
+    return body;
+  }
+
+  void finish() {
+    if (!begun_) reader_([](const char*, std::size_t) { return true; });
+  }
+
+ private:
+  const httplib::Request& request_;
+  const httplib::ContentReader& reader_;
+  bool begun_ = false;
+};
+
+PostedRequest posted_request(const httplib::Request& request, PostedBody& body) {
   PostedRequest posted;
   posted.content_type = content_type_of(request);
   posted.error_type = request.get_header_value("Lambda-Runtime-Function-Error-Type");
@@ -117,12 +128,8 @@ PostedRequest posted_request(const httplib::Request& request,
     posted.response_mode = request.get_header_value("Lambda-Runtime-Function-Response-Mode");
     keep_trailers(request, std::string(kErrorTypeTrailer) + "," + kErrorBodyTrailer);
   }
-  posted.read_body = [&request, &reader](std::uint64_t max_bytes) {
-    return read_body(request, reader, max_bytes);
-  };
-  posted.pass_body = [&request, &reader](const auto& accept) {
-    return pass_body(request, reader, accept);
-  };
+  posted.read_body = [&body](std::uint64_t max_bytes) { return body.read(max_bytes); };
+  posted.pass_body = [&body](const auto& accept) { return body.pass(accept); };
   return posted;
 }
 
@@ -147,6 +154,16 @@ bool carries_body(const ExtensionCall& call) {
 bool carries_body(const Call& call) {
   return std::holds_alternative<ResponseCall>(call) || std::holds_alternative<ErrorCall>(call) ||
          std::holds_alternative<InitErrorCall>(call);
+}
+
+// For a call that carries no body: whoever sends one with it is answered and hung up on.
+void send_unread(RuntimeReply reply, const httplib::Request& request, httplib::Response& response) {
+  if (request.has_header("Transfer-Encoding") ||
+      request.get_header_value_u64("Content-Length") > 0) {
+    reply.connection = RuntimeReply::Connection::ends;
+    leave_body_unread(request);
+  }
+  send(std::move(reply), response);
 }
 
 // Whether the connection that this thread serves has passed the check.
@@ -225,9 +242,9 @@ class Server::Listener final : public httplib::Server {
       if (std::holds_alternative<NextCall>(call)) {
         // A runtime that asks for its first event has loaded whatever could register with it.
         extensions_.close_registration();
-        send(answer_next(session_, still_connected(request)), response);
+        send_unread(answer_next(session_, still_connected(request)), request, response);
       } else {
-        send(answer_simple(call), response);
+        send_unread(answer_simple(call), request, response);
       }
       return HandlerResponse::Handled;
     });
@@ -236,66 +253,64 @@ class Server::Listener final : public httplib::Server {
     add_subscriptions();
   }
 
-  void add_runtime_posts() {
-    const auto post = [this](const httplib::Request& request,
-                             httplib::Response& response,
-                             const httplib::ContentReader& reader) {
-      const auto call = parse_call(request.method, request.path);
-      const auto posted = posted_request(request, reader);
-      if (const auto* answer = std::get_if<ResponseCall>(&call)) {
-        send(answer_response(session_, *answer, posted), response);
-      } else if (const auto* error = std::get_if<ErrorCall>(&call)) {
-        send(answer_error(session_, *error, posted), response);
-      } else {
-        send(answer_init_error(session_, posted), response);
-      }
+  // A handler for what `answer` makes of a request and its body.
+  template <typename Answer>
+  static HandlerWithContentReader with_body(Answer answer) {
+    return [answer](const httplib::Request& request,
+                    httplib::Response& response,
+                    const httplib::ContentReader& reader) {
+      PostedBody body(request, reader);
+      auto reply = answer(request, body);
+      body.finish();
+      send(std::move(reply), response);
     };
+  }
+
+  // Paths with parameters, because the library matches these without a regular expression, which
+  // would be compiled for every environment.
+  void add_runtime_posts() {
+    const auto post = with_body([this](const httplib::Request& request, PostedBody& body) {
+      const auto call = parse_call(request.method, request.path);
+      const auto posted = posted_request(request, body);
+      if (const auto* answer = std::get_if<ResponseCall>(&call)) {
+        return answer_response(session_, *answer, posted);
+      }
+      if (const auto* error = std::get_if<ErrorCall>(&call)) {
+        return answer_error(session_, *error, posted);
+      }
+      return answer_init_error(session_, posted);
+    });
     Post("/2018-06-01/runtime/invocation/:id/response", post);
     Post("/2018-06-01/runtime/invocation/:id/error", post);
-    // Only init gets here. With a parameter the library matches without a regular expression, which
-    // would be compiled for every environment.
-    Post("/2018-06-01/runtime/:phase/error", post);
+    Post("/2018-06-01/runtime/:phase/error", post);  // only init gets here
   }
 
   void add_extension_posts() {
-    const auto post = [this](const httplib::Request& request,
-                             httplib::Response& response,
-                             const httplib::ContentReader& reader) {
+    const auto post = with_body([this](const httplib::Request& request, PostedBody& body) {
       const auto call = extension_call(request);
-      if (!call) return send(answer_simple(UnknownPath{}), response);
+      if (!call) return answer_simple(UnknownPath{});
       const auto posted = extension_request(
-          request, [&](std::uint64_t max_bytes) { return read_body(request, reader, max_bytes); });
+          request, [&body](std::uint64_t max_bytes) { return body.read(max_bytes); });
       if (const auto* error = std::get_if<ExtensionErrorCall>(&*call)) {
-        send(answer_extension_error(extensions_, *error, posted), response);
-      } else {
-        send(answer_register(extensions_, posted), response);
+        return answer_extension_error(extensions_, *error, posted);
       }
-    };
-    // With parameters for the same reason as above.
+      return answer_register(extensions_, posted);
+    });
     Post("/2020-01-01/extension/:call", post);
     Post("/2020-01-01/extension/:phase/error", post);
   }
 
   void add_subscriptions() {
-    const auto put = [this](const httplib::Request& request,
-                            httplib::Response& response,
-                            const httplib::ContentReader& reader) {
+    const auto put = with_body([this](const httplib::Request& request, PostedBody& body) {
       const auto call = parse_call(request.method, request.path);
-      if (!subscribes(call)) {
-        // Read before it is answered: what follows on the connection would be taken for its rest.
-        reader([](const char*, std::size_t) { return true; });
-        return send(answer_simple(call), response);
-      }
-      const auto posted = posted_request(request, reader);
-      std::optional<std::string> identifier;
-      if (request.has_header("Lambda-Extension-Identifier")) {
-        identifier = request.get_header_value("Lambda-Extension-Identifier");
-      }
+      if (!subscribes(call)) return answer_simple(call);
       const auto api =
           std::holds_alternative<LogsCall>(call) ? TelemetryApi::logs : TelemetryApi::telemetry;
-      send(answer_subscribe(api, identifier, posted, telemetry_), response);
-    };
-    // With parameters for the same reason as above.
+      return answer_subscribe(api,
+                              extension_request(request, {}).identifier,
+                              posted_request(request, body),
+                              telemetry_);
+    });
     Put("/2022-07-01/:api", put);
     Put("/2020-08-15/:api", put);
   }
@@ -320,10 +335,12 @@ class Server::Listener final : public httplib::Server {
                               httplib::Response& response) {
     if (carries_body(call)) return HandlerResponse::Unhandled;
     if (const auto* wrong = std::get_if<WrongMethod>(&call)) {
-      send(answer_simple(*wrong), response);
+      send_unread(answer_simple(*wrong), request, response);
     } else {
-      send(answer_next_event(extensions_, extension_request(request, {}), still_connected(request)),
-           response);
+      send_unread(
+          answer_next_event(extensions_, extension_request(request, {}), still_connected(request)),
+          request,
+          response);
     }
     return HandlerResponse::Handled;
   }

@@ -1,22 +1,11 @@
 #include "runtime_api/telemetry_routes.h"
 
-#include <cctype>
+#include "runtime_api/extension_routes.h"
+
 #include <utility>
 
 namespace runtime_api {
 namespace {
-
-bool is_uuid(std::string_view text) {
-  constexpr std::size_t kLength = 36;
-  if (text.size() != kLength) return false;
-  for (std::size_t i = 0; i < kLength; ++i) {
-    const bool dash = i == 8 || i == 13 || i == 18 || i == 23;
-    if (dash ? text[i] != '-' : std::isxdigit(static_cast<unsigned char>(text[i])) == 0) {
-      return false;
-    }
-  }
-  return true;
-}
 
 std::string_view validation_error(TelemetryApi api) {
   return api == TelemetryApi::logs ? "Logs.ValidationError" : "ValidationError";
@@ -50,18 +39,11 @@ RuntimeReply answer_subscribe(TelemetryApi api,
                               const std::optional<std::string>& identifier,
                               const PostedRequest& posted,
                               const SubscriptionDesk& desk) {
-  if (!identifier || identifier->empty()) {
-    return error_reply(
-        403, "Extension.MissingExtensionIdentifier", "Missing Lambda-Extension-Identifier header");
-  }
-  if (!is_uuid(*identifier)) {
-    return error_reply(
-        403, "Extension.InvalidExtensionIdentifier", "Invalid Lambda-Extension-Identifier");
-  }
-  const auto name = desk.extension_name(*identifier);
+  const auto caller = identifier_in(identifier);
+  if (!caller) return caller.error();
+  const auto name = desk.extension_name(*caller);
   if (!name) {
-    return error_reply(
-        403, "Extension.UnknownExtensionIdentifier", "Unknown extension " + *identifier);
+    return error_reply(403, "Extension.UnknownExtensionIdentifier", "Unknown extension " + *caller);
   }
   const auto body = posted.read_body(kMaxSubscriptionBytes);
   if (!desk.open()) return closed(api);

@@ -344,6 +344,33 @@ TEST_CASE("unknown paths and methods answer as the published emulator does") {
   CHECK(served.client.Get("/2018-06-01/ping?x=1")->body == "pong");
 }
 
+TEST_CASE("what is refused is read to its end, so that the next request on the connection counts") {
+  Served served;
+  served.client.set_keep_alive(true);
+  const std::string body(300'000, 'x');
+  for (int round = 0; round < 100; ++round) {
+    CHECK(served.client.Post("/2018-06-01/runtime/invocation/stale/response", body, "text/plain")
+              ->status == 400);
+    CHECK(served.client.Get("/2018-06-01/ping")->body == "pong");
+  }
+}
+
+TEST_CASE("who sends a body where none belongs is answered and hung up on") {
+  Served served;
+  for (const auto* line : {"POST /nowhere", "POST /2018-06-01/runtime/invocation/next"}) {
+    const int socket = connect_to(served.server.port());
+    send_all(socket, std::string(line) + " HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nbody");
+    const auto head = receive(socket);
+    INFO(head);
+    CHECK(head.rfind("HTTP/1.1 40", 0) == 0);
+    CHECK(head.find("Connection: close") != std::string::npos);
+    char byte = 0;
+    while (::recv(socket, &byte, 1, 0) == 1) {
+    }
+    ::close(socket);
+  }
+}
+
 TEST_CASE("a taken port is an error that says what to do") {
   const int first = open_listening_socket("127.0.0.1", 0).value();
   sockaddr_in address{};
