@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <exception>
 #include <optional>
+#include <utility>
 
 namespace runtime_client {
 
@@ -58,13 +59,16 @@ Invocation read_invocation(const Connection& connection) {
 }
 
 // The process has one thread here unless the handler started more, whose business it then is.
+// setenv() would keep every value that a variable ever had; of ours each invocation has another.
 void publish_trace(std::string_view trace_id) {
-  constexpr const char* kVariable = "_X_AMZN_TRACE_ID";
+  static std::string published;  // longer than what a string keeps in itself, so it may be moved
   if (trace_id.empty()) {
-    ::unsetenv(kVariable);  // NOLINT(concurrency-mt-unsafe)
+    ::unsetenv("_X_AMZN_TRACE_ID");  // NOLINT(concurrency-mt-unsafe)
     return;
   }
-  ::setenv(kVariable, std::string(trace_id).c_str(), 1);  // NOLINT(concurrency-mt-unsafe)
+  auto variable = "_X_AMZN_TRACE_ID=" + std::string(trace_id);
+  ::putenv(variable.data());  // NOLINT(concurrency-mt-unsafe)
+  published = std::move(variable);
 }
 
 Result call(const Handler& handler, const Invocation& invocation) {
