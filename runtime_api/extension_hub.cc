@@ -160,14 +160,21 @@ TakeEventResult ExtensionHub::wait_for_event(std::unique_lock<std::mutex>& lock,
   return *std::exchange(extension.pending, std::nullopt);
 }
 
-void ExtensionHub::give(const InvokeEvent& event) {
-  const auto text = std::make_shared<const std::string>(text_of(event));
+void ExtensionHub::expect() {
   const std::lock_guard lock(mutex_);
   owed_ = 0;
   for (const auto& extension : extensions_) {
     extension->owes = extension->events.invoke && extension->state == S::ready;
-    if (!extension->owes) continue;
-    ++owed_;
+    if (extension->owes) ++owed_;
+  }
+}
+
+void ExtensionHub::give(const InvokeEvent& event) {
+  const auto text = std::make_shared<const std::string>(text_of(event));
+  const std::lock_guard lock(mutex_);
+  for (const auto& extension : extensions_) {
+    // One that has failed since then is told nothing more.
+    if (!extension->owes || extension->state != S::ready) continue;
     extension->pending = GivenEvent{terms_.new_identifier(), text};
     extension->given.notify_all();
   }

@@ -142,7 +142,11 @@ class ExtensionHub {
   // Whether anybody subscribed to invocations. Cheap.
   bool tells_of_invocations() const { return tells_of_invocations_; }
 
-  // Tells those who subscribed to invocations; before the runtime is told.
+  // An invocation is about to be offered to the runtime: nothing settles before those who
+  // subscribed to invocations have been told of it and have asked again.
+  void expect();
+
+  // Tells those who are expected to hear of it. It may come when the runtime is done already.
   void give(const InvokeEvent& event);
 
   // The runtime has asked for the next invocation after answering one.

@@ -19,7 +19,9 @@ InitResult Session::await_init(TimePoint deadline) {
   return RuntimeReady{};
 }
 
-ExchangeResult Session::exchange(SharedInvocation invocation, TimePoint deadline) {
+ExchangeResult Session::exchange(SharedInvocation invocation,
+                                 TimePoint deadline,
+                                 const std::function<void()>& offered) {
   Exchange mine;
   std::unique_lock lock(mutex_);
   if (abandoned_) return SessionEnded{.taken = false};
@@ -28,6 +30,7 @@ ExchangeResult Session::exchange(SharedInvocation invocation, TimePoint deadline
   offered_invocation_ = std::move(invocation);
   lock.unlock();
   offered_.notify_one();
+  if (offered) offered();
   lock.lock();
   // A process may end right after it has sent its answer. What has begun to arrive is read to its
   // end before the end of the session counts.

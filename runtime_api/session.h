@@ -77,8 +77,12 @@ class Session {
   InitResult await_init(TimePoint deadline);
 
   // Hands over one invocation and blocks until it is answered. After anything but a whole answer
-  // the session is ended, and the invocation's stream too if the runtime was given it.
-  ExchangeResult exchange(SharedInvocation invocation, TimePoint deadline);
+  // the session is ended, and the invocation's stream too if the runtime was given it. `offered` is
+  // called once the runtime may take the invocation, with no lock held: what need not be done
+  // before does not keep the runtime waiting.
+  ExchangeResult exchange(SharedInvocation invocation,
+                          TimePoint deadline,
+                          const std::function<void()>& offered = {});
 
   // ---- The runtime's side. Any thread.
 

@@ -300,13 +300,19 @@ std::optional<Outcome> Launch::await_init(TimePoint deadline, std::chrono::milli
 std::optional<Outcome> Launch::exchange(runtime_api::SharedInvocation invocation,
                                         TimePoint deadline,
                                         std::chrono::milliseconds limit) {
+  // Extensions hear of it beside the runtime, which waits neither for them nor for the event's
+  // text.
+  std::function<void()> tell;
   if (hub_.tells_of_invocations()) {
-    hub_.give(runtime_api::InvokeEvent{.deadline_ms = invocation->deadline_ms,
-                                       .request_id = invocation->request_id,
-                                       .function_arn = invocation->function_arn,
-                                       .trace_id = invocation->trace_id});
+    hub_.expect();
+    tell = [this, told = invocation] {
+      hub_.give(runtime_api::InvokeEvent{.deadline_ms = told->deadline_ms,
+                                         .request_id = told->request_id,
+                                         .function_arn = told->function_arn,
+                                         .trace_id = told->trace_id});
+    };
   }
-  auto result = session_.exchange(std::move(invocation), deadline);
+  auto result = session_.exchange(std::move(invocation), deadline, tell);
   if (auto* answer = std::get_if<runtime_api::RuntimeAnswer>(&result)) {
     return outcome_of(std::move(*answer));
   }

@@ -1,10 +1,12 @@
 // Streams {"pieces":N,"bytes":B}: N pieces of B bytes each, every one sent when it is made, as
 // {"statusCode":200,…} and its body where {"http":true} asks for that. {"error":"text"} fails
-// behind the pieces, or before any if there are none.
+// behind the pieces, or before any if there are none. {"stamp":true} puts a piece "sent=T" before
+// them, T being the nanoseconds of the monotonic clock when it was sent.
 #include "handlers/runtime_client/runtime_client.h"
 
 #include <nlohmann/json.hpp>
 
+#include <chrono>
 #include <stdexcept>
 #include <string>
 
@@ -29,6 +31,10 @@ void stream(const runtime_client::Invocation& invocation, runtime_client::Respon
   out.set_content_type("text/plain");
   if (event.value("http", false)) {
     out.set_http_metadata(R"({"statusCode":200,"headers":{"Content-Type":"text/plain"}})");
+  }
+  if (event.value("stamp", false)) {
+    const std::chrono::nanoseconds now = std::chrono::steady_clock::now().time_since_epoch();
+    out.write("sent=" + std::to_string(now.count()) + "\n");
   }
   std::string piece(bytes, '\n');
   for (std::size_t at = 0; at < pieces; ++at) {

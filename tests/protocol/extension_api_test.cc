@@ -45,6 +45,7 @@ TEST_CASE("an extension registers, fetches an event and reports an error over HT
   CHECK(identifier == tests::numbered_uuid(1));
   auto event = api.parked_event(identifier);
   await_takers(api.world.hub, 1);
+  api.world.hub.expect();
   api.world.hub.give(invocation("id-1"));
   const auto given = event.get();
   CHECK(given.status == 200);
@@ -139,6 +140,7 @@ TEST_CASE("an extension that hangs up and asks again is given the event that it 
   await_takers(api.world.hub, 1);
   client->stop();
   CHECK_FALSE(first.get());
+  api.world.hub.expect();
   api.world.hub.give(invocation("id-1"));
   // The event waits for whoever asks next, once the first call has been seen to be gone.
   const auto event = api.get(kNextEvent, ExtensionApi::identified(identifier));

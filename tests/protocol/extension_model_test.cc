@@ -278,6 +278,7 @@ class Run {
     if (!idles()) return;
     current_id_ = "id-" + std::to_string(++invocations_);
     runtime_owes_ = true;
+    api_.world.hub.expect();
     api_.world.hub.give(InvokeEvent{
         .deadline_ms = 1, .request_id = current_id_, .function_arn = "arn", .trace_id = {}});
     for (const auto& one : extensions_) {

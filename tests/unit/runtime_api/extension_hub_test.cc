@@ -137,6 +137,7 @@ TEST_CASE("an invocation is told to those who subscribed, and settles with the l
   Poll of_c(world.hub, c);
   REQUIRE(world.hub.await_ready(kNever) == Awaited::done);
   CHECK(world.hub.tells_of_invocations());
+  world.hub.expect();
   world.hub.give(invocation("id-1"));
   CHECK(of_a.text() == of_b.text());
   await_takers(world.hub, 1);
@@ -151,6 +152,7 @@ TEST_CASE("an invocation is told to those who subscribed, and settles with the l
   CHECK(world.settled() == std::vector<std::string>{""});
 
   // The other way round: the runtime is the last.
+  world.hub.expect();
   world.hub.give(invocation("id-2"));
   CHECK(again_a.text() != "no event");
   CHECK(again_b.text() != "no event");
@@ -160,6 +162,22 @@ TEST_CASE("an invocation is told to those who subscribed, and settles with the l
   CHECK(world.settled().size() == 1);
   world.hub.runtime_settled("Runtime.Refused");
   CHECK(world.settled() == std::vector<std::string>{"", "Runtime.Refused"});
+  world.hub.end();
+}
+
+TEST_CASE("a runtime that is done before the extensions were told settles nothing") {
+  ExtensionHubWorld world({"a"});
+  const auto a = world.hub.register_extension("a", kBoth).value();
+  Poll first(world.hub, a);
+  await_takers(world.hub, 1);
+  world.hub.expect();
+  world.hub.runtime_settled("");
+  CHECK(world.settled().empty());
+  world.hub.give(invocation("id-1"));
+  CHECK(first.text() != "no event");
+  Poll second(world.hub, a);
+  await_takers(world.hub, 1);
+  CHECK(world.settled() == std::vector<std::string>{""});
   world.hub.end();
 }
 
@@ -184,10 +202,12 @@ TEST_CASE("a call that has hung up makes way for the next one, which gets the ev
     Poll second(world.hub, a);
     CHECK(std::holds_alternative<ExtensionGone>(first.get()));
     await_takers(world.hub, 1);
+    world.hub.expect();
     world.hub.give(invocation("id-1"));
     CHECK(second.text() != "no event");
   }
   SECTION("after one was given") {
+    world.hub.expect();
     world.hub.give(invocation("id-1"));
     CHECK(std::holds_alternative<ExtensionGone>(first.get()));
     world.hub.runtime_settled("");

@@ -224,6 +224,7 @@ TEST_CASE("an event is given with its identifier, by an identifier in any case")
     return answer_next_event(world.hub, from(upper), kListening);
   });
   while (world.hub.waiting_takers() == 0) std::this_thread::yield();
+  world.hub.expect();
   world.hub.give(InvokeEvent{.deadline_ms = 676051,
                              .request_id = "3da1f2dc",
                              .function_arn = "arn:aws:lambda:us-east-1:123456789012:function:f",
