@@ -1,5 +1,6 @@
 #include "runtime_api/runtime_routes.h"
 
+#include "runtime_api/error_cause.h"
 #include "runtime_api/error_trailers.h"
 #include "runtime_api/error_type.h"
 
@@ -23,6 +24,13 @@ RuntimeReply refused(const CallRefused& refusal, RuntimeState wanted) {
   return error_reply(403, "InvalidStateTransition", message);
 }
 
+// Of an error whose body has its cause in it.
+std::string cause_in(const std::string& body) {
+  const auto parsed = nlohmann::json::parse(body, nullptr, false);
+  if (!parsed.is_object() || !parsed.contains("errorCause")) return {};
+  return parsed["errorCause"].dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
 // An error with its cause: the caller sees the three fields it knows, the cause is for tracing.
 std::string without_cause(const std::string& body) {
   const auto parsed = nlohmann::ordered_json::parse(body, nullptr, false);
@@ -39,6 +47,14 @@ constexpr std::string_view kStreaming = "streaming";
 // An unknown mode is refused. "buffered" is what an absent header means.
 bool is_known_mode(const std::optional<std::string>& mode) {
   return !mode || *mode == kStreaming || *mode == "buffered";
+}
+
+std::vector<CausingException> exceptions_of(const PostedRequest& posted,
+                                            const std::string& body,
+                                            const std::string& error_type) {
+  if (!posted.error_cause.empty()) return read_error_cause(posted.error_cause, error_type);
+  if (posted.content_type != kErrorCause) return {};
+  return read_error_cause(cause_in(body), error_type);
 }
 
 std::string error_body(const PostedRequest& posted, std::string bytes) {
@@ -227,6 +243,7 @@ RuntimeReply answer_error(Session& session, const ErrorCall& call, const PostedR
   answer.kind = RuntimeAnswer::Kind::error;
   answer.content_type = posted.content_type;
   answer.error_type = safe_error_type(posted.error_type);
+  answer.exceptions = exceptions_of(posted, body.bytes, answer.error_type);
   answer.body = error_body(posted, std::move(body.bytes));
   session.complete_answer(std::move(answer));
   return accepted_reply();

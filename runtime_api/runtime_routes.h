@@ -49,6 +49,7 @@ Call parse_call(std::string_view method, std::string_view path);
 struct PostedRequest {
   std::string content_type;
   std::string error_type;
+  std::string error_cause{};  // X-Ray's, as it was sent; empty: none
   std::optional<std::string> response_mode;
   // What was read of a body.
   struct Body {

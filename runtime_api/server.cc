@@ -124,6 +124,7 @@ PostedRequest posted_request(const httplib::Request& request, PostedBody& body) 
   PostedRequest posted;
   posted.content_type = content_type_of(request);
   posted.error_type = request.get_header_value("Lambda-Runtime-Function-Error-Type");
+  posted.error_cause = request.get_header_value("Lambda-Runtime-Function-XRay-Error-Cause");
   if (request.has_header("Lambda-Runtime-Function-Response-Mode")) {
     posted.response_mode = request.get_header_value("Lambda-Runtime-Function-Response-Mode");
     keep_trailers(request, std::string(kErrorTypeTrailer) + "," + kErrorBodyTrailer);

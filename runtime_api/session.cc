@@ -110,7 +110,7 @@ tl::expected<SharedInvocation, CallRefused> Session::begin_answer(std::string_vi
 }
 
 void Session::complete_answer(RuntimeAnswer answer) {
-  if (steps_.complete) steps_.complete(answer.size_bytes);
+  if (steps_.complete) steps_.complete(answer);
   std::unique_lock lock(mutex_);
   const auto to = next_state(state_, RuntimeCause::answer_complete);
   if (!to) return;

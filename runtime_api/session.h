@@ -62,7 +62,7 @@ class Session {
   // when all of it has, before anybody is told. Neither may block.
   struct AnswerSteps {
     std::function<void()> begun;
-    std::function<void(std::uint64_t size_bytes)> complete;
+    std::function<void(const RuntimeAnswer& answer)> complete;
   };
 
   explicit Session(Settled settled, AnswerSteps steps = {})

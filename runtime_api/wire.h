@@ -3,12 +3,14 @@
 // Values only; any thread.
 #pragma once
 
+#include "runtime_api/error_cause.h"
 #include "runtime_api/response_stream.h"
 
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace runtime_api {
 
@@ -58,6 +60,7 @@ struct RuntimeAnswer {
   std::string body;  // empty for a response that went through NextInvocation::stream
   std::string content_type;
   std::string error_type;        // filtered, for errors
+  std::vector<CausingException> exceptions{};  // that led to an error, for the trace
   std::uint64_t size_bytes = 0;  // of the body as it was sent, as far as it was looked at
   std::uint64_t limit_bytes = kMaxResponseBytes;  // for one that is too large
 };

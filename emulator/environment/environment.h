@@ -201,7 +201,7 @@ class Environment : public std::enable_shared_from_this<Environment> {
                         Nanoseconds duration);
   void tell_start(const Ongoing& ongoing);
   void answer_begun(std::uint64_t launch);
-  void answer_complete(std::uint64_t launch, std::uint64_t size_bytes);
+  void answer_complete(std::uint64_t launch, const runtime_api::RuntimeAnswer& answer);
   void runtime_done(std::uint64_t launch, std::string_view error_type);
   void tell_runtime_done(Ongoing& ongoing, std::string_view error_type);
   void tell_fault(const Outcome& outcome, const Ongoing& ongoing);

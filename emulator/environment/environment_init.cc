@@ -188,7 +188,10 @@ std::optional<Outcome> Environment::launch_processes(FailurePhase phase) {
        .runtime_initialised =
            [this, phase](std::string_view type) { tell_runtime_initialised(phase, type); },
        .answer_begun = [this, launch] { answer_begun(launch); },
-       .answer_complete = [this, launch](std::uint64_t size) { answer_complete(launch, size); },
+       .answer_complete =
+           [this, launch](const runtime_api::RuntimeAnswer& answer) {
+             answer_complete(launch, answer);
+           },
        .runtime_done = [this, launch](std::string_view type) { runtime_done(launch, type); }});
   if (!opened) {
     advise(opened.error());

@@ -102,14 +102,16 @@ void Environment::answer_begun(std::uint64_t launch) {
   if (launch == launches_ && ongoing_) ongoing_->answer_times.first_byte = now;
 }
 
-void Environment::answer_complete(std::uint64_t launch, std::uint64_t size_bytes) {
+void Environment::answer_complete(std::uint64_t launch, const runtime_api::RuntimeAnswer& answer) {
   const bool heard = audience() != nullptr;
-  // A log in the JSON format names the size as well.
-  if (!heard && spec_->logging.format == LogFormat::text) return;
+  // A log in the JSON format names the size as well, and a trace the exceptions.
+  const bool told = heard || spec_->logging.format != LogFormat::text;
+  if (!told && answer.exceptions.empty()) return;
   const auto now = world_.clock.wall_now();
   const std::lock_guard lock(mutex_);
   if (launch != launches_ || !ongoing_) return;
-  ongoing_->produced_bytes = size_bytes;
+  ongoing_->report.exceptions = answer.exceptions;
+  if (told) ongoing_->produced_bytes = answer.size_bytes;
   if (heard) ongoing_->answer_times.last_byte = now;
 }
 

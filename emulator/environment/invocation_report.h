@@ -4,6 +4,7 @@
 #pragma once
 
 #include "emulator/environment/outcome.h"
+#include "runtime_api/error_cause.h"
 #include "runtime_api/extension_hub.h"
 
 #include <chrono>
@@ -11,6 +12,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace emulator::environment {
 
@@ -32,6 +34,7 @@ struct InvocationReport {
   std::optional<Nanoseconds> throttled_cpu;
   std::uint64_t produced_bytes = 0;  // of the response
   std::string error_type;            // empty for a success; "Sandbox.Timedout" for a timeout
+  std::vector<runtime_api::CausingException> exceptions{};  // that led to an error, if it told them
   InvocationKind kind = InvocationKind::request_response;
   int attempt = 1;
   std::string tenant_id{};  // empty: none was named

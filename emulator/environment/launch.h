@@ -68,7 +68,7 @@ class Launch {
     // the runtime has asked for the next invocation, which extensions need not have done.
     std::function<void(std::string_view error_type)> runtime_initialised;
     std::function<void()> answer_begun;
-    std::function<void(std::uint64_t size_bytes)> answer_complete;
+    std::function<void(const runtime_api::RuntimeAnswer& answer)> answer_complete;
     std::function<void(std::string_view error_type)> runtime_done;
   };
 

@@ -78,6 +78,9 @@ std::vector<Span> platform_spans(const InvocationReport& report,
   spans.push_back(
       part(report, trace.invocation_segment, function, "Invocation", {started, answered}));
   spans.back().failed = !report.error_type.empty();
+  for (const auto& exception : report.exceptions) {
+    spans.back().exceptions.push_back({exception.type, exception.message});
+  }
   if (report.answered_after) {
     spans.push_back(part(report, new_span_id(), function, "Overhead", {answered, ended}));
   }

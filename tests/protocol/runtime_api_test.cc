@@ -205,12 +205,27 @@ TEST_CASE("an error with its cause reaches the caller without it") {
         kError, R"({"errorMessage":"m","errorType":"t","errorCause":{"message":"x"}})", type);
   });
   CHECK(std::get<RuntimeAnswer>(whole).body == R"({"errorMessage":"m","errorType":"t"})");
+  CHECK(std::get<RuntimeAnswer>(whole).exceptions ==
+        std::vector<runtime_api::CausingException>{{"Runtime.Unknown", "x"}});
   Served other;
   const auto broken = other.exchange("1", [&] {
     other.client.Get(kNext);
     other.client.Post(kError, "{", type);
   });
   CHECK(std::get<RuntimeAnswer>(broken).body == "\"Invalid error body\"");
+}
+
+TEST_CASE("the exceptions in an error's header are kept for the trace") {
+  Served served;
+  const auto result = served.exchange("1", [&] {
+    served.client.Get(kNext);
+    const httplib::Headers headers = {
+        {"Lambda-Runtime-Function-XRay-Error-Cause",
+         R"({"exceptions":[{"type":"KeyError","message":"'a'","stack":[]}],"paths":[]})"}};
+    CHECK(served.client.Post(kError, headers, "{}", "application/json")->status == 202);
+  });
+  CHECK(std::get<RuntimeAnswer>(result).exceptions ==
+        std::vector<runtime_api::CausingException>{{"KeyError", "'a'"}});
 }
 
 TEST_CASE("an unknown response mode is refused and the answer may be sent again") {

@@ -80,6 +80,16 @@ TEST_CASE("an invocation without an answer has no Overhead, and its segments fai
   CHECK(spans[2].end == 1'000s + 30ms);
 }
 
+TEST_CASE("the exceptions that led to an error stand at the invocation's segment", "[trace]") {
+  auto report = sampled();
+  report.error_type = "Runtime.Unknown";
+  report.exceptions = {{"KeyError", "'a'"}, {"ValueError", "b"}};
+  const auto spans = spans_of(report);
+  CHECK(spans[1].exceptions.empty());
+  CHECK(spans[2].exceptions ==
+        std::vector<SpanException>{{"KeyError", "'a'"}, {"ValueError", "b"}});
+}
+
 TEST_CASE("an invocation that is not sampled has no segments", "[trace]") {
   auto report = sampled();
   report.trace.sampled = false;
