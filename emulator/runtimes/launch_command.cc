@@ -4,6 +4,7 @@
 #include "emulator/runtimes/java_options.h"
 
 #include <initializer_list>
+#include <utility>
 
 namespace emulator::runtimes {
 namespace {
@@ -124,6 +125,26 @@ void add_ruby(LaunchCommand& command,
                                                 customer_variable(configuration, "RUBYLIB")});
 }
 
+// Where processes see what AWS has below /var/task and /opt.
+std::string seen(const std::string& path, const LaunchFolders& folders) {
+  const auto below = [&](const std::string& root) { return path.starts_with(root + "/"); };
+  if (below("/var/task")) return folders.seen_task_root.string() + path.substr(9);
+  if (below("/opt")) return folders.seen_layers_root.string() + path.substr(4);
+  return path;
+}
+
+constexpr const char* kStartWrapper =
+    R"([ -f "$0" ] || { echo "$0: does not exist"; exit 127; }
+[ -x "$0" ] || { echo "$0: is not an executable"; exit 126; }
+exec "$0" "$@")";
+
+void wrap(LaunchCommand& command, const std::string& wrapper) {
+  std::vector<std::string> argv = {"/bin/sh", "-c", kStartWrapper, wrapper};
+  argv.insert(argv.end(), command.argv.begin(), command.argv.end());
+  command.argv = std::move(argv);
+  command.hint = "see that " + wrapper + ", which AWS_LAMBDA_EXEC_WRAPPER names, can be started";
+}
+
 std::string_view handler_form(Family family) {
   if (family == Family::java) return "CLASS::METHOD, such as example.Handler::handleRequest";
   return "FILE.FUNCTION, such as app.handler";
@@ -177,6 +198,8 @@ Expected<LaunchCommand> launch_managed(const Runtime& runtime,
     case Family::go:
       break;  // need no client
   }
+  const auto wrapper = customer_variable(configuration, "AWS_LAMBDA_EXEC_WRAPPER");
+  if (!wrapper.empty()) wrap(command, seen(wrapper, folders));
   return command;
 }
 

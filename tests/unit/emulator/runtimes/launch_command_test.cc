@@ -159,6 +159,42 @@ TEST_CASE("a Ruby function finds its code and gems before layers before the clie
   CHECK(command->environment.at("RUBYLIB") == "/var/task:/opt/ruby/lib");
 }
 
+TEST_CASE("a wrapper is started with the command line of a managed runtime", "[runtimes]") {
+  const TemporaryFolder folder;
+  folder.write("nodejs20.x-20/entry.mjs", "");
+  const auto client = (folder.path() / "nodejs20.x-20").string();
+  auto configuration = function("nodejs20.x");
+  const auto command_for = [&](const std::string& wrapper) {
+    configuration.variables["AWS_LAMBDA_EXEC_WRAPPER"] = wrapper;
+    return launch_command(configuration,
+                          {.task_root = "/nowhere/task",
+                           .layers_root = "/nowhere/opt",
+                           .seen_task_root = "/seen/code",
+                           .seen_layers_root = "/seen/layers"},
+                          RuntimeClientCache(folder.path()),
+                          always("/usr/bin/node", "20"))
+        ->argv;
+  };
+  const auto plain = command_for("");
+  CHECK(plain == Words{"/usr/bin/node", client + "/entry.mjs", "app.handler"});
+  for (const auto& [named, seen] : {std::pair{"/opt/wrap", "/seen/layers/wrap"},
+                                    std::pair{"/var/task/wrap", "/seen/code/wrap"},
+                                    std::pair{"/optional", "/optional"}}) {
+    const auto argv = command_for(named);
+    REQUIRE(argv.size() == 7);
+    CHECK(argv[0] == "/bin/sh");
+    CHECK(argv[3] == seen);
+    CHECK(Words(argv.begin() + 4, argv.end()) == plain);
+  }
+}
+
+TEST_CASE("a custom runtime does not look at a wrapper", "[runtimes]") {
+  auto configuration = function("provided.al2023");
+  configuration.variables["AWS_LAMBDA_EXEC_WRAPPER"] = "/opt/wrap";
+  const auto command = launch_command(configuration, kSeen, RuntimeClientCache(""), kNone);
+  CHECK(command->argv == Words{"/var/task/bootstrap"});
+}
+
 TEST_CASE("a search path of the customer's own stays in force", "[runtimes]") {
   const TemporaryFolder folder;
   folder.write("python3.11-3.11/awslambdaric/__main__.py", "");

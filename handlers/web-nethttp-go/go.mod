@@ -1,0 +1,3 @@
+module web-nethttp-go
+
+go 1.22
