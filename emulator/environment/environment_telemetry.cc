@@ -34,12 +34,7 @@ void Environment::tell_init_start(FailurePhase phase) {
   telemetry->record(
       InitStart{.type = init_type_of(spec_->initialization),
                 .phase = phase,
-                .instance = {.runtime_version = {},
-                             .runtime_version_arn = {},
-                             .function_name = spec_->function_name,
-                             .function_version = spec_->version,
-                             .instance_id = id_,
-                             .instance_max_memory_bytes = spec_->memory_size_mb * 1024 * 1024},
+                .instance = instance_facts(*spec_, id_),
                 .tracing = {}});
 }
 
@@ -166,8 +161,6 @@ void Environment::tell_report(Ongoing& ongoing) {
   telemetry->record(InvocationReported{.report = ongoing.report,
                                        .profile = spec_->profile,
                                        .tenant_id = ongoing.tenant_id,
-                                       .restore_duration = {},
-                                       .billed_restore_duration = {},
                                        .spans = spans_of(ongoing.report.started, times),
                                        .tracing = tracing_of(ongoing.report, ongoing.trace_id)});
 }
