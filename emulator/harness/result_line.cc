@@ -40,6 +40,7 @@ std::string_view outcome_name(const environment::Outcome& outcome) {
           },
           [](const environment::NeverStarted&) { return std::string_view{"never_started"}; },
           [](const environment::ExtensionFailed&) { return std::string_view{"extension_failed"}; },
+          [](const environment::RestoreFailed&) { return std::string_view{"restore_failed"}; },
       },
       outcome);
 }
