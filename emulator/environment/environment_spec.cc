@@ -43,10 +43,11 @@ EnvironmentSpec provisioned_variant(EnvironmentSpec on_demand) {
 
 EnvironmentSpec snap_start_variant(EnvironmentSpec on_demand) {
   auto spec = initialised_ahead(std::move(on_demand), Initialization::snap_start);
+  if (spec.profile == Profile::rie) return spec;
   spec.credentials = {.access_key_id = taken_out(spec.variables, "AWS_ACCESS_KEY_ID"),
                       .secret_access_key = taken_out(spec.variables, "AWS_SECRET_ACCESS_KEY"),
                       .session_token = taken_out(spec.variables, "AWS_SESSION_TOKEN")};
-  if (spec.profile == Profile::aws) spec.variables.erase(kLogGroup);
+  spec.variables.erase(kLogGroup);
   return spec;
 }
 

@@ -113,7 +113,8 @@ EnvironmentSpec provisioned_variant(EnvironmentSpec on_demand);
 // The same version as it runs with SnapStart: initialised ahead within the same limit, and without
 // the variables that would be wrong in a copy: credentials, log group and log stream. Source:
 // developer guide, "Monitoring for Lambda SnapStart" for the log's; "Defined runtime environment
-// variables" for the credentials'. Published emulators leave the log's variables.
+// variables" for the credentials'. Published emulators leave variables as they are, and
+// whoever builds the spec says which credentials there are.
 EnvironmentSpec snap_start_variant(EnvironmentSpec on_demand);
 
 // The variables that AWS gives a function, in the values of a host without its folders; `task_root`

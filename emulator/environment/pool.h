@@ -6,6 +6,7 @@
 #include "emulator/environment/environment.h"
 #include "emulator/environment/job_threads.h"
 #include "emulator/environment/outcome.h"
+#include "emulator/environment/snapshot_status.h"
 #include "emulator/environment/token_bucket.h"
 
 #include <tl/expected.hpp>
@@ -62,13 +63,6 @@ struct ProvisionedStatus {
   std::size_t in_use = 0;
   ProvisionedState state = ProvisionedState::ready;
   std::string failure;  // the error type of the init that failed
-};
-
-// Of one version's snapshot with SnapStart.
-struct SnapshotStatus {
-  // Until the first one is made the version cannot be invoked, and where that fails it never can.
-  enum class State : std::uint8_t { none, pending, active, failed } state = State::none;
-  std::optional<Outcome> failure{};  // how its Init failed
 };
 
 // Of one function's versions together, provisioned environments included.

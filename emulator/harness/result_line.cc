@@ -65,6 +65,10 @@ std::string_view exception_name(invoke::Refusal::Kind kind) {
     case invoke::Refusal::Kind::tenant_missing:
     case invoke::Refusal::Kind::tenant_unexpected:
       return "InvalidParameterValueException";
+    case invoke::Refusal::Kind::snapshot_not_ready:
+      return "SnapStartNotReadyException";
+    case invoke::Refusal::Kind::snapshot_failed:
+      return "ResourceConflictException";
     case invoke::Refusal::Kind::not_kept:
       return "ServiceException";
     case invoke::Refusal::Kind::concurrency_exceeded:

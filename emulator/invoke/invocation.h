@@ -69,6 +69,8 @@ struct Refusal {
     not_kept,           // of an event: what must outlive the process could not be written
     tenant_missing,     // the version isolates tenants, and none was named
     tenant_unexpected,  // one was named, and the version does not isolate them
+    snapshot_not_ready,  // the version's first snapshot is being made
+    snapshot_failed,     // and could not be made
   };
   Kind kind;
   std::string message;  // a sentence that says what to do
