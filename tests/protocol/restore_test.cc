@@ -78,10 +78,10 @@ TEST_CASE("a snapshot is frozen, restored for its first invocation and then like
         "after\nRESTORE_REPORT Restore Duration: <t> ms\n"
         "START RequestId: id-1 Version: $LATEST\nEND RequestId: id-1\n"
         "REPORT RequestId: id-1\tDuration: <t> ms\tBilled Duration: <n> ms\tMemory Size: 128 MB"
-        "\tMax Memory Used: 0 MB\tRestore Duration: <t> ms\tBilled Restore Duration: <n> ms\t\n"
+        "\tMax Memory Used: 20 MB\tRestore Duration: <t> ms\tBilled Restore Duration: <n> ms\t\n"
         "START RequestId: id-2 Version: $LATEST\nEND RequestId: id-2\n"
         "REPORT RequestId: id-2\tDuration: <t> ms\tBilled Duration: <n> ms\tMemory Size: 128 MB"
-        "\tMax Memory Used: 0 MB\t\n");
+        "\tMax Memory Used: 20 MB\t\n");
   const auto first = world.reports().at(0);
   CHECK_FALSE(first.init_duration);
   REQUIRE(first.restore_duration);
@@ -232,8 +232,9 @@ TEST_CASE("a sandbox that cannot be made fails the invocation that needed a snap
           "[restore]") {
   EnvironmentWorld world(with_hooks);
   world.launcher.refuse({.kind = emulator::sandbox::SandboxError::Kind::entrypoint,
-                         .message = "no",
-                         .error_number = ENOENT});
+                         .operation = "start",
+                         .error_number = ENOENT,
+                         .message = "no"});
   const auto environment = make(world, world.snap_start_spec());
   const auto served = environment->serve(next_invocation("id-1"), kWithLog);
   CHECK(error_type(served.outcome) == "Runtime.InvalidEntrypoint");
