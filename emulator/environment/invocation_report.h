@@ -62,7 +62,7 @@ std::string end_lines(const InvocationReport& report, Profile profile);
 struct InitReport {
   Nanoseconds duration{};
   FailurePhase phase = FailurePhase::init;
-  std::string error_type;  // "Sandbox.Timedout" for a timeout; empty for a success
+  std::string error_type{};  // "Sandbox.Timedout" for a timeout; empty for a success
 };
 
 // "INIT_REPORT Init Duration: …\tPhase: …\tStatus: …\n", of a success the duration alone.
