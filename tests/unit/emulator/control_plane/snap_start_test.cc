@@ -17,7 +17,7 @@ namespace {
 
 const Document kOn = {{"SnapStart", {{"ApplyOn", "PublishedVersions"}}}};
 
-Document with(Document more) {
+Document with(const Document& more = Document::object()) {
   Document all = {{"Runtime", "python3.12"}, {"Handler", "app.handler"}};
   all.update(kOn);
   all.update(more);
@@ -48,7 +48,7 @@ Document publish(ServiceParts& parts) {
 
 TEST_CASE("SnapStart is on for published versions, and off for $LATEST", "[snap start]") {
   ServiceParts parts;
-  parts.create("f", with({}));
+  parts.create("f", with());
   CHECK(configuration(parts, "$LATEST")["SnapStart"] ==
         Document{{"ApplyOn", "PublishedVersions"}, {"OptimizationStatus", "Off"}});
   const auto published = publish(parts);
@@ -75,7 +75,7 @@ TEST_CASE("a version is in the state that its snapshot is in", "[snap start]") {
     CHECK(number == "1");
     return status;
   };
-  parts.create("f", with({}));
+  parts.create("f", with());
   publish(parts);
   CHECK(configuration(parts, "1")["State"] == "Pending");
   status = SnapshotStatus{.state = State::active};
@@ -147,7 +147,7 @@ TEST_CASE("an image has no SnapStart", "[snap start]") {
 
 TEST_CASE("provisioned concurrency and SnapStart do not go together", "[snap start]") {
   ServiceParts parts;
-  parts.create("f", with({}));
+  parts.create("f", with());
   publish(parts);
   const auto answer = parts.run(
       concurrency_operations(),
