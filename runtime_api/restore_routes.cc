@@ -50,11 +50,10 @@ RuntimeReply answer_credentials(const RestoreDesk& desk, std::string_view author
     return reply;
   }
   // Not as json_reply() writes it: there is no newline, and a token may well have a '&'.
-  const nlohmann::ordered_json document = {
-      {"AccessKeyId", desk.credentials.access_key_id},
-      {"SecretAccessKey", desk.credentials.secret_access_key},
-      {"Token", desk.credentials.session_token},
-      {"Expiration", desk.expiration()}};
+  const nlohmann::ordered_json document = {{"AccessKeyId", desk.credentials.access_key_id},
+                                           {"SecretAccessKey", desk.credentials.secret_access_key},
+                                           {"Token", desk.credentials.session_token},
+                                           {"Expiration", desk.expiration()}};
   reply.content_type = kJsonType;
   reply.body = document.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
   return reply;

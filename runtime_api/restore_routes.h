@@ -1,7 +1,7 @@
-// The routes that only environments of SnapStart have: where a runtime waits to be restored from its
-// snapshot, where it reports that its hooks failed, and where SDKs fetch the credentials that such
-// an environment does not have among its variables, because they would outlive their validity in a
-// snapshot. Elsewhere these paths are unknown.
+// The routes that only environments of SnapStart have: where a runtime waits to be restored from
+// its snapshot, where it reports that its hooks failed, and where SDKs fetch the credentials that
+// such an environment does not have among its variables, because they would outlive their validity
+// in a snapshot. Elsewhere these paths are unknown.
 //
 // Sources: the runtime clients for Java and Python for the contract; the emulator that AWS
 // publishes for the credentials' path, members and refusal.

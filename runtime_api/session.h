@@ -144,7 +144,7 @@ class Session {
 
   const Settled settled_;
   const AnswerSteps steps_;
-  mutable std::mutex mutex_;  // guards everything below
+  mutable std::mutex mutex_;             // guards everything below
   std::condition_variable initialised_;  // and restored
   std::condition_variable offered_;
   // Also wakes the thread of an exchange that is over and has not left yet; it knows its own.

@@ -86,8 +86,7 @@ environment::EnvironmentSpec with_snap_start(environment::EnvironmentSpec on_dem
   const bool managed = configuration.command.empty() && !runtime.starts_with("provided");
   if (!managed || digit == std::string::npos) return spec;
   spec.runtime_version = runtime.substr(0, digit) + ":" + runtime.substr(digit) + ".v0";
-  spec.runtime_version_arn =
-      "arn:aws:lambda:" + world.region + "::runtime:" + std::string(64, '0');
+  spec.runtime_version_arn = "arn:aws:lambda:" + world.region + "::runtime:" + std::string(64, '0');
   return spec;
 }
 

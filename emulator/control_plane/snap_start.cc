@@ -75,9 +75,9 @@ tl::expected<void, ServiceError> check_snap_start(const Document& configuration)
   if (!functions::supports_snap_start(runtime)) return tl::unexpected(unsupported(runtime));
   const auto storage = configuration.value("EphemeralStorage", Document::object());
   if (storage.value("Size", std::int64_t{0}) > functions::kMinEphemeralStorage.mebibytes) {
-    return tl::unexpected(
-        unsupported("EphemeralStorage greater than " +
-                    std::to_string(functions::kMinEphemeralStorage.mebibytes) + " MB"));
+    return tl::unexpected(unsupported("EphemeralStorage greater than " +
+                                      std::to_string(functions::kMinEphemeralStorage.mebibytes) +
+                                      " MB"));
   }
   if (!configuration.value("FileSystemConfigs", Document::array()).empty()) {
     return tl::unexpected(unsupported("FileSystemConfigs"));
@@ -97,9 +97,9 @@ Document with_snapshot_state(Document configuration,
   } else if (snapshot->state == SnapshotStatus::State::failed && snapshot->failure) {
     auto reason = reason_of(*snapshot->failure);
     configuration["State"] = "Failed";
-    configuration["StateReason"] = "The function version could not be initialized for its snapshot (" +
-                                   std::string(environment::error_type(*snapshot->failure)) +
-                                   "): " + reason.sentence;
+    configuration["StateReason"] =
+        "The function version could not be initialized for its snapshot (" +
+        std::string(environment::error_type(*snapshot->failure)) + "): " + reason.sentence;
     configuration["StateReasonCode"] = reason.code;
   }
   return configuration;

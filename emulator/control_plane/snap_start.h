@@ -1,5 +1,5 @@
-// What the Lambda API says of SnapStart: which functions can have it, what has become of a version's
-// snapshot, and how an invocation is refused whose environment could not be restored.
+// What the Lambda API says of SnapStart: which functions can have it, what has become of a
+// version's snapshot, and how an invocation is refused whose environment could not be restored.
 //
 // Pure functions; any thread.
 #pragma once

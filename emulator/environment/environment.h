@@ -140,10 +140,10 @@ class Environment : public std::enable_shared_from_this<Environment> {
     TimePoint started;
     ReleaseAt release_at = ReleaseAt::response;
     std::optional<time::TimerQueue::TimerId> deadline;
-    bool cold = false;      // it started a process, or restored one
+    bool cold = false;        // it started a process, or restored one
     bool unrestored = false;  // the restore failed: no invocation is told of
-    bool claimed = false;   // somebody writes its REPORT
-    bool finished = false;  // and has, for whoever waits for it
+    bool claimed = false;     // somebody writes its REPORT
+    bool finished = false;    // and has, for whoever waits for it
     std::string log_tail;
     // For telemetry.
     std::optional<std::string> tenant_id;

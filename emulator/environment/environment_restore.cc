@@ -1,11 +1,12 @@
 // SnapStart: an environment that is initialised ahead, stands still, and is restored for the first
 // invocation that it serves.
 //
-// Lambda initialises once, keeps a copy of the whole machine, and starts every environment from that
-// copy. A process that lives cannot be copied, so here every environment has an Init of its own, made
-// ahead and then frozen: what a function sees of it is the same (Init, its hooks, a pause of any
-// length, other hooks, invocations), but what Init drew or fetched is unlike in each of them, where
-// on Lambda it is alike in all. An environment that is restored is never a snapshot again.
+// Lambda initialises once, keeps a copy of the whole machine, and starts every environment from
+// that copy. A process that lives cannot be copied, so here every environment has an Init of its
+// own, made ahead and then frozen: what a function sees of it is the same (Init, its hooks, a pause
+// of any length, other hooks, invocations), but what Init drew or fetched is unlike in each of
+// them, where on Lambda it is alike in all. An environment that is restored is never a snapshot
+// again.
 #include "emulator/environment/environment.h"
 #include "emulator/environment/platform_lines.h"
 #include "emulator/environment/telemetry.h"
@@ -97,18 +98,18 @@ Served Environment::unrestored(const SharedOngoing& ongoing, Outcome failure) {
 // Lambda reports the Init of every snapshot, and only failures of others.
 void Environment::tell_snapshot_init(Nanoseconds duration) {
   if (spec_->initialization != Initialization::snap_start) return;
-  log_.platform(init_report_lines(*spec_,
-                                  {.duration = duration,
-                                   .phase = FailurePhase::init,
-                                   .error_type = {}},
-                                  world_.clock.wall_now()));
+  log_.platform(
+      init_report_lines(*spec_,
+                        {.duration = duration, .phase = FailurePhase::init, .error_type = {}},
+                        world_.clock.wall_now()));
 }
 
 // Published emulators have no Restore phase to tell of.
 void Environment::tell_restore_start() {
   if (spec_->profile == Profile::rie) return;
   log_.platform(restore_start_lines(*spec_, id_, world_.clock.wall_now()));
-  if (const auto telemetry = audience()) telemetry->record(RestoreStart{instance_facts(*spec_, id_)});
+  if (const auto telemetry = audience())
+    telemetry->record(RestoreStart{instance_facts(*spec_, id_)});
 }
 
 void Environment::tell_restored(std::string_view error_type, Nanoseconds duration) {

@@ -27,8 +27,8 @@ inline constexpr std::chrono::milliseconds kInitLimit{10'000};
 inline constexpr std::chrono::milliseconds kShortestProvisionedInitLimit{130'000};
 inline constexpr std::chrono::milliseconds kLongestProvisionedInitLimit{900'000};
 
-// Whether an environment is initialised for an invocation that waits, or ahead of any; with SnapStart
-// ahead of any too, and restored for the first one.
+// Whether an environment is initialised for an invocation that waits, or ahead of any; with
+// SnapStart ahead of any too, and restored for the first one.
 enum class Initialization : std::uint8_t { on_demand, provisioned_concurrency, snap_start };
 
 // As AWS_LAMBDA_INITIALIZATION_TYPE spells it.

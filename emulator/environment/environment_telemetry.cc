@@ -31,11 +31,10 @@ std::shared_ptr<Telemetry> Environment::audience() const {
 void Environment::tell_init_start(FailurePhase phase) {
   const auto telemetry = audience();
   if (!telemetry) return;
-  telemetry->record(
-      InitStart{.type = init_type_of(spec_->initialization),
-                .phase = phase,
-                .instance = instance_facts(*spec_, id_),
-                .tracing = {}});
+  telemetry->record(InitStart{.type = init_type_of(spec_->initialization),
+                              .phase = phase,
+                              .instance = instance_facts(*spec_, id_),
+                              .tracing = {}});
 }
 
 void Environment::tell_runtime_initialised(FailurePhase phase, std::string_view error_type) {

@@ -47,9 +47,9 @@ struct InvocationReport {
   bool timed_out() const { return error_type == "Sandbox.Timedout"; }
 };
 
-// Init or the billed part of a restore included, rounded up to 1 ms. Source: "AWS Lambda standardizes billing for INIT phase",
-// in force since 2025-08-01; a REPORT line of a restore in the documentation of AWS's SAM examples.
-// The RIE profile leaves both out.
+// Init or the billed part of a restore included, rounded up to 1 ms. Source: "AWS Lambda
+// standardizes billing for INIT phase", in force since 2025-08-01; a REPORT line of a restore in
+// the documentation of AWS's SAM examples. The RIE profile leaves both out.
 std::int64_t billed_duration_ms(const InvocationReport& report, Profile profile);
 
 // "START RequestId: … Version: …\n"

@@ -206,12 +206,11 @@ std::string Launch::address() const {
 
 std::optional<runtime_api::RestoreDesk> Launch::restore_desk() const {
   if (credentials_token_.empty()) return std::nullopt;
-  return runtime_api::RestoreDesk{
-      .authorization_token = credentials_token_,
-      .credentials = spec().credentials,
-      .expiration = [&clock = world_.clock] {
-        return iso_time(clock.wall_now() + kCredentialsLife);
-      }};
+  return runtime_api::RestoreDesk{.authorization_token = credentials_token_,
+                                  .credentials = spec().credentials,
+                                  .expiration = [&clock = world_.clock] {
+                                    return iso_time(clock.wall_now() + kCredentialsLife);
+                                  }};
 }
 
 // SDKs take credentials from no other address without encryption than the loopback's and a few that

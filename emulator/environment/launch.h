@@ -93,9 +93,9 @@ class Launch {
   // nothing. Else how the init failed.
   std::optional<Outcome> await_init(TimePoint deadline, std::chrono::milliseconds limit);
 
-  // Tells a runtime that waits in a snapshot that it is restored, and blocks until it first asks for
-  // an invocation: nothing. Else a RestoreFailed; or how the launch had failed before the runtime
-  // was told.
+  // Tells a runtime that waits in a snapshot that it is restored, and blocks until it first asks
+  // for an invocation: nothing. Else a RestoreFailed; or how the launch had failed before the
+  // runtime was told.
   std::optional<Outcome> restore(TimePoint deadline);
 
   // Hands over one invocation and blocks until it is answered. Nothing: the launch had failed

@@ -82,8 +82,8 @@ struct ExtensionFailed {
   FailurePhase phase = FailurePhase::invoke;
 };
 
-// The Restore phase of an environment with SnapStart failed, and the invocation was not run: it took
-// longer than kRestoreLimit, or the runtime reported an error of its hooks or ended.
+// The Restore phase of an environment with SnapStart failed, and the invocation was not run: it
+// took longer than kRestoreLimit, or the runtime reported an error of its hooks or ended.
 struct RestoreFailed {
   enum class Kind : std::uint8_t { timed_out, failed } kind = Kind::failed;
   std::string error_type;  // "Sandbox.Timedout", "Runtime.ExitError", or what was reported

@@ -1,5 +1,5 @@
-// The pool's snapshots: of each version with SnapStart one environment that is initialised and frozen
-// before anybody needs it.
+// The pool's snapshots: of each version with SnapStart one environment that is initialised and
+// frozen before anybody needs it.
 //
 // A snapshot is a member of its version's group that is neither idle nor in use. Taken, it is an
 // environment on demand like any other, and a new one is made at once.

@@ -50,8 +50,9 @@ std::optional<Refusal> refusal_of(const environment::SnapshotStatus& snapshot) {
   // ours.
   if (snapshot.state == State::pending) {
     return Refusal{.kind = Refusal::Kind::snapshot_not_ready,
-                   .message = "Lambda is initializing your function. It will be ready to invoke "
-                              "once your function state becomes ACTIVE."};
+                   .message =
+                       "Lambda is initializing your function. It will be ready to invoke "
+                       "once your function state becomes ACTIVE."};
   }
   if (snapshot.state != State::failed) return std::nullopt;
   return Refusal{.kind = Refusal::Kind::snapshot_failed,

@@ -89,8 +89,8 @@ void add_node(LaunchCommand& command,
                    (client / "node_modules").string()});
 }
 
-// Where the hooks of org.crac find the client's, whose snapshots Lambda makes. Source: recorded, the
-// command line of Lambda's runtime.
+// Where the hooks of org.crac find the client's, whose snapshots Lambda makes. Source: recorded,
+// the command line of Lambda's runtime.
 constexpr const char* kJavaHooks = "-Dorg.crac.Core.Compat=com.amazonaws.services.lambda.crac";
 
 // Classes of the function and of layers (lib/ and /opt/java/lib) the client finds by itself; they

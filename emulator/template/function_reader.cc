@@ -341,8 +341,8 @@ FunctionReader::Failure FunctionReader::read_tenancy() {
   return std::nullopt;
 }
 
-// Source: service model, SnapStart; the resource types have the same property. It is of effect where
-// a version is published.
+// Source: service model, SnapStart; the resource types have the same property. It is of effect
+// where a version is published.
 FunctionReader::Failure FunctionReader::read_snap_start() {
   const auto snap_start = property("SnapStart");
   if (!snap_start) return snap_start.error();

@@ -185,10 +185,10 @@ TEST_CASE("hooks of org.crac are called around the snapshot of a Java function o
   api.publish("snap-start-java");
   await_active(api, "snap-start-java:1");
   const auto answer = api.invoke("snap-start-java:1");
-  CHECK(answer.json() ==
-        json{{"hooks", {"beforeCheckpoint", "afterRestore"}}, {"version", "1"}});
+  CHECK(answer.json() == json{{"hooks", {"beforeCheckpoint", "afterRestore"}}, {"version", "1"}});
 
-  api.configure("snap-start-java", {{"Environment", {{"Variables", {{"HOOK_FAILS", "afterRestore"}}}}}});
+  api.configure("snap-start-java",
+                {{"Environment", {{"Variables", {{"HOOK_FAILS", "afterRestore"}}}}}});
   api.publish("snap-start-java");
   await_active(api, "snap-start-java:2");
   const auto failed = api.invoke("snap-start-java:2");

@@ -33,9 +33,8 @@ ScriptEnd restorable(ScriptedProcess& process) {
 
 struct Scene {
   explicit Scene(tests::Script script, PoolLimits limits = {})
-      : world(std::move(script)), pool(limits, world.world, [this] {
-          return "env-" + std::to_string(++made);
-        }) {}
+      : world(std::move(script)),
+        pool(limits, world.world, [this] { return "env-" + std::to_string(++made); }) {}
 
   tl::expected<Served, Throttled> serve(const std::string& id) {
     return pool.serve(spec, next_invocation(id), kWithLog);

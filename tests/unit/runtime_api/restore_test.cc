@@ -27,9 +27,10 @@ PostedRequest posted(const std::string& type,
 }
 
 RestoreDesk desk() {
-  return {.authorization_token = "let-me-in",
-          .credentials = {.access_key_id = "AKIA", .secret_access_key = "s/1", .session_token = "a&b"},
-          .expiration = [] { return std::string("2026-01-01T00:00:00.000Z"); }};
+  return {
+      .authorization_token = "let-me-in",
+      .credentials = {.access_key_id = "AKIA", .secret_access_key = "s/1", .session_token = "a&b"},
+      .expiration = [] { return std::string("2026-01-01T00:00:00.000Z"); }};
 }
 
 }  // namespace
@@ -63,8 +64,8 @@ TEST_CASE("the answer to restore/next has no body", "[restore]") {
     const auto reply = answer_restore_next(session, kConnected);
     CHECK(reply.status == 200);
     CHECK(reply.body.empty());
-    CHECK(answer_restore_next(session, kConnected).body.find(
-              "State transition from Restoring to RestoreReady failed for runtime") !=
+    CHECK(answer_restore_next(session, kConnected)
+              .body.find("State transition from Restoring to RestoreReady failed for runtime") !=
           std::string::npos);
     session.take(kConnected);
   });
@@ -77,10 +78,11 @@ TEST_CASE("the answer to restore/next has no body", "[restore]") {
 TEST_CASE("a runtime reports that its hooks failed after the restore, and only then", "[restore]") {
   for (const bool as_init_error : {false, true}) {
     Session session([](std::string_view) {});
-    CHECK(answer_restore_error(session, posted("Runtime.AfterRestoreError", "early")).body ==
-          "{\"errorMessage\":\"State transition from Started to RuntimeRestoreErrorState failed for "
-          "runtime. Error: State transition is not "
-          "allowed\",\"errorType\":\"InvalidStateTransition\"}\n");
+    CHECK(
+        answer_restore_error(session, posted("Runtime.AfterRestoreError", "early")).body ==
+        "{\"errorMessage\":\"State transition from Started to RuntimeRestoreErrorState failed for "
+        "runtime. Error: State transition is not "
+        "allowed\",\"errorType\":\"InvalidStateTransition\"}\n");
     std::thread runtime([&] {
       answer_restore_next(session, kConnected);
       const auto report = posted("Runtime.AfterRestoreError", "{}");
@@ -156,9 +158,8 @@ TEST_CASE("the calls of SnapStart are told by method and path", "[restore]") {
 TEST_CASE("credentials are for who names the token as it is", "[restore]") {
   const auto given = answer_credentials(desk(), "let-me-in");
   CHECK(given.status == 200);
-  CHECK(given.body ==
-        R"({"AccessKeyId":"AKIA","SecretAccessKey":"s/1","Token":"a&b",)"
-        R"("Expiration":"2026-01-01T00:00:00.000Z"})");
+  CHECK(given.body == R"({"AccessKeyId":"AKIA","SecretAccessKey":"s/1","Token":"a&b",)"
+                      R"("Expiration":"2026-01-01T00:00:00.000Z"})");
   for (const auto* wrong : {"", "Bearer let-me-in", "let-me-i"}) {
     const auto refused = answer_credentials(desk(), wrong);
     CHECK(refused.status == 404);

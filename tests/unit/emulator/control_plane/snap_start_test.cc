@@ -1,6 +1,7 @@
 // SnapStart as the Lambda API has it.
-#include "emulator/control_plane/invoke_api.h"
 #include "emulator/control_plane/snap_start.h"
+
+#include "emulator/control_plane/invoke_api.h"
 #include "tests/support/service_world.h"
 
 #include <catch2/catch_test_macros.hpp>
@@ -82,11 +83,11 @@ TEST_CASE("a version is in the state that its snapshot is in", "[snap start]") {
   CHECK(configuration(parts, "1")["State"] == "Active");
   CHECK_FALSE(configuration(parts, "1").contains("StateReason"));
   CHECK(configuration(parts, "$LATEST")["State"] == "Active");
-  status = SnapshotStatus{.state = State::failed,
-                          .failure = emulator::environment::FunctionError{
-                              "Runtime.ImportModuleError",
-                              R"({"errorMessage":"no module named x"})",
-                              emulator::environment::FailurePhase::init}};
+  status = SnapshotStatus{
+      .state = State::failed,
+      .failure = emulator::environment::FunctionError{"Runtime.ImportModuleError",
+                                                      R"({"errorMessage":"no module named x"})",
+                                                      emulator::environment::FailurePhase::init}};
   const auto failed = configuration(parts, "1");
   CHECK(failed["State"] == "Failed");
   CHECK(failed["StateReasonCode"] == "FunctionError.RuntimeInitError");
@@ -131,7 +132,8 @@ TEST_CASE("SnapStart is refused where Lambda has none", "[snap start]") {
         "EphemeralStorage greater than 512 MB" + rest);
   CHECK(refusal({{"FileSystemConfigs", {{{"Arn", "arn"}, {"LocalMountPath", "/mnt/a"}}}}}) ==
         "FileSystemConfigs" + rest);
-  for (const auto* runtime : {"java11", "java21", "python3.12", "python3.14", "dotnet8", "dotnet10"}) {
+  for (const auto* runtime :
+       {"java11", "java21", "python3.12", "python3.14", "dotnet8", "dotnet10"}) {
     ServiceParts parts;
     CHECK(create(parts, {{"Runtime", runtime}}));
   }
@@ -142,7 +144,8 @@ TEST_CASE("an image has no SnapStart", "[snap start]") {
   image["PackageType"] = "Image";
   const auto checked = check_snap_start(image);
   REQUIRE_FALSE(checked);
-  CHECK(checked.error().message == "ContainerImage is not supported for SnapStart enabled functions.");
+  CHECK(checked.error().message ==
+        "ContainerImage is not supported for SnapStart enabled functions.");
 }
 
 TEST_CASE("provisioned concurrency and SnapStart do not go together", "[snap start]") {
@@ -191,8 +194,8 @@ TEST_CASE("a restore that failed is an exception, not a function's error", "[sna
 TEST_CASE("a version without its snapshot yet is not ready, and one that failed is in conflict",
           "[snap start]") {
   using emulator::invoke::Refusal;
-  const auto early = from_refusal(
-      Refusal{.kind = Refusal::Kind::snapshot_not_ready, .message = "soon"}, "arn");
+  const auto early =
+      from_refusal(Refusal{.kind = Refusal::Kind::snapshot_not_ready, .message = "soon"}, "arn");
   CHECK(early.exception == "SnapStartNotReadyException");
   CHECK(early.status == 409);
   CHECK(early.key == MessageKey::capital);

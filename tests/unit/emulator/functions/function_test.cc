@@ -105,9 +105,17 @@ TEST_CASE("SnapStart goes with its runtimes, and with little storage", "[functio
   for (const auto* runtime : {"java11", "java17", "java21", "python3.12", "dotnet8"}) {
     CHECK(supports_snap_start(runtime));
   }
-  for (const auto* runtime :
-       {"java8", "java8.al2", "python3.11", "python3.9", "dotnetcore3.1", "dotnet6", "nodejs22.x",
-        "provided.al2023", "java", "python3.", ""}) {
+  for (const auto* runtime : {"java8",
+                              "java8.al2",
+                              "python3.11",
+                              "python3.9",
+                              "dotnetcore3.1",
+                              "dotnet6",
+                              "nodejs22.x",
+                              "provided.al2023",
+                              "java",
+                              "python3.",
+                              ""}) {
     INFO(runtime);
     CHECK_FALSE(supports_snap_start(runtime));
   }
