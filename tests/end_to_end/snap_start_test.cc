@@ -43,7 +43,7 @@ if os.environ["AWS_LAMBDA_INITIALIZATION_TYPE"] == "snap-start":
 def handler(event, context):
     uri = os.environ.get("AWS_CONTAINER_CREDENTIALS_FULL_URI")
     if uri is None:
-        return {"seen": seen, "credentials": "variables" if "AWS_ACCESS_KEY_ID" in os.environ else None}
+        return {"seen": seen, "credentials": os.environ["AWS_ACCESS_KEY_ID"] + " by variable"}
     token = os.environ["AWS_CONTAINER_AUTHORIZATION_TOKEN"]
     request = urllib.request.Request(uri, headers={"Authorization": token})
     with urllib.request.urlopen(request) as answer:
@@ -107,7 +107,8 @@ TEST_CASE("a published version is run from a snapshot, and $LATEST is not", "[sn
   const HookedFunction function;
   Serving serving(function.words());
   const LambdaApi api(serving.port());
-  CHECK(api.invoke("hooked").json() == json{{"seen", {"init"}}, {"credentials", "variables"}});
+  CHECK(api.invoke("hooked").json() ==
+        json{{"seen", {"init"}}, {"credentials", "hearth by variable"}});
   CHECK(api.function("hooked")["Configuration"]["SnapStart"]["OptimizationStatus"] == "Off");
 
   CHECK(api.publish("hooked") == "1");

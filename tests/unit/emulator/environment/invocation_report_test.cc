@@ -106,10 +106,11 @@ TEST_CASE("REPORT tells of a restore, and bills what the runtime took of it", "[
   CHECK(lines.ends_with("\tRestore Duration: 398.97 ms\tBilled Restore Duration: 182 ms\t\n"));
 }
 
-TEST_CASE("a restore's own lines are the service's", "[environment]") {
+TEST_CASE("the lines of a snapshot and its restore are the service's", "[environment]") {
   CHECK(restore_start_line("java:21.v0", "arn:aws:lambda:us-east-1::runtime:0") ==
         "RESTORE_START Runtime Version: java:21.v0\tRuntime Version ARN: "
         "arn:aws:lambda:us-east-1::runtime:0\n");
+  CHECK(init_report_line({9'908'090us}) == "INIT_REPORT Init Duration: 9908.09 ms\n");
   CHECK(restore_start_line("", "") == "RESTORE_START\n");
   CHECK(restore_report_line({511'250us}) == "RESTORE_REPORT Restore Duration: 511.25 ms\n");
   CHECK(restore_report_line({1'236'040us, "Sandbox.Timedout"}) ==
@@ -119,9 +120,7 @@ TEST_CASE("a restore's own lines are the service's", "[environment]") {
         "Runtime.ExitError\n");
 }
 
-TEST_CASE("an init is told with its phase where it failed, and alone where it made a snapshot",
-          "[environment]") {
-  CHECK(init_report_line({9'908'090us}) == "INIT_REPORT Init Duration: 9908.09 ms\n");
+TEST_CASE("only failures of init are told, with their phase", "[environment]") {
   CHECK(init_report_line({9'999'950us, FailurePhase::init, "Sandbox.Timedout"}) ==
         "INIT_REPORT Init Duration: 9999.95 ms\tPhase: init\tStatus: timeout\n");
   CHECK(init_report_line({3'003'350us, FailurePhase::invoke, "Sandbox.Timedout"}) ==
