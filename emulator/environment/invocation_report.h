@@ -44,6 +44,8 @@ struct InvocationReport {
   // asked for the next invocation in the same moment.
   std::optional<Nanoseconds> answered_after{};
 
+  // Whether an environment was initialised or restored for it.
+  bool cold() const { return init_duration || restore_duration; }
   bool timed_out() const { return error_type == "Sandbox.Timedout"; }
 };
 

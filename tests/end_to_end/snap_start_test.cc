@@ -119,6 +119,10 @@ TEST_CASE("a published version is run from a snapshot, and $LATEST is not", "[sn
   const auto log = base64_decoded(restored.header("X-Amz-Log-Result"));
   CHECK(log.find("\tRestore Duration: ") != std::string::npos);
   CHECK(log.find("Init Duration") == std::string::npos);
+  const auto newest = api.shown("invocations", "hooked").at(0);
+  CHECK(newest["cold"] == true);
+  CHECK(newest["init_ms"].is_null());
+  CHECK(newest["restore_ms"].is_number());
   const auto warm = api.invoke("hooked:1", "{}", {{"X-Amz-Log-Type", "Tail"}});
   CHECK(base64_decoded(warm.header("X-Amz-Log-Result")).find("Restore Duration") ==
         std::string::npos);
