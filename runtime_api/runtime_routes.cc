@@ -14,16 +14,6 @@ namespace {
 constexpr std::string_view kErrorCause = "application/vnd.aws.lambda.error.cause+json";
 constexpr std::string_view kInvocation = "/2018-06-01/runtime/invocation/";
 
-RuntimeReply refused(const CallRefused& refusal, RuntimeState wanted) {
-  if (refusal.reason == CallRefused::Reason::invalid_request_id) {
-    return error_reply(400, "InvalidRequestID", "Invalid request ID");
-  }
-  std::string message = "State transition from ";
-  message.append(printed_name(refusal.from)).append(" to ").append(printed_name(wanted));
-  message += " failed for runtime. Error: State transition is not allowed";
-  return error_reply(403, "InvalidStateTransition", message);
-}
-
 // Of an error whose body has its cause in it.
 std::string cause_in(const std::string& body) {
   const auto parsed = nlohmann::json::parse(body, nullptr, false);
@@ -157,6 +147,16 @@ Call parse_call(std::string_view method, std::string_view path) {
   return UnknownPath{};
 }
 
+RuntimeReply refused_reply(const CallRefused& refusal, RuntimeState wanted) {
+  if (refusal.reason == CallRefused::Reason::invalid_request_id) {
+    return error_reply(400, "InvalidRequestID", "Invalid request ID");
+  }
+  std::string message = "State transition from ";
+  message.append(printed_name(refusal.from)).append(" to ").append(printed_name(wanted));
+  message += " failed for runtime. Error: State transition is not allowed";
+  return error_reply(403, "InvalidStateTransition", message);
+}
+
 RuntimeReply answer_simple(const Call& call) {
   RuntimeReply reply;
   if (std::holds_alternative<PingCall>(call)) {
@@ -185,7 +185,7 @@ RuntimeReply answer_simple(const Call& call) {
 RuntimeReply answer_next(Session& session, const std::function<bool()>& connected) {
   auto taken = session.take(connected);
   if (const auto* refusal = std::get_if<CallRefused>(&taken)) {
-    return refused(*refusal, RuntimeState::ready);
+    return refused_reply(*refusal, RuntimeState::ready);
   }
   auto* invocation = std::get_if<SharedInvocation>(&taken);
   if (invocation == nullptr) return session_over_reply();
@@ -210,7 +210,7 @@ RuntimeReply answer_response(Session& session,
                              const ResponseCall& call,
                              const PostedRequest& posted) {
   const auto begun = session.begin_answer(call.request_id, AnswerKind::response);
-  if (!begun) return refused(begun.error(), RuntimeState::invocation_response);
+  if (!begun) return refused_reply(begun.error(), RuntimeState::invocation_response);
   if (!is_known_mode(posted.response_mode)) {
     session.refuse_answer();
     return error_reply(400, "InvalidFunctionResponseMode", "Invalid function response mode");
@@ -234,7 +234,7 @@ RuntimeReply answer_response(Session& session,
 
 RuntimeReply answer_error(Session& session, const ErrorCall& call, const PostedRequest& posted) {
   if (const auto begun = session.begin_answer(call.request_id, AnswerKind::error); !begun) {
-    return refused(begun.error(), RuntimeState::invocation_error_response);
+    return refused_reply(begun.error(), RuntimeState::invocation_error_response);
   }
   auto body = posted.read_body(kMaxErrorBytes);
   RuntimeAnswer answer;
@@ -255,7 +255,7 @@ RuntimeReply answer_init_error(Session& session, const PostedRequest& posted) {
   if (body.end == PostedRequest::Body::End::broken) return session_over_reply();
   InitError error{safe_error_type(posted.error_type), error_body(posted, std::move(body.bytes))};
   if (const auto reported = session.report_init_error(std::move(error)); !reported) {
-    return refused(reported.error(), RuntimeState::init_error);
+    return refused_reply(reported.error(), RuntimeState::init_error);
   }
   return accepted_reply();
 }

@@ -68,6 +68,9 @@ struct PostedRequest {
   std::function<Body(const std::function<Wanted(std::string_view piece)>& accept)> pass_body;
 };
 
+// How a call to get to `wanted` is refused.
+RuntimeReply refused_reply(const CallRefused& refusal, RuntimeState wanted);
+
 RuntimeReply answer_simple(const Call& call);
 RuntimeReply answer_next(Session& session, const std::function<bool()>& connected);
 // A response in streaming mode goes through the invocation's stream, if it has one.

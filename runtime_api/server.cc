@@ -4,6 +4,7 @@
 #include "runtime_api/error_trailers.h"
 #include "runtime_api/extension_routes.h"
 #include "runtime_api/raw_request.h"
+#include "runtime_api/restore_routes.h"
 #include "runtime_api/runtime_routes.h"
 
 #include <httplib.h>
@@ -186,12 +187,14 @@ class Server::Listener final : public httplib::Server {
            Session& session,
            ExtensionHub& extensions,
            ConnectionCheck check,
-           SubscriptionDesk telemetry)
+           SubscriptionDesk telemetry,
+           std::optional<RestoreDesk> restore)
       : listening_socket_(listening_socket),
         session_(session),
         extensions_(extensions),
         check_(std::move(check)),
-        telemetry_(std::move(telemetry)) {
+        telemetry_(std::move(telemetry)),
+        restore_(std::move(restore)) {
     svr_sock_ = listening_socket;
     sockaddr_in address{};
     socklen_t length = sizeof(address);
@@ -238,6 +241,7 @@ class Server::Listener final : public httplib::Server {
         return HandlerResponse::Handled;
       }
       if (const auto call = extension_call(request)) return before_body(*call, request, response);
+      if (const auto call = restore_call(request)) return before_body(*call, request, response);
       const auto call = parse_call(request.method, request.path);
       if (carries_body(call) || is_subscription(call)) return HandlerResponse::Unhandled;
       if (std::holds_alternative<NextCall>(call)) {
@@ -271,8 +275,9 @@ class Server::Listener final : public httplib::Server {
   // would be compiled for every environment.
   void add_runtime_posts() {
     const auto post = with_body([this](const httplib::Request& request, PostedBody& body) {
-      const auto call = parse_call(request.method, request.path);
       const auto posted = posted_request(request, body);
+      if (restore_call(request)) return answer_restore_error(session_, posted);
+      const auto call = parse_call(request.method, request.path);
       if (const auto* answer = std::get_if<ResponseCall>(&call)) {
         return answer_response(session_, *answer, posted);
       }
@@ -283,7 +288,7 @@ class Server::Listener final : public httplib::Server {
     });
     Post("/2018-06-01/runtime/invocation/:id/response", post);
     Post("/2018-06-01/runtime/invocation/:id/error", post);
-    Post("/2018-06-01/runtime/:phase/error", post);  // only init gets here
+    Post("/2018-06-01/runtime/:phase/error", post);  // only init and restore get here
   }
 
   void add_extension_posts() {
@@ -346,6 +351,30 @@ class Server::Listener final : public httplib::Server {
     return HandlerResponse::Handled;
   }
 
+  // Nothing where such calls are not served.
+  std::optional<RestoreCall> restore_call(const httplib::Request& request) const {
+    if (!restore_) return std::nullopt;
+    return parse_restore_call(request.method, request.path);
+  }
+
+  HandlerResponse before_body(const RestoreCall& call,
+                              const httplib::Request& request,
+                              httplib::Response& response) {
+    if (std::holds_alternative<RestoreErrorCall>(call)) return HandlerResponse::Unhandled;
+    if (const auto* wrong = std::get_if<WrongMethod>(&call)) {
+      send_unread(answer_simple(*wrong), request, response);
+    } else if (std::holds_alternative<CredentialsCall>(call)) {
+      send_unread(answer_credentials(*restore_, request.get_header_value("Authorization")),
+                  request,
+                  response);
+    } else {
+      // What could register has been loaded, as where a runtime asks for its first event.
+      extensions_.close_registration();
+      send_unread(answer_restore_next(session_, still_connected(request)), request, response);
+    }
+    return HandlerResponse::Handled;
+  }
+
   static std::function<bool()> still_connected(const httplib::Request& request) {
     return [&request] { return !request.is_connection_closed(); };
   }
@@ -369,6 +398,7 @@ class Server::Listener final : public httplib::Server {
   ExtensionHub& extensions_;
   const ConnectionCheck check_;
   const SubscriptionDesk telemetry_;
+  const std::optional<RestoreDesk> restore_;  // nothing: there are no such calls
   std::uint16_t port_ = 0;
   std::thread thread_;
 };
@@ -404,9 +434,14 @@ Server::Server(int listening_socket,
                Session& session,
                ExtensionHub& extensions,
                ConnectionCheck check,
-               SubscriptionDesk telemetry)
-    : listener_(std::make_unique<Listener>(
-          listening_socket, session, extensions, std::move(check), std::move(telemetry))) {
+               SubscriptionDesk telemetry,
+               std::optional<RestoreDesk> restore)
+    : listener_(std::make_unique<Listener>(listening_socket,
+                                           session,
+                                           extensions,
+                                           std::move(check),
+                                           std::move(telemetry),
+                                           std::move(restore))) {
   listener_->start();
 }
 

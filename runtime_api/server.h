@@ -3,6 +3,7 @@
 #pragma once
 
 #include "runtime_api/extension_hub.h"
+#include "runtime_api/restore_routes.h"
 #include "runtime_api/session.h"
 #include "runtime_api/telemetry_routes.h"
 
@@ -12,6 +13,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace runtime_api {
@@ -47,12 +49,14 @@ class Server {
   // Without a check, everyone who reaches the socket may speak. Others get 403 and are hung up on.
   // Takes the listening socket over and serves until destroyed. `session` and `extensions` must
   // outlive the server, and must be ended before the server is destroyed: a parked call holds its
-  // thread until then. What `telemetry` uses must outlive it too.
+  // thread until then. What `telemetry` and `restore` use must outlive it too. Without `restore`
+  // the calls that it is for are unknown.
   Server(int listening_socket,
          Session& session,
          ExtensionHub& extensions,
          ConnectionCheck check = {},
-         SubscriptionDesk telemetry = {});
+         SubscriptionDesk telemetry = {},
+         std::optional<RestoreDesk> restore = {});
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
   ~Server();

@@ -19,6 +19,18 @@ InitResult Session::await_init(TimePoint deadline) {
   return RuntimeReady{};
 }
 
+RestoreResult Session::restore(TimePoint deadline) {
+  std::unique_lock lock(mutex_);
+  if (const auto to = next_state(state_, RuntimeCause::restored)) state_ = *to;
+  offered_.notify_all();
+  const bool decided = initialised_.wait_until(
+      lock, deadline, [this] { return abandoned_ || state_ != RuntimeState::restoring; });
+  if (restore_error_) return *restore_error_;
+  if (abandoned_) return SessionEnded{.taken = restore_taken_};
+  if (!decided) return DeadlinePassed{};
+  return RuntimeReady{};
+}
+
 ExchangeResult Session::exchange(SharedInvocation invocation,
                                  TimePoint deadline,
                                  const std::function<void()>& offered) {
@@ -60,7 +72,7 @@ TakeResult Session::take(const std::function<bool()>& connected) {
   if (*to == RuntimeState::running) return current_invocation_;
 
   const auto from = std::exchange(state_, *to);
-  if (from == RuntimeState::started) initialised_.notify_all();
+  if (from == RuntimeState::started || from == RuntimeState::restoring) initialised_.notify_all();
   if (from == RuntimeState::response_sent) {
     const auto error_type = std::exchange(last_error_type_, {});
     lock.unlock();
@@ -87,6 +99,23 @@ TakeResult Session::take(const std::function<bool()>& connected) {
   if (ended_) return SessionEnded{};
   state_ = RuntimeState::running;
   return std::exchange(offered_invocation_, nullptr);
+}
+
+TakeRestoreResult Session::take_restore(const std::function<bool()>& connected) {
+  std::unique_lock lock(mutex_);
+  if (ended_) return SessionEnded{};
+  const auto to = next_state(state_, RuntimeCause::restore_next_called);
+  if (!to) return CallRefused{CallRefused::Reason::invalid_transition, state_};
+  state_ = *to;
+  initialised_.notify_all();
+  offered_.wait(lock, [this] { return ended_ || state_ != RuntimeState::restore_ready; });
+  if (ended_) return SessionEnded{};
+  lock.unlock();
+  const bool listening = connected();
+  lock.lock();
+  if (!listening) return ClientGone{};
+  restore_taken_ = true;
+  return Restored{};
 }
 
 tl::expected<SharedInvocation, CallRefused> Session::begin_answer(std::string_view request_id,
@@ -150,7 +179,23 @@ tl::expected<void, CallRefused> Session::report_init_error(InitError error) {
     return tl::unexpected(CallRefused{CallRefused::Reason::invalid_transition, state_});
   }
   state_ = *to;
-  init_error_ = std::move(error);
+  if (*to == RuntimeState::restore_error) {
+    restore_error_ = RestoreError{std::move(error.error_type), std::move(error.body)};
+  } else {
+    init_error_ = std::move(error);
+  }
+  initialised_.notify_all();
+  return {};
+}
+
+tl::expected<void, CallRefused> Session::report_restore_error(RestoreError error) {
+  const std::lock_guard lock(mutex_);
+  const auto to = next_state(state_, RuntimeCause::restore_error_reported);
+  if (!to || ended_) {
+    return tl::unexpected(CallRefused{CallRefused::Reason::invalid_transition, state_});
+  }
+  state_ = *to;
+  restore_error_ = std::move(error);
   initialised_.notify_all();
   return {};
 }

@@ -26,11 +26,18 @@ namespace runtime_api {
 
 struct RuntimeReady {};
 struct SessionEnded {
-  bool taken = false;  // of an exchange: whether the runtime was given the invocation
+  // Whether the runtime was given the invocation of an exchange, or told of a restore.
+  bool taken = false;
 };
 struct DeadlinePassed {};
 
 using InitResult = std::variant<RuntimeReady, InitError, SessionEnded, DeadlinePassed>;
+// What a runtime reported with /runtime/restore/error, or with /runtime/init/error instead.
+struct RestoreError {
+  std::string error_type;  // filtered
+  std::string body;
+};
+using RestoreResult = std::variant<RuntimeReady, RestoreError, SessionEnded, DeadlinePassed>;
 using ExchangeResult = std::variant<RuntimeAnswer, SessionEnded, DeadlinePassed>;
 
 // An invocation is shared with the thread that writes it to the runtime, which a slow reader can
@@ -47,6 +54,9 @@ struct CallRefused {
 struct ClientGone {};
 
 using TakeResult = std::variant<SharedInvocation, CallRefused, SessionEnded, ClientGone>;
+
+struct Restored {};
+using TakeRestoreResult = std::variant<Restored, CallRefused, SessionEnded, ClientGone>;
 
 enum class AnswerKind { response, error };
 
@@ -73,8 +83,13 @@ class Session {
 
   // ---- The invoking side. One thread at a time, until its exchange is answered.
 
-  // Blocks until the runtime first asks for an invocation or reports an init error.
+  // Blocks until the runtime first asks for an invocation, asks to be restored, or reports an init
+  // error.
   InitResult await_init(TimePoint deadline);
+
+  // Tells a runtime that asked for it that it is restored, and blocks until it asks for its first
+  // invocation. At once for a runtime that has asked for that already. Once, after await_init().
+  RestoreResult restore(TimePoint deadline);
 
   // Hands over one invocation and blocks until it is answered. After anything but a whole answer
   // the session is ended, and the invocation's stream too if the runtime was given it. `offered` is
@@ -90,6 +105,9 @@ class Session {
   // listens; it is asked, without a lock, before an invocation is handed out.
   TakeResult take(const std::function<bool()>& connected);
 
+  // Blocks until the runtime is restored; see take() for `connected`.
+  TakeRestoreResult take_restore(const std::function<bool()>& connected);
+
   // Opens an answer to `request_id`, which is the invocation's that is returned; the id is checked
   // before the state. After success exactly one of complete_answer() and refuse_answer() must
   // follow.
@@ -99,6 +117,7 @@ class Session {
   void refuse_answer();
 
   tl::expected<void, CallRefused> report_init_error(InitError error);
+  tl::expected<void, CallRefused> report_restore_error(RestoreError error);
 
   // ---- Anybody.
 
@@ -129,8 +148,8 @@ class Session {
 
   const Settled settled_;
   const AnswerSteps steps_;
-  mutable std::mutex mutex_;  // guards everything below
-  std::condition_variable initialised_;
+  mutable std::mutex mutex_;             // guards everything below
+  std::condition_variable initialised_;  // and restored
   std::condition_variable offered_;
   // Also wakes the thread of an exchange that is over and has not left yet; it knows its own.
   std::condition_variable answered_;
@@ -138,6 +157,8 @@ class Session {
   bool abandoned_ = false;
   bool ended_ = false;
   std::optional<InitError> init_error_;
+  std::optional<RestoreError> restore_error_;
+  bool restore_taken_ = false;
   SharedInvocation offered_invocation_;  // not taken yet
   SharedInvocation current_invocation_;  // the last one given or offered
   Exchange* exchange_ = nullptr;         // lives on the invoking thread's stack while it waits

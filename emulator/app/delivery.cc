@@ -146,6 +146,7 @@ Delivered DeliveryRoutes::invoke_function(const Delivery& delivery, const Target
     case invoke::Refusal::Kind::shutting_down:
       return failed(DeliveryError::Kind::stopping, refusal.message);
     case invoke::Refusal::Kind::concurrency_exceeded:
+    case invoke::Refusal::Kind::snapshot_not_ready:
     case invoke::Refusal::Kind::not_kept:
       return failed(DeliveryError::Kind::passing, refusal.message);
     case invoke::Refusal::Kind::function_not_found:
@@ -153,6 +154,7 @@ Delivered DeliveryRoutes::invoke_function(const Delivery& delivery, const Target
     case invoke::Refusal::Kind::not_runnable:
     case invoke::Refusal::Kind::tenant_missing:
     case invoke::Refusal::Kind::tenant_unexpected:
+    case invoke::Refusal::Kind::snapshot_failed:
       break;
   }
   return failed(DeliveryError::Kind::permanent, refusal.message);

@@ -76,6 +76,20 @@ environment::LogFormatting log_formatting(const functions::Logging& logging) {
   return formatting;
 }
 
+// Source of the form of version and ARN: recorded. Both name a build of AWS's, so ours are noughts.
+environment::EnvironmentSpec with_snap_start(environment::EnvironmentSpec on_demand,
+                                             const functions::FunctionConfiguration& configuration,
+                                             const DeploymentWorld& world) {
+  auto spec = environment::snap_start_variant(std::move(on_demand));
+  const auto& runtime = configuration.runtime;
+  const auto digit = runtime.find_first_of("0123456789");
+  const bool managed = configuration.command.empty() && !runtime.starts_with("provided");
+  if (!managed || digit == std::string::npos) return spec;
+  spec.runtime_version = runtime.substr(0, digit) + ":" + runtime.substr(digit) + ".v0";
+  spec.runtime_version_arn = "arn:aws:lambda:" + world.region + "::runtime:" + std::string(64, '0');
+  return spec;
+}
+
 }  // namespace
 
 tl::expected<Deployed, AppError> deploy(const functions::FunctionConfiguration& configuration,
@@ -124,6 +138,10 @@ tl::expected<Deployed, AppError> deploy(const functions::FunctionConfiguration& 
   if (auto remark = assign_machine(*spec, configuration, folders, *launch, world.machine)) {
     deployed.remarks.push_back(std::move(*remark));
   }
+  if (configuration.snap_start == functions::SnapStart::published_versions &&
+      version != functions::kLatestVersion) {
+    *spec = with_snap_start(std::move(*spec), configuration, world);
+  }
   deployed.spec = std::move(spec);
   deployed.package = std::move(*package);
   return deployed;
@@ -134,7 +152,7 @@ tl::expected<std::vector<Deployed>, AppError> deploy_all(
     const DeploymentWorld& world) {
   std::vector<Deployed> deployed;
   for (const auto& configuration : configurations) {
-    auto one = deploy(configuration, world);
+    auto one = deploy(configuration, world, world.described_version);
     if (!one) return tl::unexpected(one.error());
     for (const auto& remark : one->remarks) spdlog::warn("{}: {}", configuration.name, remark);
     deployed.push_back(std::move(*one));

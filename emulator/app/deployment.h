@@ -24,6 +24,9 @@ namespace emulator::app {
 // Which credentials a function is given: none that work, or those in Hearth's own environment.
 enum class Credentials { placeholder, inherited };
 
+// Of functions that are described and run without being published.
+inline constexpr std::string_view kFirstVersion = "1";
+
 struct DeploymentWorld {
   std::filesystem::path temporary_parent;
   std::filesystem::path working_folder;  // Hearth's own
@@ -37,6 +40,8 @@ struct DeploymentWorld {
   std::map<std::string, std::string> image_variables;
   std::filesystem::path image_working_folder;  // as processes see it; empty: there is no image
   Credentials credentials = Credentials::placeholder;
+  // As which version deploy_all() deploys what is described.
+  std::string described_version{functions::kLatestVersion};
   // Where the functions' SDKs find the Lambda API; empty while nothing serves it.
   std::string lambda_endpoint;
 };

@@ -60,6 +60,12 @@ void add_description_flags(CLI::App& command, FunctionOptions& o) {
                 "environments of its own for each tenant; every invocation names one")
       ->group(what);
   command
+      .add_flag("--snap-start",
+                o.snap_start,
+                "published versions are initialised ahead, and restored for their first "
+                "invocation; invoke and replay run the function as one")
+      ->group(what);
+  command
       .add_option("--log-format",
                   o.log_format,
                   "Text (default) or JSON: an object a line, the platform's lines as events")

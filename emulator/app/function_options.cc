@@ -104,6 +104,7 @@ tl::expected<void, AppError> apply_flags(const FunctionOptions& options,
   if (options.tenant_isolation) {
     function.tenant_isolation = functions::TenantIsolation::per_tenant;
   }
+  if (options.snap_start) function.snap_start = functions::SnapStart::published_versions;
   if (options.log_format == "Text") function.logging.format = functions::LogFormat::text;
   if (options.log_format == "JSON") function.logging.format = functions::LogFormat::json;
   for (const auto& layer : options.layers) function.layers.emplace_back(whole_path(layer));
@@ -319,6 +320,7 @@ DeploymentWorld deployment_world(const FunctionOptions& options) {
                                           variable_or("HOME", ""),
                                           variable_or("JAVA_HOME", ""));
   world.region = options.region;
+  if (options.snap_start) world.described_version = kFirstVersion;
   if (options.unpacked) {
     const auto& config = options.unpacked->config;
     world.image_variables = config.variables;

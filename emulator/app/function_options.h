@@ -40,6 +40,7 @@ struct FunctionOptions {
   std::optional<int> ephemeral_storage_mb;
   std::string tracing;
   bool tenant_isolation = false;
+  bool snap_start = false;
   std::string log_format;
   std::vector<std::string> command;  // what followed "--"
 

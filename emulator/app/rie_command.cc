@@ -70,6 +70,12 @@ std::shared_ptr<const environment::EnvironmentSpec> spec_of(const RieOptions& op
     std::error_code ignored;
     spec->working_folder = std::filesystem::current_path(ignored).string();
   }
+  if (options.init_caching == InitCaching::enabled) {
+    *spec = environment::snap_start_variant(std::move(*spec));
+    spec->credentials = {.access_key_id = options.access_key_id,
+                         .secret_access_key = options.secret_access_key,
+                         .session_token = options.session_token};
+  }
   return spec;
 }
 

@@ -57,6 +57,12 @@ tl::expected<void, AppError> check_identity(state::Store& store, const EmulatorO
                                      "; start with these again, or choose another --state-dir"});
 }
 
+bool has_snapshots(const registry::FunctionRecord& function) {
+  return std::any_of(function.published.begin(), function.published.end(), [](const auto& one) {
+    return registry::uses_snap_start(*one.second);
+  });
+}
+
 }  // namespace
 
 tl::expected<std::unique_ptr<Service>, AppError> Service::open(ServiceOptions options) {
@@ -144,7 +150,8 @@ void Service::build_machine() {
   });
   // Of what the state folder brought, only what has a standing with the machine.
   for (const auto& function : registry_->list("", SIZE_MAX)) {
-    const bool stands = function->reserved_concurrency || !function->provisioned.empty();
+    const bool stands = function->reserved_concurrency || !function->provisioned.empty() ||
+                        has_snapshots(*function);
     if (stands) deployments_->follow(function->name);
     const auto& code = function->latest->code;
     if (!code.folder.empty() || !code.layers.empty()) hot_code_->follow(function->name);
@@ -163,6 +170,10 @@ void Service::build_api() {
       .provisioned_state =
           [this](const std::string& function, const std::string& qualifier) {
             return provisioned_state(function, qualifier);
+          },
+      .snapshot_status =
+          [this](const std::string& function, const std::string& number) {
+            return deployments_->snapshot_status(function, number);
           },
       .unrunnable = [this](const registry::FunctionVersion& version) -> std::optional<std::string> {
         const auto deployed = deploy(version);

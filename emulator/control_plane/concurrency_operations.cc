@@ -1,6 +1,7 @@
 #include "emulator/control_plane/function_configuration.h"
 #include "emulator/control_plane/function_names.h"
 #include "emulator/control_plane/operation.h"
+#include "emulator/control_plane/snap_start.h"
 
 #include <nlohmann/json.hpp>
 
@@ -209,6 +210,9 @@ Answer put_provisioned(const Document& input, ServiceWorld& world) {
   }
   if (isolates_tenants(configuration_of(*named->version))) {
     return tl::unexpected(not_with_tenants("Provisioned concurrency"));
+  }
+  if (uses_snap_start(configuration_of(*named->version))) {
+    return tl::unexpected(not_with_snap_start("Provisioned concurrency"));
   }
   const int wanted = input.at("ProvisionedConcurrentExecutions").get<int>();
   if (auto checked = check_one_for_a_version(*named); !checked) {

@@ -28,6 +28,9 @@ Document configuration_of(const functions::FunctionConfiguration& described,
   if (described.tenant_isolation == functions::TenantIsolation::per_tenant) {
     configuration["TenancyConfig"] = {{"TenantIsolationMode", "PER_TENANT"}};
   }
+  if (described.snap_start == functions::SnapStart::published_versions) {
+    configuration["SnapStart"]["ApplyOn"] = "PublishedVersions";
+  }
   if (described.logging.format == functions::LogFormat::json) {
     auto& logging = configuration["LoggingConfig"];
     logging["LogFormat"] = "JSON";

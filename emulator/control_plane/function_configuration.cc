@@ -2,6 +2,7 @@
 
 #include "emulator/control_plane/function_names.h"
 #include "emulator/control_plane/layer_names.h"
+#include "emulator/control_plane/snap_start.h"
 
 #include <nlohmann/json.hpp>
 
@@ -198,8 +199,7 @@ void apply_snap_start(const Document& input, Document& configuration) {
 
 // Checked on the whole, because an update may add the one to the other.
 Checked check_tenants(const Document& configuration) {
-  const auto snap_start = configuration.value("SnapStart", Document::object());
-  if (!isolates_tenants(configuration) || snap_start.value("ApplyOn", "None") == "None") return {};
+  if (!isolates_tenants(configuration) || !uses_snap_start(configuration)) return {};
   return tl::unexpected(not_with_tenants("SnapStart"));
 }
 
@@ -254,6 +254,7 @@ Checked apply_configuration(const Document& input,
   if (auto applied = apply_dead_letters(input, configuration); !applied) return applied;
   apply_snap_start(input, configuration);
   if (auto checked = check_tenants(configuration); !checked) return checked;
+  if (auto checked = check_snap_start(configuration); !checked) return checked;
   apply_image(input, configuration);
   apply_logging(input, configuration);
   if (auto applied = apply_environment(input, configuration); !applied) return applied;
@@ -286,6 +287,14 @@ Document configuration_of(const registry::FunctionVersion& version) {
   // What the registry holds, this process wrote: nothing else can be there.
   auto configuration = Document::parse(version.configuration, nullptr, false);
   return configuration.is_object() ? configuration : Document::object();
+}
+
+Document shown_configuration(const registry::FunctionVersion& version, const ServiceWorld& world) {
+  auto configuration = configuration_of(version);
+  if (!world.snapshot_status || version.number == functions::kLatestVersion) return configuration;
+  if (!uses_snap_start(configuration)) return configuration;
+  return with_snapshot_state(std::move(configuration),
+                             world.snapshot_status(version.function_name, version.number));
 }
 
 Document listed_configuration(const registry::FunctionVersion& version) {

@@ -43,6 +43,9 @@ tl::expected<void, ServiceError> check_revision(const Document& input,
 // The text that a version keeps, as members.
 Document configuration_of(const registry::FunctionVersion& version);
 
+// The same as answers show it: with the state that its snapshot gives a published version.
+Document shown_configuration(const registry::FunctionVersion& version, const ServiceWorld& world);
+
 // The same as lists show it, without the version's state. Source: recorded.
 Document listed_configuration(const registry::FunctionVersion& version);
 

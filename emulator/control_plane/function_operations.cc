@@ -220,7 +220,7 @@ std::string code_location(const registry::CodeSource& code, const ServiceWorld& 
 Answer get_function(const Document& input, ServiceWorld& world) {
   const auto named = named_qualifier(input, world);
   if (!named) return tl::unexpected(named.error());
-  auto configuration = configuration_of(*named->version);
+  auto configuration = shown_configuration(*named->version, world);
   if (!named_by(input).empty()) {
     configuration["FunctionArn"] = arn_of(world, named->record->name, named->qualifier);
   }

@@ -1,6 +1,7 @@
 #include "emulator/control_plane/invoke_api.h"
 
 #include "emulator/control_plane/invoke_stream.h"
+#include "emulator/control_plane/snap_start.h"
 #include "emulator/front_doors/base64.h"
 #include "emulator/front_doors/request_target.h"
 #include "emulator/invoke/error_body.h"
@@ -269,6 +270,9 @@ Reply invocation_reply(invoke::InvocationResult result,
                        invoke::ReleaseAt release_at,
                        std::string_view request_id,
                        std::string_view trace_header) {
+  if (const auto* unrestored = std::get_if<environment::RestoreFailed>(&result.outcome)) {
+    return error_reply(from_restore_failure(*unrestored), request_id);
+  }
   auto reply = empty_reply(200, request_id);
   reply.headers.push_back({"X-Amzn-Remapped-Content-Length", "0"});
   reply.headers.push_back({"X-Amz-Executed-Version", std::move(result.executed_version)});

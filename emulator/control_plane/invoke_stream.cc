@@ -1,5 +1,6 @@
 #include "emulator/control_plane/invoke_stream.h"
 
+#include "emulator/control_plane/snap_start.h"
 #include "emulator/front_doors/base64.h"
 #include "emulator/front_doors/event_stream.h"
 #include "emulator/invoke/error_body.h"
@@ -87,6 +88,9 @@ void send_events(StreamedInvocation& invocation, const Asked& asked, const SendP
 
 // An answer that came in one piece, or a failure before the first.
 Reply whole_reply(InvocationResult result, const Asked& asked) {
+  if (const auto* unrestored = std::get_if<environment::RestoreFailed>(&result.outcome)) {
+    return error_reply(from_restore_failure(*unrestored), asked.request_id);
+  }
   auto* responded = std::get_if<environment::Responded>(&result.outcome);
   auto body = responded ? std::move(responded->body) : std::string();
   auto content_type = responded ? std::move(responded->content_type) : std::string(kJson);

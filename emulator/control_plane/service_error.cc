@@ -186,6 +186,13 @@ ServiceError from_refusal(const invoke::Refusal& refusal, std::string_view arn) 
     case invoke::Refusal::Kind::tenant_missing:
     case invoke::Refusal::Kind::tenant_unexpected:
       return invalid_parameter_value(refusal.message);
+    case invoke::Refusal::Kind::snapshot_not_ready: {
+      auto error = lower_case("SnapStartNotReadyException", 409, refusal.message);
+      error.key = MessageKey::capital;
+      return error;
+    }
+    case invoke::Refusal::Kind::snapshot_failed:
+      return resource_conflict(refusal.message);
     case invoke::Refusal::Kind::shutting_down:
     case invoke::Refusal::Kind::not_kept:
       break;

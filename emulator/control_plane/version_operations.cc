@@ -1,6 +1,7 @@
 #include "emulator/control_plane/function_configuration.h"
 #include "emulator/control_plane/function_names.h"
 #include "emulator/control_plane/operation.h"
+#include "emulator/control_plane/snap_start.h"
 #include "emulator/control_plane/version_publishing.h"
 
 #include <nlohmann/json.hpp>
@@ -25,9 +26,16 @@ Answer publish_version(const Document& input, ServiceWorld& world) {
   if (!published) return tl::unexpected(std::move(published.error()));
   auto answer = newest_configuration(published->record);
   const bool is_new = published->record.last_published != named->record->last_published;
-  if (!is_new) return answer;
+  if (!is_new) {
+    return shown_configuration(*named->record->published.at(named->record->last_published), world);
+  }
   const auto kept = world.registry.replace(named->record, std::move(published->record));
   if (!kept) return tl::unexpected(from_registry(kept.error(), named->record->name));
+  // Its snapshot is on its way, however quickly it may have come meanwhile.
+  if (uses_snap_start(answer)) {
+    return with_snapshot_state(std::move(answer),
+                               {{.state = environment::SnapshotStatus::State::pending}});
+  }
   return answer;
 }
 

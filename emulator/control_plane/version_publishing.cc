@@ -2,6 +2,7 @@
 
 #include "emulator/control_plane/function_configuration.h"
 #include "emulator/control_plane/function_names.h"
+#include "emulator/control_plane/snap_start.h"
 #include "emulator/functions/zip_writer.h"
 
 #include <nlohmann/json.hpp>
@@ -30,6 +31,7 @@ Document comparable(Document configuration) {
                              "LastUpdateStatus"}) {
     configuration.erase(member);
   }
+  if (uses_snap_start(configuration)) configuration["SnapStart"].erase("OptimizationStatus");
   return configuration;
 }
 
@@ -132,6 +134,7 @@ tl::expected<Published, ServiceError> with_new_version(registry::FunctionRecord 
   configuration["Version"] = version.number;
   configuration["FunctionArn"] = arn_of(world, record.name, version.number);
   configuration["RevisionId"] = world.new_uuid();
+  if (uses_snap_start(configuration)) configuration["SnapStart"]["OptimizationStatus"] = "On";
   version.configuration = configuration.dump();
   record.published.emplace(number,
                            std::make_shared<const registry::FunctionVersion>(std::move(version)));

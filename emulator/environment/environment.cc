@@ -72,8 +72,10 @@ Environment::~Environment() {
 
 Served Environment::serve(runtime_api::NextInvocation next, const ServingTerms& terms) {
   auto ongoing = begin(next, terms);
-  if (spec_->profile == Profile::aws) initialise_before(*ongoing);
-
+  auto failure = prepare(*ongoing);
+  if (failure && std::holds_alternative<RestoreFailed>(*failure)) {
+    return unrestored(ongoing, std::move(*failure));
+  }
   ongoing->started = world_.clock.monotonic_now();
   ongoing->report.started = world_.clock.wall_now();
   const auto deadline = ongoing->started + spec_->timeout;
@@ -81,7 +83,7 @@ Served Environment::serve(runtime_api::NextInvocation next, const ServingTerms& 
              terms.release_at == ReleaseAt::report ? CaptureTail::yes : CaptureTail::no,
              next.request_id);
 
-  auto failure = initialise_inside(deadline, *ongoing);
+  if (!failure) failure = initialise_inside(deadline, *ongoing);
   tell_start(*ongoing);
   auto outcome = failure ? std::move(*failure) : exchange(std::move(next), deadline, *ongoing);
   if (runtime_goes_on(outcome)) {
@@ -99,6 +101,18 @@ Served Environment::serve(runtime_api::NextInvocation next, const ServingTerms& 
     tell_fault(outcome, *ongoing);
     end_with(ongoing, std::move(ending));
   }
+  return served(ongoing, std::move(outcome));
+}
+
+// What comes before the invocation itself. Published emulators have all of it inside.
+std::optional<Outcome> Environment::prepare(Ongoing& ongoing) {
+  if (spec_->profile == Profile::rie) return std::nullopt;
+  if (spec_->initialization == Initialization::snap_start) return restore_before(ongoing);
+  initialise_before(ongoing);
+  return std::nullopt;
+}
+
+Served Environment::served(const SharedOngoing& ongoing, Outcome outcome) {
   if (ongoing->release_at == ReleaseAt::response) return {std::move(outcome), {}};
   std::unique_lock lock(mutex_);
   // Whoever claimed the report may still be writing it.
@@ -281,6 +295,7 @@ void Environment::measure(Ongoing& ongoing, std::string_view error_type) {
 }
 
 void Environment::hold_end_lines(Ongoing& ongoing, StillRunning running) {
+  if (ongoing.unrestored) return;
   tell_report(ongoing);
   if (!prints_report(spec_->profile, ongoing.report, running == StillRunning::yes)) return;
   log_.hold(end_lines(*spec_, ongoing.report, world_.clock.wall_now()));

@@ -106,9 +106,10 @@ class Environment : public std::enable_shared_from_this<Environment> {
   // deadline. Whatever happens, the environment can serve again afterwards.
   Served serve(runtime_api::NextInvocation next, const ServingTerms& terms);
 
-  // Starts the runtime ahead of any invocation, and blocks until it first asks for one: nothing.
-  // Else how that failed, which the log tells as well. The invocations that follow have no init of
-  // their own. Also for an environment that has lost its processes. kill() ends it.
+  // Starts the runtime ahead of any invocation, and blocks until it first asks for one, or with
+  // SnapStart to be restored: nothing. Else how that failed, which the log tells as well. The
+  // invocations that follow have no init of their own. Also for an environment that has lost its
+  // processes. kill() ends it.
   std::optional<Outcome> initialise_provisioned();
 
   // Ends the processes for good: an invocation or an init that runs ends with them,
@@ -139,9 +140,10 @@ class Environment : public std::enable_shared_from_this<Environment> {
     TimePoint started;
     ReleaseAt release_at = ReleaseAt::response;
     std::optional<time::TimerQueue::TimerId> deadline;
-    bool cold = false;      // it started a process
-    bool claimed = false;   // somebody writes its REPORT
-    bool finished = false;  // and has, for whoever waits for it
+    bool cold = false;        // it started a process, or restored one
+    bool unrestored = false;  // the restore failed: no invocation is told of
+    bool claimed = false;     // somebody writes its REPORT
+    bool finished = false;    // and has, for whoever waits for it
     std::string log_tail;
     // For telemetry.
     std::optional<std::string> tenant_id;
@@ -173,6 +175,18 @@ class Environment : public std::enable_shared_from_this<Environment> {
   bool take_up();
   void tell_failed_init(const Outcome& failure, Nanoseconds duration, FailurePhase phase);
 
+  // In environment_restore.cc.
+  std::optional<Outcome> restore_before(Ongoing& ongoing);
+  std::optional<Outcome> make_snapshot();
+  std::optional<Outcome> restore(TimePoint begun, Ongoing& ongoing);
+  bool is_restored() const;
+  Served unrestored(const SharedOngoing& ongoing, Outcome failure);
+  void tell_snapshot_init(Nanoseconds duration);
+  void tell_restore_start();
+  void tell_restored(std::string_view error_type, Nanoseconds duration);
+
+  std::optional<Outcome> prepare(Ongoing& ongoing);
+  Served served(const SharedOngoing& ongoing, Outcome outcome);
   Outcome exchange(runtime_api::NextInvocation next, TimePoint deadline, Ongoing& ongoing);
   void note_answer(Ongoing& ongoing);
   void release(const SharedOngoing& ongoing, TimePoint deadline);
@@ -243,6 +257,7 @@ class Environment : public std::enable_shared_from_this<Environment> {
   std::uint64_t launches_ = 0;  // which one a callback belongs to
   bool launch_failed_ = false;
   bool runtime_initialised_ = false;  // and told
+  bool restored_ = false;             // with SnapStart
   bool retired_ = false;              // no process is started any more
   SharedOngoing ongoing_;             // between START and REPORT
   bool initialised_once_ = false;

@@ -41,8 +41,10 @@ std::optional<Outcome> Environment::initialise_provisioned() {
   }
   const auto begun = world_.clock.monotonic_now();
   auto failure = initialise(begun + spec_->init_limit, FailurePhase::init, nullptr);
-  tell_init_report(FailurePhase::init, failure, world_.clock.monotonic_now() - begun);
+  const auto duration = world_.clock.monotonic_now() - begun;
+  tell_init_report(FailurePhase::init, failure, duration);
   if (!failure) {
+    tell_snapshot_init(duration);
     std::unique_lock lock(mutex_);
     last_used_ = world_.clock.monotonic_now();
     // Whoever noticed its end left it to this thread.
@@ -78,6 +80,9 @@ std::optional<Outcome> Environment::initialise_inside(TimePoint deadline, Ongoin
   const auto begun = world_.clock.monotonic_now();
   auto failure = initialise(deadline, FailurePhase::invoke, &ongoing);
   const auto duration = world_.clock.monotonic_now() - begun;
+  if (!failure && spec_->initialization == Initialization::snap_start) {
+    failure = restore(world_.clock.monotonic_now(), ongoing);
+  }
   tell_init_report(FailurePhase::invoke, failure, duration);
   bool first = false;
   {
@@ -166,6 +171,7 @@ std::optional<Outcome> Environment::launch_processes(FailurePhase phase) {
     launch = ++launches_;
     launch_failed_ = false;
     runtime_initialised_ = false;
+    restored_ = false;
     next_sample_ = TimePoint::min();
     peak_memory_bytes_ = 0;
     throttled_ = {};

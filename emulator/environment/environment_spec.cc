@@ -8,18 +8,46 @@ namespace {
 
 constexpr const char* kInitializationType = "AWS_LAMBDA_INITIALIZATION_TYPE";
 
+constexpr const char* kLogGroup = "AWS_LAMBDA_LOG_GROUP_NAME";
+
+EnvironmentSpec initialised_ahead(EnvironmentSpec spec, Initialization initialization) {
+  spec.initialization = initialization;
+  spec.init_limit =
+      std::clamp(spec.timeout, kShortestProvisionedInitLimit, kLongestProvisionedInitLimit);
+  spec.variables[kInitializationType] = name_of(initialization);
+  return spec;
+}
+
+std::string taken_out(std::map<std::string, std::string>& variables, const std::string& name) {
+  auto found = variables.extract(name);
+  return found.empty() ? std::string() : std::move(found.mapped());
+}
+
 }  // namespace
 
 std::string_view name_of(Initialization initialization) {
-  return initialization == Initialization::on_demand ? "on-demand" : "provisioned-concurrency";
+  switch (initialization) {
+    case Initialization::on_demand:
+      return "on-demand";
+    case Initialization::provisioned_concurrency:
+      return "provisioned-concurrency";
+    case Initialization::snap_start:
+      return "snap-start";
+  }
+  return "";
 }
 
 EnvironmentSpec provisioned_variant(EnvironmentSpec on_demand) {
-  auto spec = std::move(on_demand);
-  spec.initialization = Initialization::provisioned_concurrency;
-  spec.init_limit =
-      std::clamp(spec.timeout, kShortestProvisionedInitLimit, kLongestProvisionedInitLimit);
-  spec.variables[kInitializationType] = name_of(spec.initialization);
+  return initialised_ahead(std::move(on_demand), Initialization::provisioned_concurrency);
+}
+
+EnvironmentSpec snap_start_variant(EnvironmentSpec on_demand) {
+  auto spec = initialised_ahead(std::move(on_demand), Initialization::snap_start);
+  if (spec.profile == Profile::rie) return spec;
+  spec.credentials = {.access_key_id = taken_out(spec.variables, "AWS_ACCESS_KEY_ID"),
+                      .secret_access_key = taken_out(spec.variables, "AWS_SECRET_ACCESS_KEY"),
+                      .session_token = taken_out(spec.variables, "AWS_SESSION_TOKEN")};
+  spec.variables.erase(kLogGroup);
   return spec;
 }
 
@@ -49,7 +77,7 @@ std::map<std::string, std::string> function_variables(const VariableSources& s) 
       {"AWS_LAMBDA_FUNCTION_VERSION", s.version},
       {"AWS_LAMBDA_FUNCTION_MEMORY_SIZE", std::to_string(s.memory_size_mb)},
       {kInitializationType, std::string(name_of(Initialization::on_demand))},
-      {"AWS_LAMBDA_LOG_GROUP_NAME", "/aws/lambda/" + s.function_name},
+      {kLogGroup, "/aws/lambda/" + s.function_name},
       {"LAMBDA_TASK_ROOT", s.task_root},
       {"LAMBDA_RUNTIME_DIR", s.runtime_root},
       {"_HANDLER", s.handler},

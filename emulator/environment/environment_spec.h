@@ -7,6 +7,7 @@
 #include "emulator/environment/invocation_report.h"
 #include "emulator/environment/log_format.h"
 #include "emulator/sandbox/sandbox.h"
+#include "runtime_api/restore_routes.h"
 
 #include <chrono>
 #include <cstdint>
@@ -26,11 +27,21 @@ inline constexpr std::chrono::milliseconds kInitLimit{10'000};
 inline constexpr std::chrono::milliseconds kShortestProvisionedInitLimit{130'000};
 inline constexpr std::chrono::milliseconds kLongestProvisionedInitLimit{900'000};
 
-// Whether an environment is initialised for an invocation that waits, or ahead of any.
-enum class Initialization : std::uint8_t { on_demand, provisioned_concurrency };
+// Whether an environment is initialised for an invocation that waits, or ahead of any; with
+// SnapStart ahead of any too, and restored for the first one.
+enum class Initialization : std::uint8_t { on_demand, provisioned_concurrency, snap_start };
 
 // As AWS_LAMBDA_INITIALIZATION_TYPE spells it.
 std::string_view name_of(Initialization initialization);
+
+// How long the Restore phase may take, the runtime's hooks included. Source: developer guide,
+// "Restore phase".
+inline constexpr std::chrono::milliseconds kRestoreLimit{10'000};
+
+// How long credentials that were fetched are said to hold. They hold as long as Hearth runs; our
+// choice: long enough that no SDK fetches them again for every call, short enough that one that
+// never does is noticed.
+inline constexpr std::chrono::hours kCredentialsLife{1};
 
 // Whether the processes stand still between invocations. Source: developer guide, "Lambda execution
 // environment lifecycle".
@@ -53,6 +64,7 @@ struct EnvironmentSpec {
   std::int64_t memory_size_mb = 128;
   std::chrono::milliseconds timeout{3'000};
   std::chrono::milliseconds init_limit = kInitLimit;
+  std::chrono::milliseconds restore_limit = kRestoreLimit;
   Initialization initialization = Initialization::on_demand;
 
   std::vector<std::string> argv;
@@ -86,11 +98,24 @@ struct EnvironmentSpec {
   TenantIsolation tenant_isolation = TenantIsolation::none;
   Tracing tracing = Tracing::pass_through;
   LogFormatting logging;
+
+  // Of the runtime that AWS manages, as RESTORE_START names them; empty: it is the function's own.
+  std::string runtime_version{};
+  std::string runtime_version_arn{};
+  // With SnapStart only: in place of the variables that have them elsewhere.
+  runtime_api::ContainerCredentials credentials{};
 };
 
 // The same version as provisioned environments serve it: its limit for Init, and what its processes
 // are told of how they were initialised.
 EnvironmentSpec provisioned_variant(EnvironmentSpec on_demand);
+
+// The same version as it runs with SnapStart: initialised ahead within the same limit, and without
+// the variables that would be wrong in a copy: credentials, log group and log stream. Source:
+// developer guide, "Monitoring for Lambda SnapStart" for the log's; "Defined runtime environment
+// variables" for the credentials'. Published emulators leave variables as they are, and
+// whoever builds the spec says which credentials there are.
+EnvironmentSpec snap_start_variant(EnvironmentSpec on_demand);
 
 // The variables that AWS gives a function, in the values of a host without its folders; `task_root`
 // and `layers_root` stand for /var/task and /opt. Customer variables win over the defaults that

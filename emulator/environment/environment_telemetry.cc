@@ -31,16 +31,10 @@ std::shared_ptr<Telemetry> Environment::audience() const {
 void Environment::tell_init_start(FailurePhase phase) {
   const auto telemetry = audience();
   if (!telemetry) return;
-  telemetry->record(
-      InitStart{.type = init_type_of(spec_->initialization),
-                .phase = phase,
-                .instance = {.runtime_version = {},
-                             .runtime_version_arn = {},
-                             .function_name = spec_->function_name,
-                             .function_version = spec_->version,
-                             .instance_id = id_,
-                             .instance_max_memory_bytes = spec_->memory_size_mb * 1024 * 1024},
-                .tracing = {}});
+  telemetry->record(InitStart{.type = init_type_of(spec_->initialization),
+                              .phase = phase,
+                              .instance = instance_facts(*spec_, id_),
+                              .tracing = {}});
 }
 
 void Environment::tell_runtime_initialised(FailurePhase phase, std::string_view error_type) {
@@ -168,8 +162,6 @@ void Environment::tell_report(Ongoing& ongoing) {
   telemetry->record(InvocationReported{.report = ongoing.report,
                                        .profile = spec_->profile,
                                        .tenant_id = ongoing.tenant_id,
-                                       .restore_duration = {},
-                                       .billed_restore_duration = {},
                                        .spans = spans_of(ongoing.report.started, times),
                                        .tracing = tracing_of(ongoing.report, ongoing.trace_id)});
 }

@@ -17,10 +17,13 @@ std::string two_decimals_ms(Nanoseconds value) {
   return text.data();
 }
 
+std::string failure_fields(const std::string& error_type) {
+  if (error_type == "Sandbox.Timedout") return "\tStatus: timeout";
+  return "\tStatus: error\tError Type: " + error_type;
+}
+
 std::string status_fields(const InvocationReport& report) {
-  if (report.error_type.empty()) return "\t";
-  if (report.timed_out()) return "\tStatus: timeout";
-  return "\tStatus: error\tError Type: " + report.error_type;
+  return report.error_type.empty() ? "\t" : failure_fields(report.error_type);
 }
 
 // Source: recorded.
@@ -43,6 +46,9 @@ std::string printable(std::string text) {
 std::int64_t billed_duration_ms(const InvocationReport& report, Profile profile) {
   auto billed = report.duration;
   if (profile == Profile::aws && report.init_duration) billed += *report.init_duration;
+  if (profile == Profile::aws && report.billed_restore_duration) {
+    billed += *report.billed_restore_duration;
+  }
   return std::chrono::ceil<milliseconds>(billed).count();
 }
 
@@ -70,18 +76,34 @@ std::string end_lines(const InvocationReport& report, Profile profile) {
   if (report.init_duration) {
     lines += "\tInit Duration: " + two_decimals_ms(*report.init_duration);
   }
+  if (report.restore_duration) {
+    lines += "\tRestore Duration: " + two_decimals_ms(*report.restore_duration);
+    const auto billed =
+        std::chrono::ceil<milliseconds>(report.billed_restore_duration.value_or(Nanoseconds{}));
+    lines += "\tBilled Restore Duration: " + std::to_string(billed.count()) + " ms";
+  }
   return lines + status_fields(report) + "\n" + trace_line(report.trace);
 }
 
 std::string init_report_line(const InitReport& report) {
   std::string line = "INIT_REPORT Init Duration: " + two_decimals_ms(report.duration);
+  if (report.error_type.empty()) return line + "\n";
   line += report.phase == FailurePhase::init ? "\tPhase: init" : "\tPhase: invoke";
-  if (report.error_type == "Sandbox.Timedout") {
-    line += "\tStatus: timeout";
-  } else {
-    line += "\tStatus: error\tError Type: " + report.error_type;
+  return line + failure_fields(report.error_type) + "\n";
+}
+
+std::string restore_start_line(std::string_view runtime_version, std::string_view version_arn) {
+  std::string line = "RESTORE_START";
+  if (!runtime_version.empty()) {
+    line.append(" Runtime Version: ").append(runtime_version);
+    line.append("\tRuntime Version ARN: ").append(version_arn);
   }
   return line + "\n";
+}
+
+std::string restore_report_line(const RestoreReport& report) {
+  const auto line = "RESTORE_REPORT Restore Duration: " + two_decimals_ms(report.duration);
+  return line + (report.error_type.empty() ? "" : failure_fields(report.error_type)) + "\n";
 }
 
 std::string extension_line(const runtime_api::ExtensionStatus& extension) {

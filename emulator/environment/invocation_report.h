@@ -28,6 +28,10 @@ struct InvocationReport {
   std::chrono::system_clock::time_point started;
   Nanoseconds duration{};
   std::optional<Nanoseconds> init_duration;  // only where the invocation was a cold start
+  // Only where the environment was restored from a snapshot for the invocation: all of it, and
+  // without what it took until the runtime went on.
+  std::optional<Nanoseconds> restore_duration{};
+  std::optional<Nanoseconds> billed_restore_duration{};
   std::int64_t memory_size_mb = 0;
   std::int64_t max_memory_used_mb = 0;
   // How long the CPU quota kept its processes waiting; nothing where that is not known.
@@ -43,11 +47,14 @@ struct InvocationReport {
   // asked for the next invocation in the same moment.
   std::optional<Nanoseconds> answered_after{};
 
+  // Whether an environment was initialised or restored for it.
+  bool cold() const { return init_duration || restore_duration; }
   bool timed_out() const { return error_type == "Sandbox.Timedout"; }
 };
 
-// Init included, rounded up to 1 ms. Source: "AWS Lambda standardizes billing for INIT phase",
-// in force since 2025-08-01. The RIE profile leaves init out.
+// Init or the billed part of a restore included, rounded up to 1 ms. Source: "AWS Lambda
+// standardizes billing for INIT phase", in force since 2025-08-01; a REPORT line of a restore in
+// the documentation of AWS's SAM examples. The RIE profile leaves both out.
 std::int64_t billed_duration_ms(const InvocationReport& report, Profile profile);
 
 // "START RequestId: … Version: …\n"
@@ -56,15 +63,27 @@ std::string start_line(std::string_view request_id, std::string_view version);
 // The END and REPORT lines, and behind them that of the trace where it is sampled.
 std::string end_lines(const InvocationReport& report, Profile profile);
 
-// How an init ended that has to be told: only failures are.
+// How an init ended that has to be told: failures are, and whatever becomes of a snapshot's.
 struct InitReport {
   Nanoseconds duration{};
   FailurePhase phase = FailurePhase::init;
-  std::string error_type;  // "Sandbox.Timedout" for a timeout
+  std::string error_type{};  // "Sandbox.Timedout" for a timeout; empty for a success
 };
 
-// "INIT_REPORT Init Duration: …\tPhase: …\tStatus: …\n"
+// "INIT_REPORT Init Duration: …\tPhase: …\tStatus: …\n", of a success the duration alone.
 std::string init_report_line(const InitReport& report);
+
+// "RESTORE_START Runtime Version: …\tRuntime Version ARN: …\n"; a runtime of the function's own has
+// neither. Source: recorded for managed runtimes.
+std::string restore_start_line(std::string_view runtime_version, std::string_view version_arn);
+
+// "RESTORE_REPORT Restore Duration: …\n", of a failure with its status. Source: recorded for a
+// success; developer guide, "Failures during the Restore phase".
+struct RestoreReport {
+  Nanoseconds duration{};
+  std::string error_type{};  // "Sandbox.Timedout" for a timeout; empty for a success
+};
+std::string restore_report_line(const RestoreReport& report);
 
 // "EXTENSION\tName: …\tState: Ready\tEvents: [INVOKE,SHUTDOWN]\n", of one extension when Init has
 // ended. Source: logs that AWS shows in its articles on extensions.

@@ -12,6 +12,8 @@ namespace {
 
 constexpr std::string_view kRuntimeApi = "AWS_LAMBDA_RUNTIME_API";
 constexpr std::string_view kLogStreamName = "AWS_LAMBDA_LOG_STREAM_NAME";
+constexpr const char* kCredentialsUri = "AWS_CONTAINER_CREDENTIALS_FULL_URI";
+constexpr const char* kCredentialsToken = "AWS_CONTAINER_AUTHORIZATION_TOKEN";
 constexpr const char* kXRayAddress = "AWS_XRAY_DAEMON_ADDRESS";
 constexpr const char* kXRayHost = "_AWS_XRAY_DAEMON_ADDRESS";
 constexpr const char* kXRayPortName = "_AWS_XRAY_DAEMON_PORT";
@@ -46,6 +48,11 @@ bool has_default_daemon(const EnvironmentSpec& spec) {
   return found != spec.variables.end() && found->second == kDefaultXRayAddress;
 }
 
+// A snapshot's log stream would be the same in all its copies, so Lambda tells of none.
+bool tells_log_stream(const EnvironmentSpec& spec) {
+  return spec.profile == Profile::rie || spec.initialization != Initialization::snap_start;
+}
+
 NeverStarted never_started(const sandbox::SandboxError& error, const EnvironmentSpec& spec) {
   using Kind = sandbox::SandboxError::Kind;
   const auto reason = std::generic_category().message(error.error_number);
@@ -78,6 +85,8 @@ NeverStarted host_refused(const std::system_error& error) {
 Launch::Launch(LaunchWorld world, Callbacks callbacks, FoundExtensions found)
     : world_(world),
       callbacks_(std::move(callbacks)),
+      credentials_token_(spec().initialization == Initialization::snap_start ? world.new_uuid()
+                                                                             : std::string()),
       session_(
           [this](std::string_view error_type) {
             callbacks_.runtime_done(error_type);
@@ -165,7 +174,8 @@ tl::expected<void, NeverStarted> Launch::listen() {
       [this](std::uint16_t peer_port, std::uint16_t local_port) {
         return world_.sandbox.owns_connection(peer_port, local_port);
       },
-      desk());
+      desk(),
+      restore_desk());
   return {};
 }
 
@@ -183,7 +193,7 @@ tl::expected<void, NeverStarted> Launch::listen_for_segments() {
 void Launch::serve_inside(sandbox::Process& process) {
   if (const auto socket = process.take_listening_socket()) {
     server_ = std::make_unique<runtime_api::Server>(
-        *socket, session_, hub_, runtime_api::ConnectionCheck{}, desk());
+        *socket, session_, hub_, runtime_api::ConnectionCheck{}, desk(), restore_desk());
   }
 }
 
@@ -192,6 +202,26 @@ std::string Launch::address() const {
     return std::string(sandbox::kListeningAddress) + ":" + std::to_string(sandbox::kListeningPort);
   }
   return spec().api_address + ":" + std::to_string(server_->port());
+}
+
+std::optional<runtime_api::RestoreDesk> Launch::restore_desk() const {
+  if (credentials_token_.empty()) return std::nullopt;
+  return runtime_api::RestoreDesk{.authorization_token = credentials_token_,
+                                  .credentials = spec().credentials,
+                                  .expiration = [&clock = world_.clock] {
+                                    return iso_time(clock.wall_now() + kCredentialsLife);
+                                  }};
+}
+
+// SDKs take credentials from no other address without encryption than the loopback's and a few that
+// are none of ours; the listener of a network of its own is reached by both.
+void Launch::add_credentials_address(std::map<std::string, std::string>& own) const {
+  if (credentials_token_.empty()) return;
+  const auto host = world_.sandbox.has_own_network()
+                        ? "127.0.0.1:" + std::to_string(sandbox::kListeningPort)
+                        : address();
+  own[kCredentialsUri] = "http://" + host + std::string(runtime_api::kCredentialsPath);
+  own[kCredentialsToken] = credentials_token_;
 }
 
 // ---- Starting the processes.
@@ -217,6 +247,7 @@ std::optional<Outcome> Launch::start_extensions(TimePoint deadline,
   auto variables = extension_variables(spec().variables, spec().profile);
   variables.erase(std::string(kLogStreamName));
   if (spec().profile == Profile::rie) own.emplace(kLogStreamName, world_.log_stream_name);
+  add_credentials_address(own);
   sandbox::StartRequest request;
   request.program.working_folder = spec().working_folder;
   request.program.environment = environment_block(variables, own);
@@ -243,8 +274,9 @@ std::optional<Outcome> Launch::start_runtime() {
   sandbox::StartRequest request;
   request.program.argv = spec().argv;
   request.program.working_folder = spec().working_folder;
-  std::map<std::string, std::string> own = {{std::string(kRuntimeApi), address()},
-                                            {std::string(kLogStreamName), world_.log_stream_name}};
+  std::map<std::string, std::string> own = {{std::string(kRuntimeApi), address()}};
+  if (tells_log_stream(spec())) own.emplace(kLogStreamName, world_.log_stream_name);
+  add_credentials_address(own);
   if (xray_) {
     const auto port = std::to_string(xray_->port());
     own[kXRayAddress] = xray_->address() + ":" + port;
@@ -295,6 +327,27 @@ std::optional<Outcome> Launch::await_init(TimePoint deadline, std::chrono::milli
     if (ready == Awaited::deadline_passed) return TimedOut{limit};
   }
   return how_it_failed(FailurePhase::init);
+}
+
+std::optional<Outcome> Launch::restore(TimePoint deadline) {
+  auto result = session_.restore(deadline);
+  if (std::holds_alternative<runtime_api::RuntimeReady>(result)) return std::nullopt;
+  if (auto* error = std::get_if<runtime_api::RestoreError>(&result)) {
+    runtime()->exited_within(kLastWords);
+    return RestoreFailed{.kind = RestoreFailed::Kind::failed,
+                         .error_type = std::move(error->error_type),
+                         .reason = std::move(error->body)};
+  }
+  if (std::holds_alternative<runtime_api::DeadlinePassed>(result)) {
+    return RestoreFailed{.kind = RestoreFailed::Kind::timed_out,
+                         .error_type = "Sandbox.Timedout",
+                         .reason = "the runtime and its hooks took longer than " +
+                                   std::to_string(spec().restore_limit.count()) +
+                                   " ms after the restore; do less in them"};
+  }
+  auto outcome = how_it_failed(FailurePhase::init);
+  if (!std::get<runtime_api::SessionEnded>(result).taken) return outcome;
+  return restore_failure(outcome);
 }
 
 std::optional<Outcome> Launch::exchange(runtime_api::SharedInvocation invocation,

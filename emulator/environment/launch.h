@@ -27,6 +27,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -92,6 +93,11 @@ class Launch {
   // nothing. Else how the init failed.
   std::optional<Outcome> await_init(TimePoint deadline, std::chrono::milliseconds limit);
 
+  // Tells a runtime that waits in a snapshot that it is restored, and blocks until it first asks
+  // for an invocation: nothing. Else a RestoreFailed; or how the launch had failed before the
+  // runtime was told.
+  std::optional<Outcome> restore(TimePoint deadline);
+
   // Hands over one invocation and blocks until it is answered. Nothing: the launch had failed
   // before the runtime took the invocation.
   std::optional<Outcome> exchange(runtime_api::SharedInvocation invocation,
@@ -149,6 +155,9 @@ class Launch {
   std::string address() const;
   std::shared_ptr<Telemetry> make_telemetry(FoundExtensions::Switch turned);
   runtime_api::SubscriptionDesk desk();
+  // With SnapStart.
+  std::optional<runtime_api::RestoreDesk> restore_desk() const;
+  void add_credentials_address(std::map<std::string, std::string>& own) const;
 
   std::optional<Outcome> start_extensions(TimePoint deadline, std::chrono::milliseconds limit);
   std::optional<Outcome> start_runtime();
@@ -166,6 +175,7 @@ class Launch {
 
   const LaunchWorld world_;
   const Callbacks callbacks_;
+  const std::string credentials_token_;  // empty without SnapStart
   // In this order, because the listener serves both until it is destroyed.
   runtime_api::Session session_;
   ExtensionSet extensions_;

@@ -55,6 +55,7 @@ std::string_view error_type(const Outcome& outcome) {
           [](const ResponseTruncated&) { return std::string_view{"Runtime.TruncatedResponse"}; },
           [](const NeverStarted& never) { return std::string_view{never.error_type}; },
           [](const ExtensionFailed& failed) { return std::string_view{failed.error_type}; },
+          [](const RestoreFailed& failed) { return std::string_view{failed.error_type}; },
       },
       outcome);
 }
@@ -75,6 +76,16 @@ std::string describe(const ExtensionFailed& failed) {
   if (failed.signal) return "signal: " + signal_name(*failed.signal);
   if (failed.exit_code) return "exit status " + std::to_string(*failed.exit_code);
   return failed.reason;
+}
+
+RestoreFailed restore_failure(const Outcome& outcome) {
+  RestoreFailed failed{.kind = RestoreFailed::Kind::failed,
+                       .error_type = std::string(error_type(outcome)),
+                       .reason = "the environment ended while it was restored"};
+  if (const auto* exited = std::get_if<RuntimeExited>(&outcome)) failed.reason = describe(*exited);
+  if (const auto* out = std::get_if<OutOfMemory>(&outcome)) failed.reason = describe(*out);
+  if (const auto* one = std::get_if<ExtensionFailed>(&outcome)) failed.reason = describe(*one);
+  return failed;
 }
 
 std::string describe(const TimedOut& timed_out) {

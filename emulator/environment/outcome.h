@@ -82,6 +82,14 @@ struct ExtensionFailed {
   FailurePhase phase = FailurePhase::invoke;
 };
 
+// The Restore phase of an environment with SnapStart failed, and the invocation was not run: it
+// took longer than kRestoreLimit, or the runtime reported an error of its hooks or ended.
+struct RestoreFailed {
+  enum class Kind : std::uint8_t { timed_out, failed } kind = Kind::failed;
+  std::string error_type;  // "Sandbox.Timedout", "Runtime.ExitError", or what was reported
+  std::string reason;      // a sentence, or the runtime's own words
+};
+
 // When the caller is given the result. AWS answers a synchronous caller as soon as the response is
 // complete, while the environment stays busy until its processes ask for the next event; a tail log
 // holds the REPORT line and so must wait for it.
@@ -106,7 +114,8 @@ using Outcome = std::variant<Responded,
                              ResponseTooLarge,
                              ResponseTruncated,
                              NeverStarted,
-                             ExtensionFailed>;
+                             ExtensionFailed,
+                             RestoreFailed>;
 
 inline bool succeeded(const Outcome& outcome) { return std::holds_alternative<Responded>(outcome); }
 
@@ -125,6 +134,9 @@ std::string describe(const OutOfMemory& out_of_memory);
 
 // "exit status 1", "signal: killed", or the reason. Source: the emulator that AWS publishes.
 std::string describe(const ExtensionFailed& failed);
+
+// The same failure of processes as one of a restore.
+RestoreFailed restore_failure(const Outcome& outcome);
 
 // "Task timed out after 3.00 seconds". Source: recorded from the service, 2025-11.
 std::string describe(const TimedOut& timed_out);

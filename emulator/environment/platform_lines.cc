@@ -1,7 +1,5 @@
 #include "emulator/environment/platform_lines.h"
 
-#include "emulator/environment/telemetry_event.h"
-
 namespace emulator::environment {
 namespace {
 
@@ -33,6 +31,31 @@ std::string init_report_lines(const EnvironmentSpec& spec, const InitReport& rep
                               .phase = report.phase,
                               .outcome = outcome_in_report(report.error_type),
                               .duration = report.duration};
+  return json_log_line({now, reported}, spec.logging);
+}
+
+InstanceFacts instance_facts(const EnvironmentSpec& spec, std::string_view environment_id) {
+  return {.runtime_version = spec.runtime_version,
+          .runtime_version_arn = spec.runtime_version_arn,
+          .function_name = spec.function_name,
+          .function_version = spec.version,
+          .instance_id = std::string(environment_id),
+          .instance_max_memory_bytes = spec.memory_size_mb * 1024 * 1024};
+}
+
+std::string restore_start_lines(const EnvironmentSpec& spec,
+                                std::string_view environment_id,
+                                WallTime now) {
+  if (is_text(spec)) return restore_start_line(spec.runtime_version, spec.runtime_version_arn);
+  return json_log_line({now, RestoreStart{instance_facts(spec, environment_id)}}, spec.logging);
+}
+
+std::string restore_report_lines(const EnvironmentSpec& spec,
+                                 const RestoreReport& report,
+                                 WallTime now) {
+  if (is_text(spec)) return restore_report_line(report);
+  const RestoreReported reported{.outcome = outcome_in_report(report.error_type),
+                                 .duration = report.duration};
   return json_log_line({now, reported}, spec.logging);
 }
 

@@ -8,6 +8,7 @@
 #include "emulator/environment/environment_spec.h"
 #include "emulator/environment/invocation_report.h"
 #include "emulator/environment/outcome.h"
+#include "emulator/environment/telemetry_event.h"
 #include "runtime_api/extension_hub.h"
 
 #include <chrono>
@@ -18,10 +19,20 @@ namespace emulator::environment {
 
 using WallTime = std::chrono::system_clock::time_point;
 
+// What is told of the environment where one begins.
+InstanceFacts instance_facts(const EnvironmentSpec& spec, std::string_view environment_id);
+
 // Each result is whole lines, newline included, or empty.
 std::string start_lines(const EnvironmentSpec& spec, std::string_view request_id, WallTime now);
 std::string end_lines(const EnvironmentSpec& spec, const InvocationReport& report, WallTime now);
 std::string init_report_lines(const EnvironmentSpec& spec, const InitReport& report, WallTime now);
+
+std::string restore_start_lines(const EnvironmentSpec& spec,
+                                std::string_view environment_id,
+                                WallTime now);
+std::string restore_report_lines(const EnvironmentSpec& spec,
+                                 const RestoreReport& report,
+                                 WallTime now);
 
 std::string extension_lines(const EnvironmentSpec& spec,
                             const runtime_api::ExtensionStatus& extension,

@@ -76,7 +76,11 @@ Pool::Acquired Pool::acquire_on_demand(std::unique_lock<std::mutex>& lock,
     forget_if_empty(key);
     return tl::unexpected(admitted.error());
   }
-  return lease(idles ? take_idle(found->second) : make(key, Use::serving));
+  if (idles) return lease(take_idle(found->second));
+  if (auto* snapshot = find_snapshot(key.spec, Use::snapshot)) {
+    return lease(take_snapshot(*snapshot));
+  }
+  return lease(make(key, Use::serving));
 }
 
 void Pool::await_settling(std::unique_lock<std::mutex>& lock, Group& group) {
@@ -168,6 +172,11 @@ void Pool::became_idle(Environment& environment) {
     initialise_later(member);
     return;
   }
+  // The next cold start has a snapshot, which is as good as new; this one's folders are not.
+  if (member.snap_start() && environment.phase() != Phase::idle) {
+    let_go(member);
+    return;
+  }
   rest(member, group);
   const auto awaited = group.waiting > 0 ? group.idle_changed : nullptr;
   lock.unlock();
@@ -201,7 +210,7 @@ void Pool::rest(Member& member, Group& group) {
 
 // At once where it idles; else as soon as it does.
 void Pool::let_go(Member& member) {
-  if (member.use == Use::idle) {
+  if (member.rests()) {
     dispose_later(remove(*member.environment));
     return;
   }
@@ -283,6 +292,7 @@ void Pool::retire_version(const Spec& spec) {
   if (const auto found = groups_.find(whole); found != groups_.end()) {
     found->second.requested = 0;
     found->second.failure.clear();
+    found->second.snapshot = {};
   }
   for (auto* member : members_where([&](const Member& m) { return m.spec == spec; })) {
     let_go(*member);

@@ -5,6 +5,8 @@
 #include "emulator/environment/concurrency.h"
 #include "emulator/environment/environment.h"
 #include "emulator/environment/job_threads.h"
+#include "emulator/environment/outcome.h"
+#include "emulator/environment/snapshot_status.h"
 #include "emulator/environment/token_bucket.h"
 
 #include <tl/expected.hpp>
@@ -115,6 +117,15 @@ class Pool {
   void provision(const Spec& spec, std::size_t environments);
   ProvisionedStatus provisioned_status(const Spec& spec) const;
 
+  // Keeps one environment of `spec`, which snap_start_variant() made, initialised ahead and frozen
+  // from now on: the version's snapshot. The next cold start takes it, and another one is made in
+  // the background. A cold start that finds none makes its own. The snapshot is nobody's
+  // concurrency. When an Init fails, no further one is begun until this is called again.
+  // retire_version() ends it.
+  void keep_snapshot(const Spec& spec);
+  // `none` where it is not kept.
+  SnapshotStatus snapshot_status(const Spec& spec) const;
+
   // Ends every environment; running invocations end with their processes. Later ones are refused.
   // When it returns no thread is inside the pool, no process lives, and the pool may be destroyed.
   // Not on a thread of a timer queue or the pump.
@@ -139,7 +150,7 @@ class Pool {
 
  private:
   using TimePoint = std::chrono::steady_clock::time_point;
-  enum class Use : std::uint8_t { serving, settling, idle, initialising };
+  enum class Use : std::uint8_t { serving, settling, idle, initialising, snapshot };
 
   struct Member {
     std::shared_ptr<Environment> environment;
@@ -154,11 +165,14 @@ class Pool {
     // Of provisioned ones.
     TimePoint initialised;
     bool aged = false;            // a replacement is being made
-    std::size_t idle_losses = 0;  // since it last served
+    std::size_t idle_losses = 0;  // since it last served; of snapshots too
 
     bool provisioned() const {
       return spec->initialization == Initialization::provisioned_concurrency;
     }
+    bool snap_start() const { return spec->initialization == Initialization::snap_start; }
+    // Serves nobody, and nobody waits for it.
+    bool rests() const { return use == Use::idle || use == Use::snapshot; }
     bool ready() const { return use != Use::initialising && !retire_when_idle; }
   };
 
@@ -180,9 +194,10 @@ class Pool {
     std::shared_ptr<std::condition_variable> idle_changed =
         std::make_shared<std::condition_variable>();
 
-    // Of provisioned environments.
+    // Of environments that are kept ahead; with SnapStart that is one or none.
     std::size_t requested = 0;
     std::string failure;  // empty: none
+    SnapshotStatus snapshot;
     TokenBucket requests;
   };
 
@@ -252,6 +267,13 @@ class Pool {
   bool may_age(const Member& member) const;
   void schedule_refresh();
   void refresh_aged();
+
+  // In pool_snapshots.cc.
+  Member* find_snapshot(const Spec& spec, Use use);
+  Member& take_snapshot(Member& member);
+  void make_missing_snapshot(const Spec& spec);
+  void snapshot_initialised(Member& member, const std::optional<Outcome>& failure);
+  void snapshot_lost(Member& member);
 
   const PoolLimits limits_;
   World& world_;

@@ -95,6 +95,7 @@ void Pool::replenish(const Spec& spec) {
   if (stopped_ || found == groups_.end()) return;
   const auto& group = found->second;
   if (group.requested == 0) return;
+  if (spec->initialization == Initialization::snap_start) return make_missing_snapshot(spec);
   const auto counted = count(spec);
   for (auto have = counted.initialising + counted.ready; have < group.requested; ++have) {
     if (!group.failure.empty()) return;
@@ -123,7 +124,8 @@ void Pool::initialise_later(Member& member) {
   const auto accepted = init_threads_.run([this, &environment] { initialise(environment); });
   if (accepted == JobThreads::Accepted::yes) return;
   --initialising_;
-  initialised(member, "Sandbox.Failure");
+  const NeverStarted never{"Sandbox.Failure", "the host allows no further thread"};
+  member.snap_start() ? snapshot_initialised(member, never) : initialised(member, never.error_type);
 }
 
 // On a thread of its own. While a member is initialising nobody else takes it away.
@@ -132,17 +134,15 @@ void Pool::initialise(Environment& environment) {
   auto& member = members_.at(&environment);
   // Once one has failed, those that have not begun are not begun.
   std::string failure = group_of(member).failure;
+  std::optional<Outcome> failed;
   if (failure.empty() && !member.retire_when_idle && !stopped_) {
     lock.unlock();
-    const auto failed = environment.initialise_provisioned();
+    failed = environment.initialise_provisioned();
     lock.lock();
-    if (failed) {
-      failure = error_type(*failed);
-    } else if (environment.phase() != Phase::idle) {
-      failure = kExited;
-    }
+    if (!failed && environment.phase() != Phase::idle) failed = RuntimeExited{};
+    if (failed) failure = error_type(*failed);
   }
-  initialised(member, failure);
+  member.snap_start() ? snapshot_initialised(member, failed) : initialised(member, failure);
   if (--initialising_ == 0) ended_.notify_all();
 }
 
@@ -171,6 +171,7 @@ void Pool::lost(Environment& environment) {
   const auto found = members_.find(&environment);
   if (found == members_.end() || stopped_) return;
   auto& member = found->second;
+  if (member.use == Use::snapshot) return snapshot_lost(member);
   // Of one that is in use, whoever uses it finds out; one on demand is made anew when it is needed.
   if (!member.provisioned() || member.use != Use::idle) return;
   auto& group = group_of(member);

@@ -96,10 +96,12 @@ Json metrics_of(const InvocationReported& event) {
                   {"memorySizeMB", report.memory_size_mb},
                   {"maxMemoryUsedMB", report.max_memory_used_mb}};
   if (report.init_duration) metrics["initDurationMs"] = milliseconds(*report.init_duration);
-  if (event.restore_duration) metrics["restoreDurationMs"] = milliseconds(*event.restore_duration);
-  if (event.billed_restore_duration) {
+  if (report.restore_duration) {
+    metrics["restoreDurationMs"] = milliseconds(*report.restore_duration);
+  }
+  if (report.billed_restore_duration) {
     metrics["billedRestoreDurationMs"] =
-        std::chrono::ceil<std::chrono::milliseconds>(*event.billed_restore_duration).count();
+        std::chrono::ceil<std::chrono::milliseconds>(*report.billed_restore_duration).count();
   }
   return metrics;
 }
@@ -286,8 +288,15 @@ std::vector<Span> spans_of(WallTime started, const AnswerTimes& times) {
 }
 
 InitType init_type_of(Initialization initialization) {
-  return initialization == Initialization::on_demand ? InitType::on_demand
-                                                     : InitType::provisioned_concurrency;
+  switch (initialization) {
+    case Initialization::on_demand:
+      break;
+    case Initialization::provisioned_concurrency:
+      return InitType::provisioned_concurrency;
+    case Initialization::snap_start:
+      return InitType::snap_start;
+  }
+  return InitType::on_demand;
 }
 
 ExtensionReported reported_extension(const runtime_api::ExtensionStatus& extension) {

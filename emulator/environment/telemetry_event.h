@@ -111,8 +111,6 @@ struct InvocationReported {
   InvocationReport report{};
   Profile profile = Profile::aws;
   std::optional<std::string> tenant_id{};
-  std::optional<Nanoseconds> restore_duration{};
-  std::optional<Nanoseconds> billed_restore_duration{};
   std::vector<Span> spans{};
   std::optional<EventTracing> tracing{};
 };

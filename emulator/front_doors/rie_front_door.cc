@@ -82,6 +82,7 @@ int status_of(const environment::Outcome& outcome) {
   const bool ended = std::holds_alternative<environment::RuntimeExited>(outcome) ||
                      std::holds_alternative<environment::NeverStarted>(outcome) ||
                      std::holds_alternative<environment::ExtensionFailed>(outcome) ||
+                     std::holds_alternative<environment::RestoreFailed>(outcome) ||
                      std::holds_alternative<environment::ResponseTruncated>(outcome);
   return ended || failed_before_ready(outcome) ? 502 : 200;
 }
@@ -163,6 +164,10 @@ Reply rie_refusal_reply(const invoke::Refusal& refusal) {
     case invoke::Refusal::Kind::tenant_missing:
     case invoke::Refusal::Kind::tenant_unexpected:
       status = 400;
+      break;
+    case invoke::Refusal::Kind::snapshot_not_ready:
+    case invoke::Refusal::Kind::snapshot_failed:
+      status = 409;
       break;
     case invoke::Refusal::Kind::shutting_down:
       status = 503;

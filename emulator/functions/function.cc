@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 
 namespace emulator::functions {
 namespace {
@@ -79,7 +80,42 @@ tl::expected<void, ConfigurationError> validate_variables(const FunctionConfigur
   return {};
 }
 
+tl::expected<void, ConfigurationError> validate_snap_start(const FunctionConfiguration& c) {
+  if (c.snap_start == SnapStart::none) return {};
+  if (c.ephemeral_storage > kMinEphemeralStorage) {
+    return refuse("SnapStart allows no more than " +
+                  std::to_string(kMinEphemeralStorage.mebibytes) +
+                  " MB of ephemeral storage; lower it, or leave SnapStart out");
+  }
+  if (c.tenant_isolation == TenantIsolation::per_tenant) {
+    return refuse("SnapStart and tenant isolation do not go together; leave one of them out");
+  }
+  if (c.command.empty() && !supports_snap_start(c.runtime)) {
+    return refuse("runtime " + c.runtime +
+                  " has no SnapStart; choose java11, python3.12, dotnet8 or a later one");
+  }
+  return {};
+}
+
 }  // namespace
+
+bool supports_snap_start(std::string_view runtime) {
+  struct Family {
+    std::string_view prefix;
+    int first;
+  };
+  static constexpr std::array kFamilies = {
+      Family{"java", 11}, Family{"python3.", 12}, Family{"dotnet", 8}};
+  for (const auto& [prefix, first] : kFamilies) {
+    if (!runtime.starts_with(prefix)) continue;
+    int version = 0;
+    const auto rest = runtime.substr(prefix.size());
+    // java8.al2 and dotnetcore3.1 are none of them.
+    const auto read = std::from_chars(rest.data(), rest.data() + rest.size(), version);
+    return read.ec == std::errc{} && read.ptr == rest.data() + rest.size() && version >= first;
+  }
+  return false;
+}
 
 bool is_reserved_variable(std::string_view name) {
   static constexpr std::array kReserved = {
@@ -134,6 +170,7 @@ tl::expected<void, ConfigurationError> validate(const FunctionConfiguration& c) 
     return refuse(std::to_string(c.layers.size()) +
                   " layers are too many; a function has at most 5");
   }
+  if (auto valid = validate_snap_start(c); !valid) return valid;
   return validate_variables(c);
 }
 

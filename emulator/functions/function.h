@@ -48,6 +48,8 @@ enum class Tracing { pass_through, active };
 // Whether an environment serves invocations of one tenant only. Source: service model,
 // TenantIsolationMode.
 enum class TenantIsolation { none, per_tenant };
+// Whether published versions are run from a snapshot. Source: service model, SnapStartApplyOn.
+enum class SnapStart { none, published_versions };
 // How a function's log is written. Source: the public service model, LoggingConfig; its words are
 // kept as they are, for they are given to the function as well.
 enum class LogFormat { text, json };
@@ -68,6 +70,7 @@ struct FunctionConfiguration {
   MemorySize ephemeral_storage = kMinEphemeralStorage;
   Tracing tracing = Tracing::pass_through;
   TenantIsolation tenant_isolation = TenantIsolation::none;
+  SnapStart snap_start = SnapStart::none;
   Logging logging;
   std::map<std::string, std::string> variables;  // the customer's environment variables
   std::filesystem::path code;                    // folder or .zip; empty only with `command`
@@ -83,8 +86,13 @@ struct ConfigurationError {
 };
 
 // Checks every quota above, the name's characters, reserved variable names, the key pattern
-// [a-zA-Z][a-zA-Z0-9_]+ and the 4 KB rule. Does not touch the file system.
+// [a-zA-Z][a-zA-Z0-9_]+, the 4 KB rule, and what goes with SnapStart; a command that is started in
+// place of a bootstrap may do with that whatever it likes. Does not touch the file system.
 tl::expected<void, ConfigurationError> validate(const FunctionConfiguration& configuration);
+
+// Whether AWS's runtime of that name can be run from a snapshot: java11, python3.12, dotnet8 and
+// later ones. Source: developer guide, "Improving startup performance with Lambda SnapStart".
+bool supports_snap_start(std::string_view runtime);
 
 // Whether AWS reserves this environment variable name for itself.
 // Source: developer guide, "Defined runtime environment variables".

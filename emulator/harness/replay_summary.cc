@@ -52,7 +52,7 @@ void Tally::add(const ReplayResult& result) {
   ++events;
   billed_ms += result.billed_ms;
   if (result.outcome == "throttled") ++throttled;
-  if (result.init_duration) ++cold_starts;
+  if (result.cold()) ++cold_starts;
   if (result.duration) durations.add(*result.duration);
   if (result.error_type.empty() && result.outcome == "responded") return;
   const auto& kind = result.error_type.empty() ? result.outcome : result.error_type;

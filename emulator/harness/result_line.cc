@@ -40,6 +40,7 @@ std::string_view outcome_name(const environment::Outcome& outcome) {
           },
           [](const environment::NeverStarted&) { return std::string_view{"never_started"}; },
           [](const environment::ExtensionFailed&) { return std::string_view{"extension_failed"}; },
+          [](const environment::RestoreFailed&) { return std::string_view{"restore_failed"}; },
       },
       outcome);
 }
@@ -64,6 +65,10 @@ std::string_view exception_name(invoke::Refusal::Kind kind) {
     case invoke::Refusal::Kind::tenant_missing:
     case invoke::Refusal::Kind::tenant_unexpected:
       return "InvalidParameterValueException";
+    case invoke::Refusal::Kind::snapshot_not_ready:
+      return "SnapStartNotReadyException";
+    case invoke::Refusal::Kind::snapshot_failed:
+      return "ResourceConflictException";
     case invoke::Refusal::Kind::not_kept:
       return "ServiceException";
     case invoke::Refusal::Kind::concurrency_exceeded:
@@ -155,6 +160,7 @@ void read_member(ReplayResult& result, std::string_view name, std::string_view v
   }
   if (name == "duration_ms") result.duration = read_ms(value);
   if (name == "init_ms") result.init_duration = read_ms(value);
+  if (name == "restore_ms") result.restore_duration = read_ms(value);
   if (name == "billed_ms") read_number(value, result.billed_ms);
   if (name == "max_memory_used_mb") read_number(value, result.max_memory_used_mb);
 }
@@ -199,6 +205,7 @@ ReplayResult result_of(SentEvent sent,
     result.started = std::chrono::floor<std::chrono::milliseconds>(report->started);
     result.duration = report->duration;
     result.init_duration = report->init_duration;
+    result.restore_duration = report->restore_duration;
     result.billed_ms =
         static_cast<std::uint64_t>(environment::billed_duration_ms(*report, profile));
     result.max_memory_used_mb = report->max_memory_used_mb;
@@ -229,8 +236,9 @@ void append_result_line(std::string& lines, const ReplayResult& result) {
   append_member(lines, "billed_ms");
   append_number(lines, result.billed_ms);
   append_ms(lines, "init_ms", result.init_duration);
+  if (result.restore_duration) append_ms(lines, "restore_ms", result.restore_duration);
   append_member(lines, "cold");
-  lines += result.init_duration ? "true" : "false";
+  lines += result.cold() ? "true" : "false";
   append_member(lines, "max_memory_used_mb");
   append_number(lines, static_cast<std::uint64_t>(result.max_memory_used_mb));
   if (!result.event.empty()) {

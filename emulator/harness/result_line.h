@@ -44,7 +44,9 @@ struct ReplayResult {
   std::string error_type;
   Response response;  // for a failure the document its caller is given
   std::optional<std::chrono::nanoseconds> duration;
-  std::optional<std::chrono::nanoseconds> init_duration;  // of a cold start
+  std::optional<std::chrono::nanoseconds> init_duration;       // of a cold start
+  std::optional<std::chrono::nanoseconds> restore_duration{};  // of one from a snapshot
+  bool cold() const { return init_duration || restore_duration; }
   std::uint64_t billed_ms = 0;
   std::int64_t max_memory_used_mb = 0;
   std::string event;  // empty unless it is kept

@@ -34,6 +34,33 @@ std::map<std::string, Provision> wanted_provisions(const registry::FunctionRecor
   return wanted;
 }
 
+// Published versions that are to have a snapshot.
+std::vector<SharedVersion> with_snap_start(const registry::FunctionRecord* record) {
+  std::vector<SharedVersion> found;
+  if (record == nullptr) return found;
+  for (const auto& [_, version] : record->published) {
+    if (registry::uses_snap_start(*version)) found.push_back(version);
+  }
+  return found;
+}
+
+std::optional<Refusal> refusal_of(const environment::SnapshotStatus& snapshot) {
+  using State = environment::SnapshotStatus::State;
+  // Source of the first text: developer guide, "Troubleshooting SnapStart errors". The second is
+  // ours.
+  if (snapshot.state == State::pending) {
+    return Refusal{.kind = Refusal::Kind::snapshot_not_ready,
+                   .message =
+                       "Lambda is initializing your function. It will be ready to invoke "
+                       "once your function state becomes ACTIVE."};
+  }
+  if (snapshot.state != State::failed) return std::nullopt;
+  return Refusal{.kind = Refusal::Kind::snapshot_failed,
+                 .message = "The function version cannot be invoked, for its Init failed with " +
+                            std::string(environment::error_type(*snapshot.failure)) +
+                            " when it was published; look at its log, mend it and publish again"};
+}
+
 }  // namespace
 
 Deployments::Deployments(const registry::Registry& registry,
@@ -55,6 +82,10 @@ tl::expected<Target, Refusal> Deployments::find(const std::string& function_name
   if (!resolution) return tl::unexpected(not_found(function_name, qualifier));
   const auto spec = spec_of(resolution->version);
   if (!spec) return tl::unexpected(spec.error());
+  if ((*spec)->initialization == environment::Initialization::snap_start) {
+    auto refusal = refusal_of(pool_.snapshot_status(*spec));
+    if (refusal) return tl::unexpected(std::move(*refusal));
+  }
   Target target;
   target.candidates.on_demand = *spec;
   if (!record->provisioned.empty()) {
@@ -123,12 +154,14 @@ void Deployments::follow(const std::string& function_name) {
   pool_.set_reserved(function_name, reserved);
   follow_provisions(function_name, record.get());
   forget_former_versions(function_name, record.get());
+  follow_snapshots(function_name, record.get());
 }
 
 // Deploying may take long: it is done before others are made to wait for this function's turn.
 void Deployments::deploy_provisioned(const std::string& function_name) {
   const auto record = registry_.find(function_name);
   for (const auto& [_, provision] : wanted_provisions(record.get())) spec_of(provision.version);
+  for (const auto& version : with_snap_start(record.get())) spec_of(version);
 }
 
 void Deployments::forget_former_versions(const std::string& name,
@@ -194,6 +227,32 @@ void Deployments::follow_provisions(const std::string& name,
   functions_[name].provisions = std::move(wanted);
 }
 
+// Versions never change, so a snapshot that was begun stands; retiring the version ends it.
+void Deployments::follow_snapshots(const std::string& name,
+                                   const registry::FunctionRecord* record) {
+  std::map<std::string, Pool::Spec> former;
+  {
+    const std::shared_lock lock(mutex_);
+    if (const auto found = functions_.find(name); found != functions_.end()) {
+      former = found->second.snapshots;
+    }
+  }
+  std::map<std::string, Pool::Spec> wanted;
+  for (const auto& version : with_snap_start(record)) {
+    const auto spec = spec_of(version);
+    auto& place = wanted[version->number];
+    if (!spec) continue;
+    place = *spec;
+    if (former[version->number] != place) pool_.keep_snapshot(place);
+  }
+  if (former.empty() && wanted.empty()) return;
+  const std::unique_lock lock(mutex_);
+  // Of a function that is gone nothing stays.
+  if (const auto found = functions_.find(name); found != functions_.end() || !wanted.empty()) {
+    functions_[name].snapshots = std::move(wanted);
+  }
+}
+
 Pool::Spec Deployments::make_provisioned_spec(const SharedVersion& version) {
   const auto on_demand = spec_of(version);
   if (!on_demand) return nullptr;
@@ -226,6 +285,24 @@ void Deployments::code_changed(const std::function<bool(const registry::Function
     const std::lock_guard making(deployment->making);
     if (deployment->spec) pool_.retire_version(deployment->spec);
   }
+}
+
+std::optional<environment::SnapshotStatus> Deployments::snapshot_status(
+    const std::string& function_name, const std::string& number) const {
+  Pool::Spec spec;
+  {
+    const std::shared_lock lock(mutex_);
+    const auto function = functions_.find(function_name);
+    if (function == functions_.end()) return std::nullopt;
+    const auto found = function->second.snapshots.find(number);
+    if (found == function->second.snapshots.end()) return std::nullopt;
+    spec = found->second;
+  }
+  if (spec) return pool_.snapshot_status(spec);
+  return environment::SnapshotStatus{
+      .state = environment::SnapshotStatus::State::failed,
+      .failure = environment::NeverStarted{
+          "Runtime.InvalidRuntime", "this host cannot run the version", {}}};
 }
 
 std::optional<environment::ProvisionedStatus> Deployments::provisioned_status(

@@ -62,6 +62,10 @@ class Deployments {
   std::optional<environment::ProvisionedStatus> provisioned_status(
       const std::string& function_name, const std::string& qualifier) const;
 
+  // How far the snapshot of a published version is. Nothing where it has no SnapStart.
+  std::optional<environment::SnapshotStatus> snapshot_status(const std::string& function_name,
+                                                             const std::string& number) const;
+
  private:
   // What a version came to; made by the first who needs it, awaited by the others.
   struct Deployment {
@@ -75,6 +79,8 @@ class Deployments {
   struct Function {
     std::map<registry::SharedVersion, SharedDeployment> deployments;
     std::map<std::string, Provision> provisions;  // by qualifier
+    // By number, of versions with SnapStart; nothing where one could not be deployed.
+    std::map<std::string, environment::Pool::Spec> snapshots;
   };
 
   tl::expected<environment::Pool::Spec, Refusal> spec_of(const registry::SharedVersion& version);
@@ -83,6 +89,7 @@ class Deployments {
   void deploy_provisioned(const std::string& function_name);
   void forget_former_versions(const std::string& name, const registry::FunctionRecord* record);
   void follow_provisions(const std::string& name, const registry::FunctionRecord* record);
+  void follow_snapshots(const std::string& name, const registry::FunctionRecord* record);
   environment::Pool::Spec make_provisioned_spec(const registry::SharedVersion& version);
 
   const registry::Registry& registry_;

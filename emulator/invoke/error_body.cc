@@ -76,6 +76,10 @@ struct Rendering {
     if (rie() && failed.phase == environment::FailurePhase::init) return {};
     return typed_with_id(type, request_id, describe(failed));
   }
+
+  std::string operator()(const environment::RestoreFailed& failed) const {
+    return typed_with_id(type, request_id, failed.reason);
+  }
 };
 
 }  // namespace

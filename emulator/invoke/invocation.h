@@ -66,9 +66,11 @@ struct Refusal {
     concurrency_exceeded,  // a limit of concurrency or of the rate of requests; or of this host
     not_runnable,          // this host has not what the version needs
     shutting_down,
-    not_kept,           // of an event: what must outlive the process could not be written
-    tenant_missing,     // the version isolates tenants, and none was named
-    tenant_unexpected,  // one was named, and the version does not isolate them
+    not_kept,            // of an event: what must outlive the process could not be written
+    tenant_missing,      // the version isolates tenants, and none was named
+    tenant_unexpected,   // one was named, and the version does not isolate them
+    snapshot_not_ready,  // the version's first snapshot is being made
+    snapshot_failed,     // and could not be made
   };
   Kind kind;
   std::string message;  // a sentence that says what to do

@@ -41,6 +41,9 @@ Judgement judge(const Refusal& refusal) {
     case Refusal::Kind::tenant_missing:
     case Refusal::Kind::tenant_unexpected:
     case Refusal::Kind::not_runnable:
+    // Another one is published, or the snapshot comes.
+    case Refusal::Kind::snapshot_not_ready:
+    case Refusal::Kind::snapshot_failed:
     case Refusal::Kind::shutting_down:
     case Refusal::Kind::not_kept:
       break;

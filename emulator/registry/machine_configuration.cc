@@ -25,6 +25,11 @@ void read_members(const Json& json, FunctionConfiguration& into) {
                                 ? functions::TenantIsolation::per_tenant
                                 : functions::TenantIsolation::none;
   }
+  if (const auto snap_start = json.find("SnapStart"); snap_start != json.end()) {
+    into.snap_start = snap_start->value("ApplyOn", "None") == "PublishedVersions"
+                          ? functions::SnapStart::published_versions
+                          : functions::SnapStart::none;
+  }
   if (const auto logging = json.find("LoggingConfig"); logging != json.end()) {
     auto& to = into.logging;
     to.format = logging->value("LogFormat", "Text") == "JSON" ? functions::LogFormat::json
@@ -116,6 +121,14 @@ bool runs_alike(const FunctionVersion& one, const FunctionVersion& other) {
   left.erase("RevisionId");
   right.erase("RevisionId");
   return left == right;
+}
+
+bool uses_snap_start(const FunctionVersion& version) {
+  // Most do not, and that can be seen without taking the text apart.
+  if (version.configuration.find("\"PublishedVersions\"") == std::string::npos) return false;
+  const auto json = Json::parse(version.configuration, nullptr, false);
+  return json.is_object() && json.contains("SnapStart") &&
+         json["SnapStart"].value("ApplyOn", "") == "PublishedVersions";
 }
 
 std::string dead_letter_target(const FunctionVersion& version) {

@@ -29,6 +29,9 @@ tl::expected<functions::FunctionConfiguration, std::string> machine_configuratio
 // for the revision, which is new after every publishing and tagging.
 bool runs_alike(const FunctionVersion& one, const FunctionVersion& other);
 
+// Whether it is run from a snapshot, once it is published.
+bool uses_snap_start(const FunctionVersion& version);
+
 // The target that a version's dead letters go to; empty: none.
 std::string dead_letter_target(const FunctionVersion& version);
 

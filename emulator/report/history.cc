@@ -8,10 +8,8 @@ void History::add(const environment::InvocationReport& report) {
   if (newest_.size() > kMaxHistory) newest_.pop_back();
   auto& totals = totals_[report.function_name];
   ++totals.invocations;
-  if (report.init_duration) {
-    ++totals.cold_starts;
-    totals.init_duration += *report.init_duration;
-  }
+  if (report.cold()) ++totals.cold_starts;
+  totals.init_duration += report.init_duration.value_or(environment::Nanoseconds{});
   if (!report.error_type.empty()) ++totals.errors[report.error_type];
   totals.duration += report.duration;
   totals.billed_ms += environment::billed_duration_ms(report, profile_);

@@ -39,7 +39,7 @@ void describe(Span& span, const InvocationReport& report, const char* origin) {
                      {"faas.name", report.function_name},
                      {"faas.version", report.version},
                      {"faas.invocation_id", report.request_id},
-                     {"faas.coldstart", report.init_duration.has_value()}};
+                     {"faas.coldstart", report.cold()}};
   if (report.kind == environment::InvocationKind::event) {
     span.attributes.emplace_back("aws.lambda.attempt", std::int64_t{report.attempt});
   }
@@ -57,11 +57,12 @@ std::vector<Span> platform_spans(const InvocationReport& report,
   const auto& trace = report.trace;
   if (!trace.sampled) return {};
   const auto started = std::chrono::duration_cast<nanoseconds>(report.started.time_since_epoch());
-  const auto init = report.init_duration.value_or(nanoseconds{});
+  const auto before =
+      report.init_duration.value_or(report.restore_duration.value_or(nanoseconds{}));
   const auto ended = started + report.duration;
   const auto answered =
       started + std::min(report.answered_after.value_or(report.duration), report.duration);
-  const Stretch whole{started - init, ended};
+  const Stretch whole{started - before, ended};
 
   std::vector<Span> spans;
   spans.push_back(
@@ -71,9 +72,9 @@ std::vector<Span> platform_spans(const InvocationReport& report,
       part(report, trace.function_segment, trace.service_segment, report.function_name, whole));
   describe(spans.back(), report, "AWS::Lambda::Function");
   const auto& function = trace.function_segment;
-  if (report.init_duration) {
-    spans.push_back(
-        part(report, new_span_id(), function, "Initialization", {started - init, started}));
+  if (report.cold()) {
+    const auto* name = report.init_duration ? "Initialization" : "Restore";
+    spans.push_back(part(report, new_span_id(), function, name, {started - before, started}));
   }
   spans.push_back(
       part(report, trace.invocation_segment, function, "Invocation", {started, answered}));

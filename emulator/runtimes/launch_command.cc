@@ -90,6 +90,10 @@ void add_node(LaunchCommand& command,
                    (client / "node_modules").string()});
 }
 
+// Where the hooks of org.crac find the client's, whose snapshots Lambda makes. Source: recorded,
+// the command line of Lambda's runtime.
+constexpr const char* kJavaHooks = "-Dorg.crac.Core.Compat=com.amazonaws.services.lambda.crac";
+
 // Classes of the function and of layers (lib/ and /opt/java/lib) the client finds by itself; they
 // are loaded apart from its own.
 void add_java(LaunchCommand& command,
@@ -99,7 +103,8 @@ void add_java(LaunchCommand& command,
                               customer_variable(configuration, "JAVA_TOOL_OPTIONS"));
   command.argv.insert(command.argv.end(), options.begin(), options.end());
   command.argv.insert(command.argv.end(),
-                      {"-cp",
+                      {kJavaHooks,
+                       "-cp",
                        (client / kJavaLibraryFolder / "*").string(),
                        "com.amazonaws.services.lambda.runtime.api.client.AWSLambda",
                        configuration.handler});

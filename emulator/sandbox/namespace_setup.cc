@@ -146,7 +146,8 @@ int listen_inside() {
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_port = htons(kListeningPort);
-  ::inet_pton(AF_INET, kListeningAddress, &address.sin_addr);
+  // Of every address here, because credentials are fetched from the loopback's.
+  address.sin_addr.s_addr = htonl(INADDR_ANY);
   if (::bind(listener, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0 ||
       ::listen(listener, kListenBacklog) != 0) {
     return -1;

@@ -152,6 +152,7 @@ tl::expected<FunctionDeclaration, TemplateError> FunctionReader::read() {
                           &FunctionReader::read_sizes,
                           &FunctionReader::read_tracing,
                           &FunctionReader::read_tenancy,
+                          &FunctionReader::read_snap_start,
                           &FunctionReader::read_logging,
                           &FunctionReader::read_architecture,
                           &FunctionReader::read_variables,
@@ -337,6 +338,24 @@ FunctionReader::Failure FunctionReader::read_tenancy() {
                     "PER_TENANT}");
   }
   result_.configuration.tenant_isolation = functions::TenantIsolation::per_tenant;
+  return std::nullopt;
+}
+
+// Source: service model, SnapStart; the resource types have the same property. It is of effect
+// where a version is published.
+FunctionReader::Failure FunctionReader::read_snap_start() {
+  const auto snap_start = property("SnapStart");
+  if (!snap_start) return snap_start.error();
+  if (!*snap_start) return std::nullopt;
+  const auto* apply_on = (*snap_start)->find("ApplyOn");
+  if (apply_on == nullptr || (apply_on->text != "PublishedVersions" && apply_on->text != "None")) {
+    return error_at(**snap_start,
+                    "SnapStart has one member, written SnapStart: {ApplyOn: PublishedVersions}, or "
+                    "None in its place");
+  }
+  if (apply_on->text == "PublishedVersions") {
+    result_.configuration.snap_start = functions::SnapStart::published_versions;
+  }
   return std::nullopt;
 }
 

@@ -81,6 +81,22 @@ class Rie {
   std::optional<RunningProgram> program_;
 };
 
+struct PythonClient {
+  std::string python;
+  std::string folder;
+};
+
+// The client's folder is named for the runtime and for the interpreter that it is made for.
+PythonClient python_client() {
+  std::string client;
+  for (const auto& entry :
+       std::filesystem::directory_iterator(HEARTH_RUNTIME_CACHE "/hearth/runtimes")) {
+    const auto name = entry.path().filename().string();
+    if (name.starts_with("python") && entry.is_directory()) client = entry.path();
+  }
+  return {"python" + client.substr(client.rfind('-') + 1), client};
+}
+
 std::string testees() { return tests::handler_folder("testees") + "/bootstrap"; }
 
 }  // namespace
@@ -116,13 +132,7 @@ TEST_CASE("the command of a Python image is served by rie", "[rie]") {
       "    print('printed')\n"
       "    return {'event': event, 'handler': os.environ['_HANDLER'],\n"
       "            'name': context.function_name, 'memory': context.memory_limit_in_mb}\n");
-  // The client's folder is named for the runtime and for the interpreter that it is made for.
-  std::string client;
-  for (const auto& entry :
-       std::filesystem::directory_iterator(HEARTH_RUNTIME_CACHE "/hearth/runtimes")) {
-    if (entry.path().filename().string().starts_with("python")) client = entry.path();
-  }
-  const auto python = "python" + client.substr(client.rfind('-') + 1);
+  const auto [python, client] = python_client();
   Rie rie({"FLAGS", python, "-m", "awslambdaric", "app.handler"},
           {{"PYTHONPATH", client},
            {"AWS_LAMBDA_FUNCTION_NAME", "image"},
@@ -137,6 +147,32 @@ TEST_CASE("the command of a Python image is served by rie", "[rie]") {
   CHECK(ended.status == 0);
   CHECK(ended.output.find("printed\n") != std::string::npos);
   CHECK(ended.output.find("Memory Size: 256 MB") != std::string::npos);
+}
+
+TEST_CASE("rie with --enable-init-caching restores the function before its first event", "[rie]") {
+  const ScratchFolder folder;
+  folder.write("app.py",
+               "import json, os, urllib.request\n"
+               "from snapshot_restore_py import register_after_restore, register_before_snapshot\n"
+               "seen = [os.environ['AWS_LAMBDA_INITIALIZATION_TYPE']]\n"
+               "register_before_snapshot(lambda: seen.append('before'))\n"
+               "register_after_restore(lambda: seen.append('after'))\n"
+               "def handler(event, context):\n"
+               "    token = os.environ['AWS_CONTAINER_AUTHORIZATION_TOKEN']\n"
+               "    request = urllib.request.Request(\n"
+               "        os.environ['AWS_CONTAINER_CREDENTIALS_FULL_URI'],\n"
+               "        headers={'Authorization': token})\n"
+               "    with urllib.request.urlopen(request) as answer:\n"
+               "        return seen + [json.load(answer)['SecretAccessKey']]\n");
+  const auto [python, client] = python_client();
+  Rie rie({"FLAGS", "--enable-init-caching", python, "-m", "awslambdaric", "app.handler"},
+          {{"PYTHONPATH", client}, {"AWS_SECRET_ACCESS_KEY", "of-the-image"}},
+          folder.path().string());
+  const auto answer = rie.post("{}");
+  INFO(answer.body);
+  CHECK(answer.json() == json{"snap-start", "before", "after", "of-the-image"});
+  rie.program().await_output("REPORT RequestId");
+  CHECK(rie.stop().output.find("RESTORE") == std::string::npos);
 }
 
 TEST_CASE("rie's variables say what the function is", "[rie]") {

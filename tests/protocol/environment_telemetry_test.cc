@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 using namespace emulator::environment;
@@ -216,4 +217,81 @@ TEST_CASE("a JSON log has events for the platform's lines and objects for the fu
   CHECK(log.find("\"producedBytes\":5,") != std::string::npos);
   CHECK(log.find("\"type\":\"platform.report\"") != std::string::npos);
   CHECK(log.find("REPORT RequestId") == std::string::npos);
+}
+
+TEST_CASE("subscribers sleep in a snapshot, and hear of the restore before the invocation",
+          "[telemetry][restore]") {
+  tests::HttpListener listener;
+  int status = 0;
+  Scene scene({"a"}, [&](ScriptedProcess& process) {
+    if (tests::extension_name(process) == "a") return watch(process, http(listener), status);
+    process.restore_next();
+    process.print("restored\n");
+    return chat(process);
+  });
+  scene.spec = scene.world.snap_start_spec();
+  scene.spec->layers = scene.folder.layers();
+  scene.spec->freezing = Freezing::on;
+  scene.environment =
+      std::make_shared<Environment>("env-1", scene.spec, scene.world.world, [](Environment&) {});
+  REQUIRE_FALSE(scene.environment->initialise_provisioned());
+  while (!scene.world.launcher.machine().frozen) std::this_thread::yield();
+  REQUIRE(succeeded(scene.serve("id-1").outcome));
+  auto& received = listener.received;
+  // It stands still again, and what it was told last is sent while it moves.
+  for (int more = 2; received.of_type("platform.report").empty(); ++more) {
+    REQUIRE(succeeded(scene.serve("id-" + std::to_string(more)).outcome));
+  }
+  CHECK(in_order(received.types(),
+                 {"platform.initStart",
+                  "platform.initRuntimeDone",
+                  "platform.initReport",
+                  "platform.restoreStart",
+                  "platform.restoreRuntimeDone",
+                  "platform.restoreReport",
+                  "platform.start",
+                  "platform.runtimeDone",
+                  "platform.report"}));
+  for (const auto* type :
+       {"platform.initStart", "platform.initRuntimeDone", "platform.initReport"}) {
+    CHECK(received.of_type(type)[0]["record"]["initializationType"] == "snap-start");
+  }
+  CHECK(received.of_type("platform.restoreStart")[0]["record"]["instanceId"] == "env-1");
+  CHECK(received.of_type("platform.restoreRuntimeDone")[0]["record"]["status"] == "success");
+  CHECK(
+      received.of_type("platform.restoreReport")[0]["record"]["metrics"]["durationMs"].is_number());
+  const auto metrics = received.of_type("platform.report")[0]["record"]["metrics"];
+  CHECK(metrics["restoreDurationMs"].is_number());
+  CHECK(metrics["billedRestoreDurationMs"].is_number_integer());
+  CHECK_FALSE(metrics.contains("initDurationMs"));
+}
+
+TEST_CASE("subscribers hear of a restore that fails, and of no invocation",
+          "[telemetry][restore]") {
+  tests::HttpListener listener;
+  int status = 0;
+  Scene scene({"a"}, [&](ScriptedProcess& process) {
+    if (tests::extension_name(process) == "a") {
+      const auto end = watch(process, http(listener), status);
+      // Who is told of the end has time to take what is left.
+      listener.received.await_type("platform.restoreReport");
+      return end;
+    }
+    process.restore_next();
+    process.post("/2018-06-01/runtime/restore/error",
+                 "{}",
+                 {{"Lambda-Runtime-Function-Error-Type", "Runtime.AfterRestoreError"}});
+    return ScriptEnd{.code = 64, .signal = {}};
+  });
+  scene.spec = scene.world.snap_start_spec();
+  scene.spec->layers = scene.folder.layers();
+  CHECK(std::holds_alternative<RestoreFailed>(scene.serve("id-1").outcome));
+  auto& received = listener.received;
+  received.await_type("platform.restoreReport");
+  const auto done = received.of_type("platform.restoreRuntimeDone")[0]["record"];
+  CHECK(done["status"] == "error");
+  CHECK(done["errorType"] == "Runtime.AfterRestoreError");
+  CHECK(received.of_type("platform.restoreReport")[0]["record"]["status"] == "error");
+  CHECK(received.of_type("platform.start").empty());
+  CHECK(received.of_type("platform.report").empty());
 }

@@ -43,7 +43,10 @@ const Table kExtensionTable = {
     {"ExitError", {"exit"}},
 };
 const Table kRuntimeTable = {
-    {"Started", {"next", "init"}},
+    {"Started", {"next", "init", "restore/next"}},
+    {"RestoreReady", {}},
+    {"Restoring", {"next", "init", "restore/error"}},
+    {"RuntimeRestoreErrorState", {}},
     {"Ready", {}},
     {"Running", {"next", "response", "error"}},
     {"RuntimeResponseSentState", {"next"}},
@@ -65,7 +68,8 @@ struct ModelExtension {
 
 class Run {
  public:
-  explicit Run(unsigned seed) : random_(seed), api_({"e0", "e1", "e2"}) {
+  explicit Run(unsigned seed)
+      : random_(seed), api_({"e0", "e1", "e2"}, ExtensionHub::Service::on, RestoreDesk{}) {
     for (const auto* name : {"e0", "e1", "e2", "i0", "i1"}) {
       auto extension = std::make_unique<ModelExtension>();
       extension->name = name;
@@ -79,7 +83,7 @@ class Run {
 
   void step() {
     auto& extension = *extensions_[pick(extensions_.size())];
-    switch (pick(12)) {
+    switch (pick(14)) {
       case 0:
       case 1:
         register_one(extension);
@@ -101,7 +105,17 @@ class Run {
         runtime_answers(pick(3) == 0 ? kNobody : current_id_, pick(2) == 0 ? "response" : "error");
         break;
       case 10:
-        if (pick(6) == 0) runtime_reports();
+        if (pick(6) == 0) runtime_reports("init");
+        break;
+      case 11:
+        runtime_waits_for_restore();
+        break;
+      case 12:
+        if (pick(2) == 0) {
+          restore();
+        } else if (pick(3) == 0) {
+          runtime_reports("restore");
+        }
         break;
       default:
         invoke();
@@ -131,7 +145,9 @@ class Run {
       if (one->parked) CHECK(one->parked->get().status == 500);
     }
     if (runtime_parked_) CHECK(runtime_parked_->get().status == 500);
+    if (restore_parked_) CHECK(restore_parked_->get().status == 500);
     if (exchange_) exchange_->get();
+    if (restore_) CHECK_FALSE(std::holds_alternative<RuntimeReady>(restore_->get()));
   }
 
  private:
@@ -230,6 +246,7 @@ class Run {
       return;
     }
     const bool answered = runtime_ == "RuntimeResponseSentState";
+    const bool restored = runtime_ == "Restoring";
     runtime_ = "Ready";
     runtime_parked_ = api_.parked_invocation();
     if (answered) {
@@ -237,6 +254,32 @@ class Run {
       settle_if_done();
     }
     while (api_.session.waiting_takers() == 0) std::this_thread::yield();
+    if (!restored) return;
+    CHECK(std::holds_alternative<RuntimeReady>(restore_->get()));
+    restore_.reset();
+  }
+
+  void runtime_waits_for_restore() {
+    closed_ = true;
+    if (!runtime_may("restore/next")) {
+      CHECK(api_.get("/2018-06-01/runtime/restore/next").body ==
+            refused("InvalidStateTransition", transition(runtime_, "RestoreReady", "runtime")));
+      return;
+    }
+    runtime_ = "RestoreReady";
+    restore_parked_ = api_.parked("/2018-06-01/runtime/restore/next");
+    while (api_.session.state() == RuntimeState::started) std::this_thread::yield();
+  }
+
+  void restore() {
+    if (runtime_ != "RestoreReady") return;
+    restore_ = std::async(std::launch::async,
+                          [this] { return api_.session.restore(Session::TimePoint::max()); });
+    const auto answer = restore_parked_->get();
+    CHECK(answer.status == 200);
+    CHECK(answer.body.empty());
+    restore_parked_.reset();
+    runtime_ = "Restoring";
   }
 
   void runtime_answers(const std::string& id, const std::string& how) {
@@ -255,15 +298,19 @@ class Run {
     }
   }
 
-  void runtime_reports() {
-    const auto answer = api_.post("/2018-06-01/runtime/init/error", "{}");
-    if (runtime_may("init")) {
-      CHECK(answer.status == 202);
-      runtime_ = "InitError";
-    } else {
-      CHECK(answer.body ==
-            refused("InvalidStateTransition", transition(runtime_, "InitError", "runtime")));
+  void runtime_reports(const std::string& phase) {
+    const bool restoring = runtime_ == "Restoring";
+    const std::string to = phase == "init" ? "InitError" : "RuntimeRestoreErrorState";
+    const auto answer = api_.post("/2018-06-01/runtime/" + phase + "/error", "{}");
+    if (!runtime_may(phase == "init" ? "init" : "restore/error")) {
+      CHECK(answer.body == refused("InvalidStateTransition", transition(runtime_, to, "runtime")));
+      return;
     }
+    CHECK(answer.status == 202);
+    runtime_ = restoring ? "RuntimeRestoreErrorState" : to;
+    if (!restoring) return;
+    CHECK(std::holds_alternative<RestoreError>(restore_->get()));
+    restore_.reset();
   }
 
   // ---- The environment.
@@ -338,6 +385,8 @@ class Run {
   std::size_t reports_ = 0;
   std::optional<std::future<ApiAnswer>> runtime_parked_;
   std::optional<std::future<ExchangeResult>> exchange_;
+  std::optional<std::future<ApiAnswer>> restore_parked_;
+  std::optional<std::future<RestoreResult>> restore_;
 };
 
 }  // namespace

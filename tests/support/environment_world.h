@@ -49,6 +49,13 @@ class EnvironmentWorld {
         emulator::environment::provisioned_variant(*spec(timeout)));
   }
 
+  // The same function's, with SnapStart.
+  std::shared_ptr<emulator::environment::EnvironmentSpec> snap_start_spec(
+      std::chrono::milliseconds timeout = std::chrono::minutes{10}) const {
+    return std::make_shared<emulator::environment::EnvironmentSpec>(
+        emulator::environment::snap_start_variant(*spec(timeout)));
+  }
+
   std::string log() const {
     const std::lock_guard lock(mutex_);
     return log_;

@@ -9,6 +9,7 @@
 #include <httplib.h>
 
 #include <future>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -30,10 +31,16 @@ class ExtensionApi {
  public:
   explicit ExtensionApi(
       std::vector<std::string> launched = {},
-      runtime_api::ExtensionHub::Service service = runtime_api::ExtensionHub::Service::on)
+      runtime_api::ExtensionHub::Service service = runtime_api::ExtensionHub::Service::on,
+      std::optional<runtime_api::RestoreDesk> restore = {})
       : world(std::move(launched), service),
         session([this](std::string_view type) { world.hub.runtime_settled(type); }),
-        server(runtime_api::open_listening_socket("127.0.0.1", 0).value(), session, world.hub) {}
+        server(runtime_api::open_listening_socket("127.0.0.1", 0).value(),
+               session,
+               world.hub,
+               {},
+               {},
+               std::move(restore)) {}
   ExtensionApi(const ExtensionApi&) = delete;
   ExtensionApi& operator=(const ExtensionApi&) = delete;
   ~ExtensionApi() { end(); }

@@ -51,6 +51,7 @@ class ScriptedProcess {
                  const std::map<std::string, std::string>& headers = {});
 
   HttpAnswer next() { return get("/2018-06-01/runtime/invocation/next"); }
+  HttpAnswer restore_next() { return get("/2018-06-01/runtime/restore/next"); }
   HttpAnswer respond(const std::string& id, const std::string& body) {
     return post("/2018-06-01/runtime/invocation/" + id + "/response", body);
   }

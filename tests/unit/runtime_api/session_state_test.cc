@@ -24,9 +24,14 @@ TEST_CASE("the runtime's state table allows what the published emulator allows a
       {{S::invocation_error_response, C::answer_complete}, S::response_sent},
       {{S::invocation_error_response, C::answer_refused}, S::running},
       {{S::response_sent, C::next_called}, S::ready},
+      {{S::started, C::restore_next_called}, S::restore_ready},
+      {{S::restore_ready, C::restored}, S::restoring},
+      {{S::restoring, C::next_called}, S::ready},
+      {{S::restoring, C::restore_error_reported}, S::restore_error},
+      {{S::restoring, C::init_error_reported}, S::restore_error},
   };
-  for (int from = 0; from <= static_cast<int>(S::response_sent); ++from) {
-    for (int cause = 0; cause <= static_cast<int>(C::init_error_reported); ++cause) {
+  for (int from = 0; from <= static_cast<int>(S::restore_error); ++from) {
+    for (int cause = 0; cause <= static_cast<int>(C::restore_error_reported); ++cause) {
       const std::pair key{static_cast<S>(from), static_cast<C>(cause)};
       INFO(printed_name(key.first) << " and cause " << cause);
       const auto expected = allowed.find(key);

@@ -111,3 +111,24 @@ TEST_CASE("an init ahead may take as long as the function may run, up to fifteen
   spec.timeout = std::chrono::hours{1};
   CHECK(provisioned_variant(spec).init_limit == std::chrono::seconds{900});
 }
+
+TEST_CASE("what is wrong in a copy is no variable of a function with SnapStart", "[environment]") {
+  EnvironmentSpec on_demand;
+  on_demand.timeout = std::chrono::seconds{200};
+  on_demand.variables = function_variables(sources());
+  const auto spec = snap_start_variant(on_demand);
+  CHECK(spec.initialization == Initialization::snap_start);
+  CHECK(spec.init_limit == std::chrono::seconds{200});
+  CHECK(spec.variables.at("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start");
+  for (const auto* gone : {"AWS_ACCESS_KEY_ID",
+                           "AWS_SECRET_ACCESS_KEY",
+                           "AWS_SESSION_TOKEN",
+                           "AWS_LAMBDA_LOG_GROUP_NAME"}) {
+    CHECK_FALSE(spec.variables.contains(gone));
+  }
+  CHECK(spec.credentials.access_key_id == "AKIA");
+  CHECK(spec.credentials.secret_access_key == "secret");
+  CHECK(spec.credentials.session_token == "token");
+  on_demand.profile = Profile::rie;
+  CHECK(snap_start_variant(on_demand).variables.contains("AWS_LAMBDA_LOG_GROUP_NAME"));
+}

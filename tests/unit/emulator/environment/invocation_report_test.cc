@@ -96,6 +96,30 @@ TEST_CASE("the sum of init and duration is billed by the started millisecond", "
   CHECK(billed_duration_ms(report, Profile::aws) == 1);
 }
 
+TEST_CASE("REPORT tells of a restore, and bills what the runtime took of it", "[environment]") {
+  auto report = warm();
+  report.duration = 2'338'660us;
+  report.restore_duration = 398'970us;
+  report.billed_restore_duration = 182ms;
+  const auto lines = end_lines(report, Profile::aws);
+  CHECK(lines.find("\tDuration: 2338.66 ms\tBilled Duration: 2521 ms\t") != std::string::npos);
+  CHECK(lines.ends_with("\tRestore Duration: 398.97 ms\tBilled Restore Duration: 182 ms\t\n"));
+}
+
+TEST_CASE("the lines of a snapshot and its restore are the service's", "[environment]") {
+  CHECK(restore_start_line("java:21.v0", "arn:aws:lambda:us-east-1::runtime:0") ==
+        "RESTORE_START Runtime Version: java:21.v0\tRuntime Version ARN: "
+        "arn:aws:lambda:us-east-1::runtime:0\n");
+  CHECK(init_report_line({9'908'090us}) == "INIT_REPORT Init Duration: 9908.09 ms\n");
+  CHECK(restore_start_line("", "") == "RESTORE_START\n");
+  CHECK(restore_report_line({511'250us}) == "RESTORE_REPORT Restore Duration: 511.25 ms\n");
+  CHECK(restore_report_line({1'236'040us, "Sandbox.Timedout"}) ==
+        "RESTORE_REPORT Restore Duration: 1236.04 ms\tStatus: timeout\n");
+  CHECK(restore_report_line({1'236'040us, "Runtime.ExitError"}) ==
+        "RESTORE_REPORT Restore Duration: 1236.04 ms\tStatus: error\tError Type: "
+        "Runtime.ExitError\n");
+}
+
 TEST_CASE("only failures of init are told, with their phase", "[environment]") {
   CHECK(init_report_line({9'999'950us, FailurePhase::init, "Sandbox.Timedout"}) ==
         "INIT_REPORT Init Duration: 9999.95 ms\tPhase: init\tStatus: timeout\n");

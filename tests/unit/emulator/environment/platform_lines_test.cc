@@ -51,6 +51,22 @@ TEST_CASE("a JSON log has an event for each of them", "[log]") {
   CHECK(outcome_lines(spec, TimedOut{3s}, "r1", kNow).empty());
 }
 
+TEST_CASE("a JSON log has the events of a restore", "[log]") {
+  auto spec = json_spec();
+  spec.initialization = Initialization::snap_start;
+  spec.runtime_version = "java:21.v0";
+  CHECK(restore_start_lines(spec, "env-1", kNow).find(R"("type":"platform.restoreStart")") !=
+        std::string::npos);
+  CHECK(restore_report_lines(spec, {.duration = 2ms}, kNow).find(R"({"status":"success",)") !=
+        std::string::npos);
+  CHECK(restore_report_lines(spec, {2ms, "Runtime.ExitError"}, kNow)
+            .find(R"("errorType":"Runtime.ExitError")") != std::string::npos);
+  CHECK(init_report_lines(spec, {.duration = 2ms}, kNow)
+            .find(R"("initializationType":"snap-start")") != std::string::npos);
+  // Where no runtime of AWS's starts, that is for whoever debugs.
+  CHECK(restore_start_lines(json_spec(), "env-1", kNow).empty());
+}
+
 TEST_CASE("a JSON log leaves out what is below its system level", "[log]") {
   CHECK(start_lines(json_spec(LogLevel::warn), "r1", kNow).empty());
   CHECK(end_lines(json_spec(LogLevel::warn), report(), kNow).empty());

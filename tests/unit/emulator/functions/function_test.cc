@@ -100,3 +100,39 @@ TEST_CASE("a caller may write dots in a name, a configuration may not", "[functi
   dotted.name = "my.function";
   CHECK_FALSE(validate(dotted));
 }
+
+TEST_CASE("SnapStart goes with its runtimes, and with little storage", "[functions]") {
+  for (const auto* runtime : {"java11", "java17", "java21", "python3.12", "dotnet8"}) {
+    CHECK(supports_snap_start(runtime));
+  }
+  for (const auto* runtime : {"java8",
+                              "java8.al2",
+                              "python3.11",
+                              "python3.9",
+                              "dotnetcore3.1",
+                              "dotnet6",
+                              "nodejs22.x",
+                              "provided.al2023",
+                              "java",
+                              "python3.",
+                              ""}) {
+    INFO(runtime);
+    CHECK_FALSE(supports_snap_start(runtime));
+  }
+  FunctionConfiguration function;
+  function.name = "f";
+  function.snap_start = SnapStart::published_versions;
+  function.runtime = "python3.12";
+  CHECK(validate(function));
+  function.ephemeral_storage = {513};
+  CHECK_FALSE(validate(function));
+  function.ephemeral_storage = kMinEphemeralStorage;
+  function.runtime = "ruby3.3";
+  REQUIRE_FALSE(validate(function));
+  CHECK(validate(function).error().message.find("no SnapStart") != std::string::npos);
+  // What is started in place of a bootstrap is no runtime of AWS's.
+  function.command = {"./server"};
+  CHECK(validate(function));
+  function.tenant_isolation = TenantIsolation::per_tenant;
+  CHECK_FALSE(validate(function));
+}

@@ -199,3 +199,13 @@ TEST_CASE("a file of results that cannot be written is told", "[harness]") {
   CHECK(file.error().kind == HarnessError::Kind::host);
   CHECK(file.error().message.find("/proc/none/out") != std::string::npos);
 }
+
+TEST_CASE("a result line of an invocation from a snapshot tells of its restore", "[harness]") {
+  ReplayResult result;
+  result.restore_duration = std::chrono::milliseconds{7};
+  const auto line = line_of(result);
+  const auto told = json::parse(line);
+  CHECK(told["restore_ms"] == 7);
+  CHECK(told["cold"] == true);
+  CHECK(told["init_ms"].is_null());
+}

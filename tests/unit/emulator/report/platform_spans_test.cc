@@ -58,6 +58,17 @@ TEST_CASE("a warm invocation has the service's segment, the function's and two p
                                                std::string("AWS::Lambda::Function")));
 }
 
+TEST_CASE("an invocation from a snapshot has its Restore before it", "[trace]") {
+  auto report = sampled();
+  report.restore_duration = 40ms;
+  const auto spans = spans_of(report);
+  REQUIRE(spans.size() == 5);
+  CHECK(spans[0].start == 1'000s - 40ms);
+  CHECK(spans[2].name == "Restore");
+  CHECK(spans[2].start == 1'000s - 40ms);
+  CHECK(spans[2].end == 1'000s);
+}
+
 TEST_CASE("a cold start has its Initialization before the invocation", "[trace]") {
   auto report = sampled();
   report.init_duration = 200ms;

@@ -123,6 +123,7 @@ TEST_CASE("a Java function is started through the client with options for its me
                                "-Xmx436m",
                                "-XX:+UseSerialGC",
                                "-XX:TieredStopAtLevel=1",
+                               "-Dorg.crac.Core.Compat=com.amazonaws.services.lambda.crac",
                                "-cp",
                                client + "/lib/*",
                                "com.amazonaws.services.lambda.runtime.api.client.AWSLambda",
@@ -133,7 +134,7 @@ TEST_CASE("a Java function is started through the client with options for its me
   configuration.variables["JAVA_TOOL_OPTIONS"] = "-Xmx100m -XX:+UseParallelGC";
   CHECK(start()->argv.at(1) == "-XX:TieredStopAtLevel=1");
   configuration.variables["JAVA_TOOL_OPTIONS"] = "-XX:-TieredCompilation";
-  CHECK(start()->argv.at(3) == "-cp");
+  CHECK(start()->argv.at(4) == "-cp");
 }
 
 TEST_CASE("a JVM's heap leaves room for what lies outside it", "[runtimes]") {

@@ -522,3 +522,21 @@ TEST_CASE("a function of a template isolates its tenants where TenancyConfig say
                    "TenantIsolationMode: PER_TENANT"));
   }
 }
+
+TEST_CASE("a function of a template has SnapStart where its property says so", "[template]") {
+  using emulator::functions::SnapStart;
+  const auto with = [](const std::string& lines) {
+    return with_properties("      CodeUri: src\n" + lines);
+  };
+  const auto on = read(with("      SnapStart:\n        ApplyOn: PublishedVersions\n"));
+  REQUIRE(on);
+  CHECK(on->functions[0].configuration.snap_start == SnapStart::published_versions);
+  CHECK(on->warnings.empty());
+  const auto off = read(with("      SnapStart:\n        ApplyOn: None\n"));
+  REQUIRE(off);
+  CHECK(off->functions[0].configuration.snap_start == SnapStart::none);
+  CHECK(contains(complaint(with("      SnapStart: PublishedVersions\n")), "ApplyOn"));
+  auto other = with("      SnapStart:\n        ApplyOn: PublishedVersions\n");
+  other.replace(other.find("python3.12"), 10, "nodejs20.x");
+  CHECK(contains(complaint(other), "has no SnapStart"));
+}
