@@ -3,6 +3,7 @@
 #pragma once
 
 #include "runtime_api/extension_hub.h"
+#include "runtime_api/runtime_routes.h"
 #include "runtime_api/session.h"
 #include "runtime_api/telemetry_routes.h"
 
@@ -50,6 +51,14 @@ class Server {
   // thread until then. What `telemetry` uses must outlive it too.
   Server(int listening_socket,
          Session& session,
+         ExtensionHub& extensions,
+         ConnectionCheck check = {},
+         SubscriptionDesk telemetry = {});
+
+  // The same for any kind of session; each poll that may be parked has a connection beyond
+  // kMaxConnections.
+  Server(int listening_socket,
+         RuntimeDesk runtime,
          ExtensionHub& extensions,
          ConnectionCheck check = {},
          SubscriptionDesk telemetry = {});
