@@ -94,7 +94,10 @@ TakeResult ConcurrentSession::take(const std::function<bool()>& connected) {
   auto* const given = offers_.front();
   offers_.pop_front();
   given->stage = Stage::taken;
-  return given->invocation;
+  auto invocation = given->invocation;
+  lock.unlock();
+  if (taken_) taken_(*invocation);
+  return invocation;
 }
 
 tl::expected<SharedInvocation, AnswerRefusal> ConcurrentSession::begin_answer(

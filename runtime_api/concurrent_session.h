@@ -22,6 +22,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 
 namespace runtime_api {
@@ -50,7 +51,11 @@ class ConcurrentSession {
  public:
   using TimePoint = Session::TimePoint;
 
-  ConcurrentSession() = default;
+  // Called on the thread that serves the runtime's call, with no lock held, when it is about to be
+  // given an invocation. It may not block.
+  using Taken = std::function<void(const NextInvocation& invocation)>;
+
+  explicit ConcurrentSession(Taken taken = {}) : taken_(std::move(taken)) {}
   ConcurrentSession(const ConcurrentSession&) = delete;
   ConcurrentSession& operator=(const ConcurrentSession&) = delete;
   ~ConcurrentSession() = default;
@@ -104,6 +109,7 @@ class ConcurrentSession {
   ConcurrentResult leave(Exchange& mine);
   void wake_all();
 
+  const Taken taken_;
   mutable std::mutex mutex_;  // guards everything below
   std::condition_variable initialised_;
   std::condition_variable offered_;

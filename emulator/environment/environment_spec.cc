@@ -11,7 +11,15 @@ constexpr const char* kInitializationType = "AWS_LAMBDA_INITIALIZATION_TYPE";
 }  // namespace
 
 std::string_view name_of(Initialization initialization) {
-  return initialization == Initialization::on_demand ? "on-demand" : "provisioned-concurrency";
+  switch (initialization) {
+    case Initialization::on_demand:
+      return "on-demand";
+    case Initialization::provisioned_concurrency:
+      return "provisioned-concurrency";
+    case Initialization::managed_instances:
+      return "lambda-managed-instances";
+  }
+  return "";
 }
 
 EnvironmentSpec provisioned_variant(EnvironmentSpec on_demand) {
@@ -20,6 +28,17 @@ EnvironmentSpec provisioned_variant(EnvironmentSpec on_demand) {
   spec.init_limit =
       std::clamp(spec.timeout, kShortestProvisionedInitLimit, kLongestProvisionedInitLimit);
   spec.variables[kInitializationType] = name_of(spec.initialization);
+  return spec;
+}
+
+EnvironmentSpec managed_variant(EnvironmentSpec on_demand, ManagedInstances managed) {
+  auto spec = provisioned_variant(std::move(on_demand));
+  spec.initialization = Initialization::managed_instances;
+  spec.freezing = Freezing::off;
+  spec.variables[kInitializationType] = name_of(spec.initialization);
+  // The runtime's alone, and added where it is started.
+  spec.variables.erase(std::string(kMaxConcurrency));
+  spec.managed = std::move(managed);
   return spec;
 }
 

@@ -84,6 +84,9 @@ Launch::Launch(LaunchWorld world, Callbacks callbacks, FoundExtensions found)
             hub_.runtime_settled(error_type);
           },
           {.begun = callbacks_.answer_begun, .complete = callbacks_.answer_complete}),
+      concurrent_(world.spec.managed
+                      ? std::make_unique<runtime_api::ConcurrentSession>(callbacks_.taken)
+                      : nullptr),
       extensions_(std::move(found.programs),
                   world.log,
                   world.pump,
@@ -111,6 +114,12 @@ std::shared_ptr<Telemetry> Launch::make_telemetry(FoundExtensions::Switch turned
         return *socket;
       },
       spec().logging.format);
+}
+
+runtime_api::RuntimeDesk Launch::runtime_desk() {
+  if (!concurrent_) return runtime_api::desk_of(session_);
+  // As many again for answers that come on connections of their own.
+  return runtime_api::desk_of(*concurrent_, 2 * spec().managed->max_concurrency);
 }
 
 runtime_api::SubscriptionDesk Launch::desk() {
@@ -160,7 +169,7 @@ tl::expected<void, NeverStarted> Launch::listen() {
   }
   server_ = std::make_unique<runtime_api::Server>(
       *socket,
-      session_,
+      runtime_desk(),
       hub_,
       [this](std::uint16_t peer_port, std::uint16_t local_port) {
         return world_.sandbox.owns_connection(peer_port, local_port);
@@ -183,7 +192,7 @@ tl::expected<void, NeverStarted> Launch::listen_for_segments() {
 void Launch::serve_inside(sandbox::Process& process) {
   if (const auto socket = process.take_listening_socket()) {
     server_ = std::make_unique<runtime_api::Server>(
-        *socket, session_, hub_, runtime_api::ConnectionCheck{}, desk());
+        *socket, runtime_desk(), hub_, runtime_api::ConnectionCheck{}, desk());
   }
 }
 
@@ -245,6 +254,7 @@ std::optional<Outcome> Launch::start_runtime() {
   request.program.working_folder = spec().working_folder;
   std::map<std::string, std::string> own = {{std::string(kRuntimeApi), address()},
                                             {std::string(kLogStreamName), world_.log_stream_name}};
+  if (spec().managed) own[std::string(kMaxConcurrency)] = spec().managed->told;
   if (xray_) {
     const auto port = std::to_string(xray_->port());
     own[kXRayAddress] = xray_->address() + ":" + port;
@@ -282,7 +292,7 @@ std::optional<pid_t> Launch::pid() {
 
 std::optional<Outcome> Launch::await_init(TimePoint deadline, std::chrono::milliseconds limit) {
   using Awaited = runtime_api::ExtensionHub::Awaited;
-  auto result = session_.await_init(deadline);
+  auto result = concurrent_ ? concurrent_->await_init(deadline) : session_.await_init(deadline);
   if (auto* error = std::get_if<runtime_api::InitError>(&result)) {
     runtime()->exited_within(kLastWords);
     return FunctionError{std::move(error->error_type), std::move(error->body), FailurePhase::init};
@@ -312,6 +322,23 @@ std::optional<Outcome> Launch::exchange(runtime_api::SharedInvocation invocation
   }
   if (std::holds_alternative<runtime_api::DeadlinePassed>(result)) return TimedOut{limit};
   if (!std::get<runtime_api::SessionEnded>(result).taken) return std::nullopt;
+  return how_it_failed(FailurePhase::invoke);
+}
+
+tl::expected<Outcome, Launch::Unserved> Launch::exchange_one(
+    runtime_api::SharedInvocation invocation, TimePoint deadline, std::chrono::milliseconds limit) {
+  auto result = concurrent_->exchange(std::move(invocation), deadline);
+  if (auto* answer = std::get_if<runtime_api::RuntimeAnswer>(&result)) {
+    return outcome_of(std::move(*answer));
+  }
+  if (std::holds_alternative<runtime_api::DeadlinePassed>(result)) return TimedOut{limit};
+  if (std::holds_alternative<runtime_api::NoIdlePoll>(result)) {
+    return tl::unexpected(Unserved::no_idle_poll);
+  }
+  if (std::holds_alternative<runtime_api::DuplicateId>(result)) {
+    return tl::unexpected(Unserved::duplicate_id);
+  }
+  if (!std::get<runtime_api::SessionEnded>(result).taken) return tl::unexpected(Unserved::ended);
   return how_it_failed(FailurePhase::invoke);
 }
 

@@ -91,6 +91,7 @@ Json categories_of(const runtime_api::EventCategories& categories) {
 
 Json metrics_of(const InvocationReported& event) {
   const auto& report = event.report;
+  if (report.metering == Metering::duration) return {{"durationMs", milliseconds(report.duration)}};
   Json metrics = {{"durationMs", milliseconds(report.duration)},
                   {"billedDurationMs", billed_duration_ms(report, event.profile)},
                   {"memorySizeMB", report.memory_size_mb},
@@ -286,8 +287,15 @@ std::vector<Span> spans_of(WallTime started, const AnswerTimes& times) {
 }
 
 InitType init_type_of(Initialization initialization) {
-  return initialization == Initialization::on_demand ? InitType::on_demand
-                                                     : InitType::provisioned_concurrency;
+  switch (initialization) {
+    case Initialization::on_demand:
+      return InitType::on_demand;
+    case Initialization::provisioned_concurrency:
+      return InitType::provisioned_concurrency;
+    case Initialization::managed_instances:
+      return InitType::managed_instances;
+  }
+  return InitType::on_demand;
 }
 
 ExtensionReported reported_extension(const runtime_api::ExtensionStatus& extension) {
