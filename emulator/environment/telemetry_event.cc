@@ -30,8 +30,8 @@ std::string_view name_of(EventStatus status) {
 }
 
 std::string_view name_of(InitType type) {
-  constexpr std::array<std::string_view, 3> kNames = {
-      "on-demand", "provisioned-concurrency", "snap-start"};
+  constexpr std::array<std::string_view, 4> kNames = {
+      "on-demand", "provisioned-concurrency", "snap-start", "lambda-managed-instances"};
   return kNames.at(static_cast<std::size_t>(type));
 }
 
