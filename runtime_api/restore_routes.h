@@ -32,6 +32,9 @@ struct ContainerCredentials {
 
 // What an environment of SnapStart answers these calls with.
 struct RestoreDesk {
+  // Whose runtime is restored; must outlive the listener. A server that is made for a session fills
+  // it in.
+  Session* session = nullptr;
   std::string authorization_token;  // which whoever asks for credentials sends, as it is
   ContainerCredentials credentials;
   std::function<std::string()> expiration;  // asked at each call: 2025-07-17T17:36:24.304Z

@@ -51,10 +51,42 @@ std::string error_body(const PostedRequest& posted, std::string bytes) {
   return posted.content_type == kErrorCause ? without_cause(bytes) : std::move(bytes);
 }
 
-RuntimeReply truncated(Session& session, RuntimeAnswer answer) {
+// An answer that a session has opened, whichever kind of session.
+struct OpenAnswer {
+  SharedInvocation invocation;
+  std::function<void(RuntimeAnswer)> complete;
+  std::function<void()> refuse;  // in place of that: its mode is unknown
+};
+
+OpenAnswer open_answer(Session& session, SharedInvocation invocation) {
+  return {std::move(invocation),
+          [&session](RuntimeAnswer answer) { session.complete_answer(std::move(answer)); },
+          [&session] { session.refuse_answer(); }};
+}
+
+OpenAnswer open_answer(ConcurrentSession& session, SharedInvocation invocation) {
+  const auto* const id = &invocation->request_id;
+  return {std::move(invocation),
+          [&session, id](RuntimeAnswer answer) { session.complete_answer(*id, std::move(answer)); },
+          [&session, id] {
+            RuntimeAnswer answer;
+            answer.kind = RuntimeAnswer::Kind::error;
+            answer.error_type = "Runtime.InvalidResponseModeHeader";
+            answer.body = R"({"errorType":"Runtime.InvalidResponseModeHeader"})";
+            session.complete_answer(*id, std::move(answer));
+          }};
+}
+
+RuntimeReply refused(AnswerRefusal refusal) {
+  if (refusal == AnswerRefusal::timed_out)
+    return error_reply(410, "InvokeTimeout", "Invoke timeout");
+  return error_reply(400, "InvalidRequestID", "Invalid request ID");
+}
+
+RuntimeReply truncated(const OpenAnswer& open, RuntimeAnswer answer) {
   answer.kind = RuntimeAnswer::Kind::truncated;
   answer.error_type = "Runtime.TruncatedResponse";
-  session.complete_answer(std::move(answer));
+  open.complete(std::move(answer));
   auto reply = session_over_reply();
   reply.connection = RuntimeReply::Connection::ends;
   return reply;
@@ -91,9 +123,8 @@ void heed_trailers(const NextInvocation& invocation,
 }
 
 // Takes a response into the invocation's stream, piece by piece as it arrives.
-RuntimeReply pass_on(Session& session,
-                     const NextInvocation& invocation,
-                     const PostedRequest& posted) {
+RuntimeReply pass_on(const OpenAnswer& open, const PostedRequest& posted) {
+  const auto& invocation = *open.invocation;
   auto& stream = *invocation.stream;
   stream.begin(posted.content_type);
   std::uint64_t passed = 0;
@@ -108,7 +139,7 @@ RuntimeReply pass_on(Session& session,
     if (room < piece.size()) {
       length = Length::exceeded;
       // The caller need not wait for what it is not given.
-      session.complete_answer(too_large(passed + 1, kMaxStreamedBytes));
+      open.complete(too_large(passed + 1, kMaxStreamedBytes));
     }
     return PostedRequest::Wanted::more;
   });
@@ -116,9 +147,44 @@ RuntimeReply pass_on(Session& session,
   RuntimeAnswer answer;
   answer.size_bytes = body.size_bytes;
   answer.content_type = posted.content_type;
-  if (body.end == PostedRequest::Body::End::broken) return truncated(session, std::move(answer));
+  if (body.end == PostedRequest::Body::End::broken) return truncated(open, std::move(answer));
   heed_trailers(invocation, body, answer);
-  session.complete_answer(std::move(answer));
+  open.complete(std::move(answer));
+  return accepted_reply();
+}
+
+RuntimeReply take_response(const OpenAnswer& open, const PostedRequest& posted) {
+  if (!is_known_mode(posted.response_mode)) {
+    open.refuse();
+    return error_reply(400, "InvalidFunctionResponseMode", "Invalid function response mode");
+  }
+  if (is_streamed(posted) && open.invocation->stream) return pass_on(open, posted);
+  auto body = posted.read_body(kMaxResponseBytes);
+  RuntimeAnswer answer;
+  answer.size_bytes = body.size_bytes;
+  answer.content_type = posted.content_type;
+  if (body.end == PostedRequest::Body::End::broken) return truncated(open, std::move(answer));
+  if (body.size_bytes > kMaxResponseBytes) {
+    open.complete(too_large(body.size_bytes, kMaxResponseBytes));
+    return told_too_large(kMaxResponseBytes);
+  }
+  answer.body = std::move(body.bytes);
+  if (is_streamed(posted)) heed_trailers(*open.invocation, body, answer);
+  open.complete(std::move(answer));
+  return accepted_reply();
+}
+
+RuntimeReply take_error(const OpenAnswer& open, const PostedRequest& posted) {
+  auto body = posted.read_body(kMaxErrorBytes);
+  RuntimeAnswer answer;
+  answer.size_bytes = body.size_bytes;
+  if (body.end == PostedRequest::Body::End::broken) return truncated(open, std::move(answer));
+  answer.kind = RuntimeAnswer::Kind::error;
+  answer.content_type = posted.content_type;
+  answer.error_type = safe_error_type(posted.error_type);
+  answer.exceptions = exceptions_of(posted, body.bytes, answer.error_type);
+  answer.body = error_body(posted, std::move(body.bytes));
+  open.complete(std::move(answer));
   return accepted_reply();
 }
 
@@ -182,8 +248,9 @@ RuntimeReply answer_simple(const Call& call) {
   return reply;
 }
 
-RuntimeReply answer_next(Session& session, const std::function<bool()>& connected) {
-  auto taken = session.take(connected);
+namespace {
+
+RuntimeReply reply_to_next(TakeResult taken) {
   if (const auto* refusal = std::get_if<CallRefused>(&taken)) {
     return refused_reply(*refusal, RuntimeState::ready);
   }
@@ -206,50 +273,8 @@ RuntimeReply answer_next(Session& session, const std::function<bool()>& connecte
   return reply;
 }
 
-RuntimeReply answer_response(Session& session,
-                             const ResponseCall& call,
-                             const PostedRequest& posted) {
-  const auto begun = session.begin_answer(call.request_id, AnswerKind::response);
-  if (!begun) return refused_reply(begun.error(), RuntimeState::invocation_response);
-  if (!is_known_mode(posted.response_mode)) {
-    session.refuse_answer();
-    return error_reply(400, "InvalidFunctionResponseMode", "Invalid function response mode");
-  }
-  const auto& invocation = **begun;
-  if (is_streamed(posted) && invocation.stream) return pass_on(session, invocation, posted);
-  auto body = posted.read_body(kMaxResponseBytes);
-  RuntimeAnswer answer;
-  answer.size_bytes = body.size_bytes;
-  answer.content_type = posted.content_type;
-  if (body.end == PostedRequest::Body::End::broken) return truncated(session, std::move(answer));
-  if (body.size_bytes > kMaxResponseBytes) {
-    session.complete_answer(too_large(body.size_bytes, kMaxResponseBytes));
-    return told_too_large(kMaxResponseBytes);
-  }
-  answer.body = std::move(body.bytes);
-  if (is_streamed(posted)) heed_trailers(invocation, body, answer);
-  session.complete_answer(std::move(answer));
-  return accepted_reply();
-}
-
-RuntimeReply answer_error(Session& session, const ErrorCall& call, const PostedRequest& posted) {
-  if (const auto begun = session.begin_answer(call.request_id, AnswerKind::error); !begun) {
-    return refused_reply(begun.error(), RuntimeState::invocation_error_response);
-  }
-  auto body = posted.read_body(kMaxErrorBytes);
-  RuntimeAnswer answer;
-  answer.size_bytes = body.size_bytes;
-  if (body.end == PostedRequest::Body::End::broken) return truncated(session, std::move(answer));
-  answer.kind = RuntimeAnswer::Kind::error;
-  answer.content_type = posted.content_type;
-  answer.error_type = safe_error_type(posted.error_type);
-  answer.exceptions = exceptions_of(posted, body.bytes, answer.error_type);
-  answer.body = error_body(posted, std::move(body.bytes));
-  session.complete_answer(std::move(answer));
-  return accepted_reply();
-}
-
-RuntimeReply answer_init_error(Session& session, const PostedRequest& posted) {
+template <typename AnySession>
+RuntimeReply reply_to_init_error(AnySession& session, const PostedRequest& posted) {
   auto body = posted.read_body(kMaxErrorBytes);
   // Half a report is none: how the process ends says more.
   if (body.end == PostedRequest::Body::End::broken) return session_over_reply();
@@ -258,6 +283,78 @@ RuntimeReply answer_init_error(Session& session, const PostedRequest& posted) {
     return refused_reply(reported.error(), RuntimeState::init_error);
   }
   return accepted_reply();
+}
+
+template <typename AnySession>
+RuntimeDesk desk_of_any(AnySession& session, std::size_t polls) {
+  return {
+      .next = [&session](const auto& connected) { return answer_next(session, connected); },
+      .response =
+          [&session](const ResponseCall& call, const PostedRequest& posted) {
+            return answer_response(session, call, posted);
+          },
+      .error = [&session](
+                   const ErrorCall& call,
+                   const PostedRequest& posted) { return answer_error(session, call, posted); },
+      .init_error =
+          [&session](const PostedRequest& posted) { return answer_init_error(session, posted); },
+      .polls = polls};
+}
+
+}  // namespace
+
+RuntimeReply answer_next(Session& session, const std::function<bool()>& connected) {
+  return reply_to_next(session.take(connected));
+}
+
+RuntimeReply answer_response(Session& session,
+                             const ResponseCall& call,
+                             const PostedRequest& posted) {
+  auto begun = session.begin_answer(call.request_id, AnswerKind::response);
+  if (!begun) return refused_reply(begun.error(), RuntimeState::invocation_response);
+  return take_response(open_answer(session, std::move(*begun)), posted);
+}
+
+RuntimeReply answer_error(Session& session, const ErrorCall& call, const PostedRequest& posted) {
+  auto begun = session.begin_answer(call.request_id, AnswerKind::error);
+  if (!begun) return refused_reply(begun.error(), RuntimeState::invocation_error_response);
+  return take_error(open_answer(session, std::move(*begun)), posted);
+}
+
+RuntimeReply answer_init_error(Session& session, const PostedRequest& posted) {
+  return reply_to_init_error(session, posted);
+}
+
+RuntimeDesk desk_of(Session& session) { return desk_of_any(session, 1); }
+
+// ---- Of several invocations at once.
+
+RuntimeReply answer_next(ConcurrentSession& session, const std::function<bool()>& connected) {
+  return reply_to_next(session.take(connected));
+}
+
+RuntimeReply answer_response(ConcurrentSession& session,
+                             const ResponseCall& call,
+                             const PostedRequest& posted) {
+  auto begun = session.begin_answer(call.request_id);
+  if (!begun) return refused(begun.error());
+  return take_response(open_answer(session, std::move(*begun)), posted);
+}
+
+RuntimeReply answer_error(ConcurrentSession& session,
+                          const ErrorCall& call,
+                          const PostedRequest& posted) {
+  auto begun = session.begin_answer(call.request_id);
+  if (!begun) return refused(begun.error());
+  return take_error(open_answer(session, std::move(*begun)), posted);
+}
+
+RuntimeReply answer_init_error(ConcurrentSession& session, const PostedRequest& posted) {
+  return reply_to_init_error(session, posted);
+}
+
+RuntimeDesk desk_of(ConcurrentSession& session, std::size_t polls) {
+  return desk_of_any(session, polls);
 }
 
 }  // namespace runtime_api

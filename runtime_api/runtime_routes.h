@@ -4,6 +4,7 @@
 // Any thread.
 #pragma once
 
+#include "runtime_api/concurrent_session.h"
 #include "runtime_api/reply.h"
 #include "runtime_api/session.h"
 
@@ -79,5 +80,30 @@ RuntimeReply answer_response(Session& session,
                              const PostedRequest& posted);
 RuntimeReply answer_error(Session& session, const ErrorCall& call, const PostedRequest& posted);
 RuntimeReply answer_init_error(Session& session, const PostedRequest& posted);
+
+// The same of a runtime that serves several invocations at once. Source of the statuses: the
+// emulator that AWS publishes, in its mode for Managed Instances: 400 InvalidRequestID for an id
+// that is unknown or has its answer, 410 InvokeTimeout once for one that has timed out; an unknown
+// response mode ends the invocation with Runtime.InvalidResponseModeHeader.
+RuntimeReply answer_next(ConcurrentSession& session, const std::function<bool()>& connected);
+RuntimeReply answer_response(ConcurrentSession& session,
+                             const ResponseCall& call,
+                             const PostedRequest& posted);
+RuntimeReply answer_error(ConcurrentSession& session,
+                          const ErrorCall& call,
+                          const PostedRequest& posted);
+RuntimeReply answer_init_error(ConcurrentSession& session, const PostedRequest& posted);
+
+// The runtime's calls as a listener serves them, whichever session is behind. What it refers to
+// must outlive it.
+struct RuntimeDesk {
+  std::function<RuntimeReply(const std::function<bool()>& connected)> next;
+  std::function<RuntimeReply(const ResponseCall&, const PostedRequest&)> response;
+  std::function<RuntimeReply(const ErrorCall&, const PostedRequest&)> error;
+  std::function<RuntimeReply(const PostedRequest&)> init_error;
+  std::size_t polls = 1;  // calls for an invocation that may be parked at a time
+};
+RuntimeDesk desk_of(Session& session);
+RuntimeDesk desk_of(ConcurrentSession& session, std::size_t polls);
 
 }  // namespace runtime_api

@@ -184,13 +184,13 @@ void refuse(const httplib::Request& request, httplib::Response& response) {
 class Server::Listener final : public httplib::Server {
  public:
   Listener(int listening_socket,
-           Session& session,
+           RuntimeDesk runtime,
            ExtensionHub& extensions,
            ConnectionCheck check,
            SubscriptionDesk telemetry,
            std::optional<RestoreDesk> restore)
       : listening_socket_(listening_socket),
-        session_(session),
+        runtime_(std::move(runtime)),
         extensions_(extensions),
         check_(std::move(check)),
         telemetry_(std::move(telemetry)),
@@ -221,9 +221,10 @@ class Server::Listener final : public httplib::Server {
 
  private:
   void configure() {
-    new_task_queue = [] {
-      return make_connection_workers(2, kMaxConnections, [] { connection_passed = false; })
-          .release();
+    // Beside the one that kMaxConnections has room for.
+    const auto connections = kMaxConnections + runtime_.polls - 1;
+    new_task_queue = [connections] {
+      return make_connection_workers(2, connections, [] { connection_passed = false; }).release();
     };
     set_tcp_nodelay(true);
     set_keep_alive_max_count(std::numeric_limits<std::size_t>::max());
@@ -247,7 +248,7 @@ class Server::Listener final : public httplib::Server {
       if (std::holds_alternative<NextCall>(call)) {
         // A runtime that asks for its first event has loaded whatever could register with it.
         extensions_.close_registration();
-        send_unread(answer_next(session_, still_connected(request)), request, response);
+        send_unread(runtime_.next(still_connected(request)), request, response);
       } else {
         send_unread(answer_simple(call), request, response);
       }
@@ -276,15 +277,15 @@ class Server::Listener final : public httplib::Server {
   void add_runtime_posts() {
     const auto post = with_body([this](const httplib::Request& request, PostedBody& body) {
       const auto posted = posted_request(request, body);
-      if (restore_call(request)) return answer_restore_error(session_, posted);
+      if (restore_call(request)) return answer_restore_error(*restore_->session, posted);
       const auto call = parse_call(request.method, request.path);
       if (const auto* answer = std::get_if<ResponseCall>(&call)) {
-        return answer_response(session_, *answer, posted);
+        return runtime_.response(*answer, posted);
       }
       if (const auto* error = std::get_if<ErrorCall>(&call)) {
-        return answer_error(session_, *error, posted);
+        return runtime_.error(*error, posted);
       }
-      return answer_init_error(session_, posted);
+      return runtime_.init_error(posted);
     });
     Post("/2018-06-01/runtime/invocation/:id/response", post);
     Post("/2018-06-01/runtime/invocation/:id/error", post);
@@ -370,7 +371,8 @@ class Server::Listener final : public httplib::Server {
     } else {
       // What could register has been loaded, as where a runtime asks for its first event.
       extensions_.close_registration();
-      send_unread(answer_restore_next(session_, still_connected(request)), request, response);
+      send_unread(
+          answer_restore_next(*restore_->session, still_connected(request)), request, response);
     }
     return HandlerResponse::Handled;
   }
@@ -394,7 +396,7 @@ class Server::Listener final : public httplib::Server {
   }
 
   const int listening_socket_;
-  Session& session_;
+  const RuntimeDesk runtime_;
   ExtensionHub& extensions_;
   const ConnectionCheck check_;
   const SubscriptionDesk telemetry_;
@@ -430,14 +432,36 @@ tl::expected<int, ListenError> open_listening_socket(const std::string& address,
   return descriptor;
 }
 
+namespace {
+
+std::optional<RestoreDesk> with_session(std::optional<RestoreDesk> restore, Session& session) {
+  if (restore) restore->session = &session;
+  return restore;
+}
+
+}  // namespace
+
 Server::Server(int listening_socket,
                Session& session,
                ExtensionHub& extensions,
                ConnectionCheck check,
                SubscriptionDesk telemetry,
                std::optional<RestoreDesk> restore)
+    : Server(listening_socket,
+             desk_of(session),
+             extensions,
+             std::move(check),
+             std::move(telemetry),
+             with_session(std::move(restore), session)) {}
+
+Server::Server(int listening_socket,
+               RuntimeDesk runtime,
+               ExtensionHub& extensions,
+               ConnectionCheck check,
+               SubscriptionDesk telemetry,
+               std::optional<RestoreDesk> restore)
     : listener_(std::make_unique<Listener>(listening_socket,
-                                           session,
+                                           std::move(runtime),
                                            extensions,
                                            std::move(check),
                                            std::move(telemetry),

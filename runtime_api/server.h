@@ -4,6 +4,7 @@
 
 #include "runtime_api/extension_hub.h"
 #include "runtime_api/restore_routes.h"
+#include "runtime_api/runtime_routes.h"
 #include "runtime_api/session.h"
 #include "runtime_api/telemetry_routes.h"
 
@@ -53,6 +54,15 @@ class Server {
   // the calls that it is for are unknown.
   Server(int listening_socket,
          Session& session,
+         ExtensionHub& extensions,
+         ConnectionCheck check = {},
+         SubscriptionDesk telemetry = {},
+         std::optional<RestoreDesk> restore = {});
+
+  // The same for any kind of session; each poll that may be parked has a connection beyond
+  // kMaxConnections.
+  Server(int listening_socket,
+         RuntimeDesk runtime,
          ExtensionHub& extensions,
          ConnectionCheck check = {},
          SubscriptionDesk telemetry = {},

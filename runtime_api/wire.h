@@ -59,7 +59,7 @@ struct RuntimeAnswer {
   Kind kind = Kind::response;
   std::string body;  // empty for a response that went through NextInvocation::stream
   std::string content_type;
-  std::string error_type;        // filtered, for errors
+  std::string error_type;                      // filtered, for errors
   std::vector<CausingException> exceptions{};  // that led to an error, for the trace
   std::uint64_t size_bytes = 0;  // of the body as it was sent, as far as it was looked at
   std::uint64_t limit_bytes = kMaxResponseBytes;  // for one that is too large

@@ -11,6 +11,8 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+#include <charconv>
 #include <filesystem>
 #include <iostream>
 
@@ -39,6 +41,30 @@ spdlog::level::level_enum level_of(RieLogLevel level) {
 bool is_file(std::string_view path) {
   std::error_code ignored;
   return std::filesystem::is_regular_file(std::filesystem::path(path), ignored);
+}
+
+// What is no number says nothing of how many calls a runtime may park: any number, then.
+std::size_t concurrency_of(const std::string& told) {
+  std::size_t value = 0;
+  const auto [end, error] = std::from_chars(told.data(), told.data() + told.size(), value);
+  if (error != std::errc{} || end != told.data() + told.size() || value == 0) {
+    return environment::kMaxManagedConcurrency;
+  }
+  return std::min(value, environment::kMaxManagedConcurrency);
+}
+
+// Source: the published emulator's mode for Managed Instances, which gives the function these
+// unless it has them.
+void add_managed_variables(std::map<std::string, std::string>& variables) {
+  const auto region = variables.emplace("AWS_REGION", "us-east-1").first->second;
+  variables.emplace("AWS_DEFAULT_REGION", region);
+  variables.emplace("AWS_LAMBDA_LOG_FORMAT", "json");
+  variables.emplace("TZ", ":UTC");
+  variables.emplace("LANG", "en_US.UTF-8");
+  variables.emplace("AWS_XRAY_CONTEXT_MISSING", "LOG_ERROR");
+  variables.emplace("_AWS_XRAY_DAEMON_PORT", "2000");
+  variables.emplace("LAMBDA_TASK_ROOT", std::string(kRieTaskRoot));
+  variables.emplace("LAMBDA_RUNTIME_DIR", "/var/runtime");
 }
 
 std::shared_ptr<const environment::EnvironmentSpec> spec_of(const RieOptions& options,
@@ -76,6 +102,13 @@ std::shared_ptr<const environment::EnvironmentSpec> spec_of(const RieOptions& op
                          .secret_access_key = options.secret_access_key,
                          .session_token = options.session_token};
   }
+  if (options.max_concurrency) {
+    add_managed_variables(spec->variables);
+    *spec =
+        environment::managed_variant(std::move(*spec),
+                                     {.max_concurrency = concurrency_of(*options.max_concurrency),
+                                      .told = *options.max_concurrency});
+  }
   return spec;
 }
 
@@ -95,7 +128,8 @@ int run_rie(const std::vector<std::string>& arguments) {
   machine.account = "012345678912";
   machine.log_descriptor = STDOUT_FILENO;
   std::vector<Deployed> functions;
-  functions.push_back({.spec = spec_of(*options, inherited), .package = {}, .remarks = {}});
+  const auto spec = spec_of(*options, inherited);
+  functions.push_back({.spec = spec, .package = {}, .remarks = {}});
   Emulator emulator(machine, fixed_targets(std::move(functions), machine));
 
   front_doors::RieFrontDoor door;
@@ -104,6 +138,10 @@ int run_rie(const std::vector<std::string>& arguments) {
   };
   door.new_request_id = [] { return new_uuid(); };
   door.function_name = options->function_name;
+  if (spec->managed) {
+    door.mode = front_doors::RieFrontDoor::Mode::managed_instances;
+    emulator.pool().keep_managed(spec);
+  }
   auto server = front_doors::start_rie_server({.host = options->front_door.host,
                                                .port = options->front_door.port,
                                                .flag = "--runtime-interface-emulator-address"},

@@ -163,17 +163,15 @@ tl::expected<void, RieOptionsError> read_variables(const Variables& environment,
 
 tl::expected<RieOptions, RieOptionsError> parse_rie_options(
     const std::vector<std::string>& arguments, const Variables& environment) {
-  // RIE looks only whether the variable is there.
-  if (environment.contains("AWS_LAMBDA_MAX_CONCURRENCY")) {
-    return refuse(
-        "AWS_LAMBDA_MAX_CONCURRENCY is set, which asks for the Lambda Managed Instances mode; "
-        "Hearth does not have it yet, so unset the variable to run one invocation at a time in "
-        "each environment");
-  }
   auto texts = split_arguments(arguments);
   if (!texts) return tl::unexpected(std::move(texts.error()));
 
   RieOptions options;
+  // RIE looks only whether the variable is there.
+  if (const auto found = environment.find("AWS_LAMBDA_MAX_CONCURRENCY");
+      found != environment.end()) {
+    options.max_concurrency = found->second;
+  }
   options.init_caching = texts->init_caching;
   const auto level =
       parse_level(texts->log_level.value_or(variable(environment, "LOG_LEVEL").value_or("info")));

@@ -45,6 +45,8 @@ struct RieOptions {
   std::string function_version = "$LATEST";
   std::chrono::seconds timeout{300};  // 0: every invocation times out at once, as with RIE
   functions::MemorySize memory{3008};
+  // AWS_LAMBDA_MAX_CONCURRENCY as it is, if it is there at all: the mode for Managed Instances.
+  std::optional<std::string> max_concurrency;
   std::string access_key_id;
   std::string secret_access_key;
   std::string session_token;

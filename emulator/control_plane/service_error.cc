@@ -32,6 +32,11 @@ std::string_view reason_of(const invoke::Refusal& refusal) {
       return "FunctionInvocationRateLimitExceeded";
     case ThrottleReason::reserved_rate:
       return "ReservedFunctionInvocationRateLimitExceeded";
+    // The model has no reason of its own for these.
+    case ThrottleReason::no_idle_poll:
+    case ThrottleReason::duplicate_id:
+    case ThrottleReason::shutting_down:
+      return "ConcurrentInvocationLimitExceeded";
   }
   return {};
 }

@@ -45,6 +45,9 @@ enum class ThrottleReason : std::uint8_t {
   reserved_exceeded,  // ReservedFunctionConcurrentInvocationLimitExceeded
   function_rate,      // FunctionInvocationRateLimitExceeded
   reserved_rate,      // ReservedFunctionInvocationRateLimitExceeded
+  no_idle_poll,       // Managed Instances: every environment serves as many as it may
+  duplicate_id,       // the same: an invocation of that id is under way there
+  shutting_down,      // the same: the environment ends
 };
 
 // An invocation that may not run now.

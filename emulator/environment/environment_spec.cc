@@ -33,6 +33,8 @@ std::string_view name_of(Initialization initialization) {
       return "provisioned-concurrency";
     case Initialization::snap_start:
       return "snap-start";
+    case Initialization::managed_instances:
+      return "lambda-managed-instances";
   }
   return "";
 }
@@ -48,6 +50,17 @@ EnvironmentSpec snap_start_variant(EnvironmentSpec on_demand) {
                       .secret_access_key = taken_out(spec.variables, "AWS_SECRET_ACCESS_KEY"),
                       .session_token = taken_out(spec.variables, "AWS_SESSION_TOKEN")};
   spec.variables.erase(kLogGroup);
+  return spec;
+}
+
+EnvironmentSpec managed_variant(EnvironmentSpec on_demand, ManagedInstances managed) {
+  auto spec = provisioned_variant(std::move(on_demand));
+  spec.initialization = Initialization::managed_instances;
+  spec.freezing = Freezing::off;
+  spec.variables[kInitializationType] = name_of(spec.initialization);
+  // The runtime's alone, and added where it is started.
+  spec.variables.erase(std::string(kMaxConcurrency));
+  spec.managed = std::move(managed);
   return spec;
 }
 

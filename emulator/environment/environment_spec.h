@@ -27,9 +27,17 @@ inline constexpr std::chrono::milliseconds kInitLimit{10'000};
 inline constexpr std::chrono::milliseconds kShortestProvisionedInitLimit{130'000};
 inline constexpr std::chrono::milliseconds kLongestProvisionedInitLimit{900'000};
 
+// What a runtime on Managed Instances is told of how many calls it may keep parked.
+inline constexpr std::string_view kMaxConcurrency = "AWS_LAMBDA_MAX_CONCURRENCY";
+
 // Whether an environment is initialised for an invocation that waits, or ahead of any; with
 // SnapStart ahead of any too, and restored for the first one.
-enum class Initialization : std::uint8_t { on_demand, provisioned_concurrency, snap_start };
+enum class Initialization : std::uint8_t {
+  on_demand,
+  provisioned_concurrency,
+  snap_start,
+  managed_instances
+};
 
 // As AWS_LAMBDA_INITIALIZATION_TYPE spells it.
 std::string_view name_of(Initialization initialization);
@@ -57,6 +65,19 @@ enum class TenantIsolation : std::uint8_t { none, per_tenant };
 
 // What is told of invocations whose caller has not decided it. Source: service model, TracingMode.
 enum class Tracing : std::uint8_t { pass_through, active };
+
+// Of a function on Managed Instances. Source of the limits: service model.
+inline constexpr std::size_t kMaxManagedConcurrency = 1'600;
+inline constexpr std::size_t kMaxManagedEnvironments = 15'000;
+// The service keeps three, one in each availability zone; a host has none of these. Our choice.
+inline constexpr std::size_t kDefaultManagedEnvironments = 1;
+
+struct ManagedInstances {
+  std::size_t max_concurrency = 1;  // invocations at a time in one environment
+  std::string told;                 // AWS_LAMBDA_MAX_CONCURRENCY as the runtime is given it
+  std::size_t min_environments = kDefaultManagedEnvironments;
+  std::size_t max_environments = kDefaultManagedEnvironments;
+};
 
 struct EnvironmentSpec {
   std::string function_name;
@@ -104,6 +125,7 @@ struct EnvironmentSpec {
   std::string runtime_version_arn{};
   // With SnapStart only: in place of the variables that have them elsewhere.
   runtime_api::ContainerCredentials credentials{};
+  std::optional<ManagedInstances> managed;  // absent: one invocation at a time
 };
 
 // The same version as provisioned environments serve it: its limit for Init, and what its processes
@@ -116,6 +138,9 @@ EnvironmentSpec provisioned_variant(EnvironmentSpec on_demand);
 // variables" for the credentials'. Published emulators leave variables as they are, and
 // whoever builds the spec says which credentials there are.
 EnvironmentSpec snap_start_variant(EnvironmentSpec on_demand);
+
+// The same version on Managed Instances: never frozen, initialised ahead, told so.
+EnvironmentSpec managed_variant(EnvironmentSpec on_demand, ManagedInstances managed);
 
 // The variables that AWS gives a function, in the values of a host without its folders; `task_root`
 // and `layers_root` stand for /var/task and /opt. Customer variables win over the defaults that

@@ -64,6 +64,9 @@ std::string end_lines(const InvocationReport& report, Profile profile) {
   if (profile == Profile::rie && report.init_duration) {
     lines += "\tInit Duration: " + two_decimals_ms(*report.init_duration);
   }
+  if (report.metering == Metering::duration) {
+    return lines + "\tDuration: " + two_decimals_ms(report.duration) + "\n";
+  }
   lines += "\tDuration: " + two_decimals_ms(report.duration);
   lines += "\tBilled Duration: " + std::to_string(billed_duration_ms(report, profile)) + " ms";
   lines += "\tMemory Size: " + std::to_string(report.memory_size_mb) + " MB";

@@ -21,6 +21,10 @@ enum class Profile : std::uint8_t { aws, rie };
 
 using Nanoseconds = std::chrono::nanoseconds;
 
+// What a report names: all that is billed and measured, or the duration alone, as on Managed
+// Instances, where instances are billed. Source: the published emulator's mode for these.
+enum class Metering : std::uint8_t { full, duration };
+
 struct InvocationReport {
   std::string request_id;
   std::string function_name;
@@ -43,6 +47,7 @@ struct InvocationReport {
   int attempt = 1;
   std::string tenant_id{};  // empty: none was named
   TraceContext trace{};
+  Metering metering = Metering::full;
   // From its start until the answer was there; nothing where there was none, or where the runtime
   // asked for the next invocation in the same moment.
   std::optional<Nanoseconds> answered_after{};

@@ -93,6 +93,9 @@ Launch::Launch(LaunchWorld world, Callbacks callbacks, FoundExtensions found)
             hub_.runtime_settled(error_type);
           },
           {.begun = callbacks_.answer_begun, .complete = callbacks_.answer_complete}),
+      concurrent_(world.spec.managed
+                      ? std::make_unique<runtime_api::ConcurrentSession>(callbacks_.taken)
+                      : nullptr),
       extensions_(std::move(found.programs),
                   world.log,
                   world.pump,
@@ -120,6 +123,12 @@ std::shared_ptr<Telemetry> Launch::make_telemetry(FoundExtensions::Switch turned
         return *socket;
       },
       spec().logging.format);
+}
+
+runtime_api::RuntimeDesk Launch::runtime_desk() {
+  if (!concurrent_) return runtime_api::desk_of(session_);
+  // As many again for answers that come on connections of their own.
+  return runtime_api::desk_of(*concurrent_, 2 * spec().managed->max_concurrency);
 }
 
 runtime_api::SubscriptionDesk Launch::desk() {
@@ -169,7 +178,7 @@ tl::expected<void, NeverStarted> Launch::listen() {
   }
   server_ = std::make_unique<runtime_api::Server>(
       *socket,
-      session_,
+      runtime_desk(),
       hub_,
       [this](std::uint16_t peer_port, std::uint16_t local_port) {
         return world_.sandbox.owns_connection(peer_port, local_port);
@@ -193,7 +202,7 @@ tl::expected<void, NeverStarted> Launch::listen_for_segments() {
 void Launch::serve_inside(sandbox::Process& process) {
   if (const auto socket = process.take_listening_socket()) {
     server_ = std::make_unique<runtime_api::Server>(
-        *socket, session_, hub_, runtime_api::ConnectionCheck{}, desk(), restore_desk());
+        *socket, runtime_desk(), hub_, runtime_api::ConnectionCheck{}, desk(), restore_desk());
   }
 }
 
@@ -204,9 +213,10 @@ std::string Launch::address() const {
   return spec().api_address + ":" + std::to_string(server_->port());
 }
 
-std::optional<runtime_api::RestoreDesk> Launch::restore_desk() const {
+std::optional<runtime_api::RestoreDesk> Launch::restore_desk() {
   if (credentials_token_.empty()) return std::nullopt;
-  return runtime_api::RestoreDesk{.authorization_token = credentials_token_,
+  return runtime_api::RestoreDesk{.session = &session_,
+                                  .authorization_token = credentials_token_,
                                   .credentials = spec().credentials,
                                   .expiration = [&clock = world_.clock] {
                                     return iso_time(clock.wall_now() + kCredentialsLife);
@@ -277,6 +287,7 @@ std::optional<Outcome> Launch::start_runtime() {
   std::map<std::string, std::string> own = {{std::string(kRuntimeApi), address()}};
   if (tells_log_stream(spec())) own.emplace(kLogStreamName, world_.log_stream_name);
   add_credentials_address(own);
+  if (spec().managed) own[std::string(kMaxConcurrency)] = spec().managed->told;
   if (xray_) {
     const auto port = std::to_string(xray_->port());
     own[kXRayAddress] = xray_->address() + ":" + port;
@@ -314,7 +325,7 @@ std::optional<pid_t> Launch::pid() {
 
 std::optional<Outcome> Launch::await_init(TimePoint deadline, std::chrono::milliseconds limit) {
   using Awaited = runtime_api::ExtensionHub::Awaited;
-  auto result = session_.await_init(deadline);
+  auto result = concurrent_ ? concurrent_->await_init(deadline) : session_.await_init(deadline);
   if (auto* error = std::get_if<runtime_api::InitError>(&result)) {
     runtime()->exited_within(kLastWords);
     return FunctionError{std::move(error->error_type), std::move(error->body), FailurePhase::init};
@@ -371,6 +382,23 @@ std::optional<Outcome> Launch::exchange(runtime_api::SharedInvocation invocation
   }
   if (std::holds_alternative<runtime_api::DeadlinePassed>(result)) return TimedOut{limit};
   if (!std::get<runtime_api::SessionEnded>(result).taken) return std::nullopt;
+  return how_it_failed(FailurePhase::invoke);
+}
+
+tl::expected<Outcome, Launch::Unserved> Launch::exchange_one(
+    runtime_api::SharedInvocation invocation, TimePoint deadline, std::chrono::milliseconds limit) {
+  auto result = concurrent_->exchange(std::move(invocation), deadline);
+  if (auto* answer = std::get_if<runtime_api::RuntimeAnswer>(&result)) {
+    return outcome_of(std::move(*answer));
+  }
+  if (std::holds_alternative<runtime_api::DeadlinePassed>(result)) return TimedOut{limit};
+  if (std::holds_alternative<runtime_api::NoIdlePoll>(result)) {
+    return tl::unexpected(Unserved::no_idle_poll);
+  }
+  if (std::holds_alternative<runtime_api::DuplicateId>(result)) {
+    return tl::unexpected(Unserved::duplicate_id);
+  }
+  if (!std::get<runtime_api::SessionEnded>(result).taken) return tl::unexpected(Unserved::ended);
   return how_it_failed(FailurePhase::invoke);
 }
 

@@ -18,6 +18,7 @@
 #include "emulator/sandbox/sandbox.h"
 #include "emulator/time/clock.h"
 #include "emulator/time/timer_queue.h"
+#include "runtime_api/concurrent_session.h"
 #include "runtime_api/extension_hub.h"
 #include "runtime_api/server.h"
 #include "runtime_api/session.h"
@@ -71,6 +72,8 @@ class Launch {
     std::function<void()> answer_begun;
     std::function<void(const runtime_api::RuntimeAnswer& answer)> answer_complete;
     std::function<void(std::string_view error_type)> runtime_done;
+    // On Managed Instances: the runtime is about to be given an invocation.
+    std::function<void(const runtime_api::NextInvocation& invocation)> taken{};
   };
 
   // Opens the listener; nothing runs yet.
@@ -104,6 +107,14 @@ class Launch {
                                   TimePoint deadline,
                                   std::chrono::milliseconds limit);
 
+  // On Managed Instances: the same, any number of threads at a time. An error says why the
+  // invocation was not given to the runtime. A timeout leaves all else as it was.
+  enum class Unserved : std::uint8_t { no_idle_poll, duplicate_id, ended };
+  tl::expected<Outcome, Unserved> exchange_one(runtime_api::SharedInvocation invocation,
+                                               TimePoint deadline,
+                                               std::chrono::milliseconds limit);
+  std::size_t in_flight() const { return concurrent_ ? concurrent_->in_flight() : 0; }
+
   // Of a launch that has failed: the pipe and the connection may tell before the kernel does.
   Outcome how_it_failed(FailurePhase phase);
 
@@ -115,9 +126,7 @@ class Launch {
   // ---- By anyone.
 
   // Whether there is somebody to shut down, rather than to kill.
-  bool has_extensions() const {
-    return shutdown_budget(hub_.census(), spec().profile).total.count() > 0;
-  }
+  bool has_extensions() const { return budget().total.count() > 0; }
   std::vector<runtime_api::ExtensionStatus> extensions() const { return hub_.extensions(); }
 
   // "Runtime.ExitError", "Extension.Crash" …, of a launch that has failed. Does not wait.
@@ -156,9 +165,13 @@ class Launch {
   std::shared_ptr<Telemetry> make_telemetry(FoundExtensions::Switch turned);
   runtime_api::SubscriptionDesk desk();
   // With SnapStart.
-  std::optional<runtime_api::RestoreDesk> restore_desk() const;
+  std::optional<runtime_api::RestoreDesk> restore_desk();
   void add_credentials_address(std::map<std::string, std::string>& own) const;
 
+  runtime_api::RuntimeDesk runtime_desk();
+  void end_sessions(runtime_api::Session::Arriving arriving);
+  void abandon_sessions();
+  ShutdownBudget budget() const;
   std::optional<Outcome> start_extensions(TimePoint deadline, std::chrono::milliseconds limit);
   std::optional<Outcome> start_runtime();
   void started(sandbox::Process& process);
@@ -178,6 +191,7 @@ class Launch {
   const std::string credentials_token_;  // empty without SnapStart
   // In this order, because the listener serves both until it is destroyed.
   runtime_api::Session session_;
+  const std::unique_ptr<runtime_api::ConcurrentSession> concurrent_;  // null: one at a time
   ExtensionSet extensions_;
   runtime_api::ExtensionHub hub_;
   const std::shared_ptr<Telemetry> telemetry_;

@@ -13,6 +13,21 @@ using runtime_api::ExtensionState;
 using std::chrono::duration_cast;
 using std::chrono::milliseconds;
 
+void Launch::end_sessions(runtime_api::Session::Arriving arriving) {
+  session_.end(arriving);
+  if (concurrent_) concurrent_->end(arriving);
+}
+
+void Launch::abandon_sessions() {
+  session_.abandon();
+  if (concurrent_) concurrent_->abandon();
+}
+
+ShutdownBudget Launch::budget() const {
+  const auto census = hub_.census();
+  return spec().managed ? managed_shutdown_budget(census) : shutdown_budget(census, spec().profile);
+}
+
 // ---- What ends by itself.
 
 void Launch::runtime_ended() {
@@ -23,7 +38,7 @@ void Launch::runtime_ended() {
     on_purpose = ending_;
   }
   changed_.notify_all();
-  session_.end();
+  end_sessions(runtime_api::Session::Arriving::is_read);
   // The hub's waits are of the thread that waits for the runtime too.
   hub_.abandon();
   if (!on_purpose) callbacks_.failed(failure_type());
@@ -64,7 +79,7 @@ void Launch::fail(ExtensionFailed failure) {
     if (ending_ || killed_ || runtime_ended_ || failure_) return;
     failure_ = std::move(failure);
   }
-  session_.abandon();
+  abandon_sessions();
   hub_.abandon();
   callbacks_.failed(failure_type());
 }
@@ -109,7 +124,7 @@ void Launch::interrupt() {
     interrupted_ = true;
     ending_ = true;
   }
-  session_.abandon();
+  abandon_sessions();
   hub_.abandon();
 }
 
@@ -124,20 +139,20 @@ void Launch::kill() noexcept {
     }
   }
   changed_.notify_all();
-  session_.end(runtime_api::Session::Arriving::is_cut);
+  end_sessions(runtime_api::Session::Arriving::is_cut);
   hub_.end();
 }
 
 void Launch::shut_down(ShutdownReason reason) {
   const auto census = hub_.census();
-  const auto budget = shutdown_budget(census, spec().profile);
+  const auto budget = this->budget();
   {
     const std::lock_guard lock(mutex_);
     ending_ = true;
   }
   if (budget.total.count() > 0) {
     const auto begun = world_.clock.monotonic_now();
-    session_.abandon();
+    abandon_sessions();
     hub_.abandon();
     end_runtime(begun + budget.runtime);
     // Extensions have until their own end to take what is left.

@@ -13,7 +13,8 @@ Pool::Pool(PoolLimits limits, World& world, std::function<std::string()> new_env
     : limits_(limits),
       world_(world),
       new_environment_id_(std::move(new_environment_id)),
-      concurrency_(limits.concurrency, world.service_clock) {}
+      concurrency_(limits.concurrency, world.service_clock),
+      managed_(world, new_environment_id_) {}
 
 Pool::~Pool() { stop(); }
 
@@ -26,6 +27,9 @@ tl::expected<Served, Throttled> Pool::serve(const Spec& on_demand,
 tl::expected<Served, Throttled> Pool::serve(const Candidates& candidates,
                                             runtime_api::NextInvocation next,
                                             const ServingTerms& terms) {
+  if (candidates.on_demand->managed) {
+    return managed_.serve(candidates.on_demand, std::move(next), terms);
+  }
   const Visit visit(*this);
   const auto lease = acquire(candidates, terms);
   if (!lease) return tl::unexpected(lease.error());
@@ -286,6 +290,7 @@ void Pool::retire_all() {
 }
 
 void Pool::retire_version(const Spec& spec) {
+  if (spec->managed) return managed_.retire_version(spec);
   const std::lock_guard lock(mutex_);
   // Only what is kept ahead has wishes, and that has no tenants.
   const GroupKey whole{spec, {}};
@@ -333,6 +338,7 @@ void Pool::retire_expired() {
 }
 
 void Pool::stop() {
+  managed_.stop();
   std::unique_lock lock(mutex_);
   if (!stopped_) {
     stopped_ = true;
@@ -395,6 +401,7 @@ std::vector<Snapshot> Pool::snapshots() const {
     snapshots.back().age = age;
     snapshots.back().since_last_use = since_last_use;
   }
+  for (auto& managed : managed_.snapshots()) snapshots.push_back(std::move(managed));
   return snapshots;
 }
 

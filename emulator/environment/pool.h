@@ -5,6 +5,7 @@
 #include "emulator/environment/concurrency.h"
 #include "emulator/environment/environment.h"
 #include "emulator/environment/job_threads.h"
+#include "emulator/environment/managed_pool.h"
 #include "emulator/environment/outcome.h"
 #include "emulator/environment/snapshot_status.h"
 #include "emulator/environment/token_bucket.h"
@@ -105,6 +106,9 @@ class Pool {
   tl::expected<Served, Throttled> serve(const Spec& on_demand,
                                         runtime_api::NextInvocation next,
                                         const ServingTerms& terms);
+
+  // Begins the init of the environments that a version on Managed Instances wants at least.
+  void keep_managed(const Spec& spec) { managed_.keep(spec); }
 
   // What the function has reserved of the account's concurrency; 0 stops it, nothing takes the
   // reservation away. What runs goes on.
@@ -293,6 +297,8 @@ class Pool {
   std::optional<time::TimerQueue::TimerId> retirement_;
   std::optional<time::TimerQueue::TimerId> refresh_;
   bool stopped_ = false;
+
+  ManagedPool managed_;  // with a lock of its own
 
   JobThreads init_threads_{kMaxInitThreads};  // last: its jobs use the rest
 };

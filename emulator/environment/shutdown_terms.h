@@ -54,4 +54,9 @@ constexpr ShutdownBudget shutdown_budget(const runtime_api::ExtensionCensus& cen
   return {milliseconds{300}, milliseconds{2'000}};
 }
 
+// On Managed Instances. Source: the published emulator's mode for these.
+constexpr ShutdownBudget managed_shutdown_budget(const runtime_api::ExtensionCensus& census) {
+  return shutdown_budget(census, Profile::rie);
+}
+
 }  // namespace emulator::environment

@@ -30,8 +30,8 @@ std::string_view name_of(EventStatus status) {
 }
 
 std::string_view name_of(InitType type) {
-  constexpr std::array<std::string_view, 3> kNames = {
-      "on-demand", "provisioned-concurrency", "snap-start"};
+  constexpr std::array<std::string_view, 4> kNames = {
+      "on-demand", "provisioned-concurrency", "snap-start", "lambda-managed-instances"};
   return kNames.at(static_cast<std::size_t>(type));
 }
 
@@ -91,6 +91,7 @@ Json categories_of(const runtime_api::EventCategories& categories) {
 
 Json metrics_of(const InvocationReported& event) {
   const auto& report = event.report;
+  if (report.metering == Metering::duration) return {{"durationMs", milliseconds(report.duration)}};
   Json metrics = {{"durationMs", milliseconds(report.duration)},
                   {"billedDurationMs", billed_duration_ms(report, event.profile)},
                   {"memorySizeMB", report.memory_size_mb},
@@ -295,6 +296,8 @@ InitType init_type_of(Initialization initialization) {
       return InitType::provisioned_concurrency;
     case Initialization::snap_start:
       return InitType::snap_start;
+    case Initialization::managed_instances:
+      return InitType::managed_instances;
   }
   return InitType::on_demand;
 }

@@ -58,7 +58,12 @@ struct AnswerTimes {
 // them as have both ends.
 std::vector<Span> spans_of(std::chrono::system_clock::time_point started, const AnswerTimes& times);
 
-enum class InitType : std::uint8_t { on_demand, provisioned_concurrency, snap_start };
+enum class InitType : std::uint8_t {
+  on_demand,
+  provisioned_concurrency,
+  snap_start,
+  managed_instances
+};
 
 InitType init_type_of(Initialization initialization);
 

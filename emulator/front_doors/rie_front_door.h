@@ -26,6 +26,8 @@ inline constexpr std::string_view kRieInvocationPath = "/2015-03-31/functions/fu
 inline constexpr std::size_t kMaxRieRequestBytes = 6'291'556;
 
 struct RieFrontDoor {
+  // See rie_managed_door.h for the second.
+  enum class Mode { classic, managed_instances } mode = Mode::classic;
   invoke::Invoke invoke;
   std::function<std::string()> new_request_id;
   std::string function_name = "test_function";  // what the machine below knows the function as

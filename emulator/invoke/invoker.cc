@@ -33,6 +33,13 @@ std::string_view sentence_of(environment::ThrottleReason reason) {
     case environment::ThrottleReason::reserved_rate:
       return "more requests a second than ten for each unit of concurrency; slow down, raise the "
              "concurrency, or lift the rule with --requests-per-concurrency 0";
+    case environment::ThrottleReason::no_idle_poll:
+      return "every environment of the function serves as many invocations as it may; wait, or "
+             "raise its maximum concurrency or its number of environments";
+    case environment::ThrottleReason::duplicate_id:
+      return "an invocation with this request id is under way; give each one an id of its own";
+    case environment::ThrottleReason::shutting_down:
+      return "the execution environment is shutting down; nothing more is invoked";
   }
   return {};
 }

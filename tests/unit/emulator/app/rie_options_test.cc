@@ -141,9 +141,11 @@ TEST_CASE("a timeout or memory size that is no whole number is refused at the st
   }
 }
 
-TEST_CASE("the managed instances mode is refused even with an empty variable", "[rie]") {
-  CHECK(complaint({}, {{"AWS_LAMBDA_MAX_CONCURRENCY", ""}}).find("does not have it yet") !=
-        std::string::npos);
+TEST_CASE("the variable of managed instances chooses their mode, even an empty one", "[rie]") {
+  const auto chosen = parse_rie_options({}, {{"AWS_LAMBDA_MAX_CONCURRENCY", ""}});
+  REQUIRE(chosen);
+  CHECK(chosen->max_concurrency == "");
+  CHECK_FALSE(parse_rie_options({}, {})->max_concurrency);
 }
 
 TEST_CASE("a bootstrap is looked for in RIE's order", "[rie]") {

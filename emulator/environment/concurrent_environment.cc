@@ -1,0 +1,280 @@
+#include "emulator/environment/concurrent_environment.h"
+
+#include "emulator/environment/platform_lines.h"
+#include "emulator/environment/telemetry.h"
+
+#include <ctime>
+#include <utility>
+
+namespace emulator::environment {
+namespace {
+
+std::string stream_name(const EnvironmentSpec& spec, World& world) {
+  if (spec.log_stream_name) return *spec.log_stream_name;
+  const auto now = std::chrono::system_clock::to_time_t(world.clock.wall_now());
+  std::tm parts{};
+  ::gmtime_r(&now, &parts);
+  char date[16];
+  std::strftime(date, sizeof(date), "%Y/%m/%d", &parts);
+  return std::string(date) + "/[" + spec.version + "]" + world.new_log_stream_id();
+}
+
+// With a tab where the text log otherwise has a space. Source: the published emulator's mode for
+// Managed Instances.
+std::string managed_start_lines(const EnvironmentSpec& spec,
+                                const std::string& request_id,
+                                WallTime now) {
+  if (spec.logging.format == LogFormat::json) return start_lines(spec, request_id, now);
+  return "START RequestId: " + request_id + "\tVersion: " + spec.version + "\n";
+}
+
+}  // namespace
+
+ConcurrentEnvironment::ConcurrentEnvironment(std::string id,
+                                             std::shared_ptr<const EnvironmentSpec> spec,
+                                             World& world,
+                                             Lost lost)
+    : id_(std::move(id)),
+      spec_(std::move(spec)),
+      world_(world),
+      lost_(std::move(lost)),
+      log_stream_name_(stream_name(*spec_, world)),
+      log_(world.log, spec_->logging, world.clock) {}
+
+ConcurrentEnvironment::~ConcurrentEnvironment() { close(); }
+
+// ---- Init.
+
+std::optional<Outcome> ConcurrentEnvironment::initialise() {
+  const auto begun = world_.clock.monotonic_now();
+  auto failure = open_launch();
+  if (!failure) {
+    if (const auto telemetry = audience()) {
+      telemetry->record(
+          InitStart{.type = init_type_of(spec_->initialization),
+                    .phase = FailurePhase::init,
+                    .instance = {.runtime_version = {},
+                                 .runtime_version_arn = {},
+                                 .function_name = spec_->function_name,
+                                 .function_version = spec_->version,
+                                 .instance_id = id_,
+                                 .instance_max_memory_bytes = spec_->memory_size_mb * 1024 * 1024},
+                    .tracing = {}});
+    }
+    const auto deadline = begun + spec_->init_limit;
+    failure = launch_->start(deadline, spec_->init_limit);
+    if (!failure) failure = launch_->await_init(deadline, spec_->init_limit);
+    launch_->drain_output();
+    sandbox_->set_cpu_quota(spec_->machine.cpu.quota);
+    tell_init(failure, world_.clock.monotonic_now() - begun);
+  }
+  if (!failure) {
+    std::unique_lock lock(mutex_);
+    initialised_ = !failed_;
+    if (!failed_) return std::nullopt;
+    lock.unlock();
+    failure = launch_->how_it_failed(FailurePhase::init);
+  }
+  if (const auto* never = std::get_if<NeverStarted>(&*failure); never && !never->hint.empty()) {
+    world_.advise(never->hint);
+  }
+  log_.platform(init_report_lines(*spec_,
+                                  {.duration = world_.clock.monotonic_now() - begun,
+                                   .phase = FailurePhase::init,
+                                   .error_type = std::string(error_type(*failure))},
+                                  world_.clock.wall_now()));
+  return failure;
+}
+
+std::optional<Outcome> ConcurrentEnvironment::open_launch() {
+  auto made = world_.launcher.make(spec_->machine);
+  if (!made) return NeverStarted{"Sandbox.Failure", made.error().message, made.error().message};
+  sandbox_ = std::move(*made);
+  sandbox_->set_cpu_quota(spec_->init_cpu_quota ? spec_->init_cpu_quota : spec_->machine.cpu.quota);
+  auto opened = Launch::open(
+      {.spec = *spec_,
+       .log_stream_name = log_stream_name_,
+       .sandbox = *sandbox_,
+       .pump = world_.pump,
+       .log = log_,
+       .clock = world_.clock,
+       .timers = world_.timers,
+       .new_uuid = world_.new_uuid},
+      {.settled = [](std::string_view) {},
+       .failed = [this](std::string_view) { failed(); },
+       .segments = world_.segments,
+       .runtime_initialised = [](std::string_view) {},
+       .answer_begun = [] {},
+       .answer_complete = [](const runtime_api::RuntimeAnswer&) {},
+       .runtime_done = [](std::string_view) {},
+       .taken = [this](const runtime_api::NextInvocation& invocation) { begun(invocation); }});
+  if (!opened) return opened.error();
+  const std::lock_guard lock(mutex_);
+  launch_ = std::move(*opened);
+  if (retired_) launch_->kill();
+  return std::nullopt;
+}
+
+void ConcurrentEnvironment::tell_init(const std::optional<Outcome>& failure, Nanoseconds duration) {
+  const auto type = failure ? error_type(*failure) : std::string_view();
+  const auto telemetry = audience();
+  std::string lines;
+  for (const auto& extension : launch_->extensions()) {
+    if (spec_->profile == Profile::aws) {
+      lines += extension_lines(*spec_, extension, world_.clock.wall_now());
+    }
+    if (telemetry) telemetry->record(reported_extension(extension));
+  }
+  if (!lines.empty()) log_.platform(lines);
+  if (telemetry) {
+    telemetry->record(InitRuntimeDone{.type = init_type_of(spec_->initialization),
+                                      .phase = FailurePhase::init,
+                                      .outcome = outcome_of_runtime(type),
+                                      .tracing = {}});
+    telemetry->record(InitReported{.type = init_type_of(spec_->initialization),
+                                   .phase = FailurePhase::init,
+                                   .outcome = outcome_in_report(type),
+                                   .duration = duration,
+                                   .tracing = {}});
+  }
+  launch_->close_subscriptions();
+}
+
+std::shared_ptr<Telemetry> ConcurrentEnvironment::audience() const {
+  const std::lock_guard lock(mutex_);
+  if (!launch_ || !launch_->telemetry()) return nullptr;
+  const auto& telemetry = launch_->telemetry();
+  return telemetry->open() || telemetry->has_subscribers() ? telemetry : nullptr;
+}
+
+// ---- Invoke.
+
+tl::expected<Served, ConcurrentEnvironment::Unserved> ConcurrentEnvironment::serve(
+    runtime_api::SharedInvocation invocation, TimePoint deadline, const ServingTerms& terms) {
+  Launch* launch = nullptr;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!initialised_ || failed_ || retired_) return tl::unexpected(Unserved::ended);
+    ++serving_;
+    launch = launch_.get();
+  }
+  InvocationReport report;
+  report.request_id = invocation->request_id;
+  report.function_name = spec_->function_name;
+  report.version = spec_->version;
+  report.memory_size_mb = spec_->memory_size_mb;
+  report.metering = Metering::duration;
+  report.kind = terms.kind;
+  report.attempt = terms.attempt;
+  report.trace = terms.trace;
+  report.started = world_.clock.wall_now();
+  const auto started = world_.clock.monotonic_now();
+  auto outcome = launch->exchange_one(std::move(invocation), deadline, spec_->timeout);
+  report.duration = world_.clock.monotonic_now() - started;
+  if (outcome) finish(report, *outcome);
+  {
+    const std::lock_guard lock(mutex_);
+    if (outcome) ++invocations_;
+    --serving_;
+  }
+  left_.notify_all();
+  if (!outcome) return tl::unexpected(outcome.error());
+  Served served{std::move(*outcome), {}};
+  if (terms.release_at == ReleaseAt::report) served.report = std::move(report);
+  return served;
+}
+
+// On the thread that gives the runtime its invocation, so before anything that the runtime prints.
+void ConcurrentEnvironment::begun(const runtime_api::NextInvocation& invocation) {
+  const auto now = world_.clock.wall_now();
+  log_.platform(managed_start_lines(*spec_, invocation.request_id, now));
+  if (const auto telemetry = audience()) {
+    telemetry->record(InvocationStart{.request_id = invocation.request_id,
+                                      .version = spec_->version,
+                                      .tenant_id = invocation.tenant_id,
+                                      .tracing = {}});
+  }
+}
+
+void ConcurrentEnvironment::finish(InvocationReport& report, const Outcome& outcome) {
+  report.error_type = error_type(outcome);
+  if (report.timed_out()) report.duration = std::min<Nanoseconds>(report.duration, spec_->timeout);
+  const auto now = world_.clock.wall_now();
+  launch_->drain_output();
+  std::string lines;
+  if (spec_->profile == Profile::aws) {
+    lines = outcome_lines(*spec_, outcome, report.request_id, now);
+  }
+  log_.platform(lines + end_lines(*spec_, report, now));
+  if (const auto telemetry = audience()) {
+    telemetry->record(InvocationReported{.report = report,
+                                         .profile = spec_->profile,
+                                         .tenant_id = {},
+                                         .spans = {},
+                                         .tracing = {}});
+  }
+  world_.reported(report);
+}
+
+// ---- Its end.
+
+void ConcurrentEnvironment::failed() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (std::exchange(failed_, true) || !initialised_ || retired_) return;
+  }
+  if (lost_) lost_(*this);
+}
+
+void ConcurrentEnvironment::interrupt() {
+  const std::lock_guard lock(mutex_);
+  retired_ = true;
+  if (!launch_) return;
+  if (launch_->has_extensions()) {
+    launch_->interrupt();
+  } else {
+    launch_->kill();
+  }
+}
+
+void ConcurrentEnvironment::close() {
+  interrupt();
+  std::unique_ptr<Launch> closing;
+  ShutdownReason reason = ShutdownReason::spindown;
+  {
+    std::unique_lock lock(mutex_);
+    left_.wait(lock, [this] { return serving_ == 0; });
+    if (failed_) reason = ShutdownReason::failure;
+    closing = std::move(launch_);
+  }
+  if (!closing) return;
+  closing->shut_down(reason);
+  closing->drain_output();
+}
+
+Snapshot ConcurrentEnvironment::snapshot() const {
+  const std::lock_guard lock(mutex_);
+  Snapshot snapshot{.id = id_,
+                    .function_name = spec_->function_name,
+                    .version = spec_->version,
+                    .phase = Phase::initialising,
+                    .pid = {},
+                    .initialization = spec_->initialization,
+                    .invocations = invocations_,
+                    .memory_bytes = 0};
+  if (initialised_) snapshot.phase = serving_ > 0 ? Phase::invoking : Phase::idle;
+  if (failed_) snapshot.phase = Phase::reset;
+  if (retired_) snapshot.phase = Phase::gone;
+  if (launch_ && !failed_ && !retired_) {
+    snapshot.pid = launch_->pid();
+    snapshot.memory_bytes = sandbox_->usage().memory_bytes;
+  }
+  return snapshot;
+}
+
+std::size_t ConcurrentEnvironment::in_flight() const {
+  const std::lock_guard lock(mutex_);
+  return serving_;
+}
+
+}  // namespace emulator::environment

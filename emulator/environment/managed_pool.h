@@ -1,0 +1,100 @@
+// The execution environments of functions on Managed Instances: how many are kept ahead, which one
+// serves, and when a caller is turned away.
+#pragma once
+
+#include "emulator/environment/concurrency.h"
+#include "emulator/environment/concurrent_environment.h"
+#include "emulator/environment/job_threads.h"
+
+#include <tl/expected.hpp>
+
+#include <condition_variable>
+#include <cstddef>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace emulator::environment {
+
+// Inits that run at the same time. Our choice: as for provisioned environments.
+inline constexpr std::size_t kMaxManagedInitThreads = 4;
+
+// So many environments of a version may be lost in a row without one invocation served; then no
+// further one is made until an invocation comes. Our choice: a runtime that cannot stay alive must
+// not keep the host busy for ever.
+inline constexpr std::size_t kMaxManagedLosses = 3;
+
+// Any thread. The environment made first is asked first, so that those made last become idle.
+class ManagedPool {
+ public:
+  using Spec = std::shared_ptr<const EnvironmentSpec>;  // made by managed_variant()
+
+  ManagedPool(World& world, std::function<std::string()> new_environment_id);
+  ManagedPool(const ManagedPool&) = delete;
+  ManagedPool& operator=(const ManagedPool&) = delete;
+  ~ManagedPool();  // stops
+
+  // Begins the init of as many environments as the version wants at least. Does not wait.
+  void keep(const Spec& spec);
+
+  // Runs the invocation on the calling thread, in the first environment with an idle poll. Without
+  // one, another environment is made and waited for, up to the most that the version may have; at
+  // that, the caller is turned away at once. How an init failed that a caller waited for is its
+  // outcome.
+  tl::expected<Served, Throttled> serve(const Spec& spec,
+                                        runtime_api::NextInvocation next,
+                                        const ServingTerms& terms);
+
+  // Ends all environments of a version, and what they serve with them.
+  void retire_version(const Spec& spec);
+
+  // Ends all; later invocations are refused. When it returns no thread is inside and no process
+  // lives. Not on a thread of a timer queue or the pump.
+  void stop();
+
+  std::vector<Snapshot> snapshots() const;
+
+ private:
+  using SharedEnvironment = std::shared_ptr<ConcurrentEnvironment>;
+
+  struct Group {
+    std::vector<SharedEnvironment> ready;
+    std::vector<SharedEnvironment> initialising;
+    std::optional<Outcome> failure;  // of the last init
+    std::size_t losses = 0;
+  };
+
+  // With mutex_ held.
+  void replenish(const Spec& spec, std::size_t wanted);
+  void dispose_later(SharedEnvironment environment);
+
+  void initialise(const Spec& spec, const SharedEnvironment& environment);
+  void lost(const Spec& spec, ConcurrentEnvironment& environment);
+  std::optional<tl::expected<Served, Throttled>> try_ready(
+      const std::vector<SharedEnvironment>& ready,
+      const runtime_api::SharedInvocation& invocation,
+      std::chrono::steady_clock::time_point deadline,
+      const ServingTerms& terms);
+  tl::expected<Served, Throttled> serve_inside(const Spec& spec,
+                                               runtime_api::NextInvocation next,
+                                               const ServingTerms& terms);
+
+  World& world_;
+  const std::function<std::string()> new_environment_id_;
+
+  mutable std::mutex mutex_;  // guards what follows
+  std::condition_variable changed_;
+  std::map<Spec, Group> groups_;
+  std::size_t inside_ = 0;     // threads in serve()
+  std::size_t jobs_ = 0;       // inits
+  std::size_t disposing_ = 0;  // environments that are being closed
+  bool stopped_ = false;
+
+  JobThreads init_threads_{kMaxManagedInitThreads};  // last: its jobs use the rest
+};
+
+}  // namespace emulator::environment
