@@ -50,8 +50,8 @@ using InterpreterFinder = std::function<Expected<Interpreter>(const Runtime& run
 // Where the function's variables name an AWS_LAMBDA_EXEC_WRAPPER, a managed runtime's command line
 // is handed to that program, which is found below /var/task and /opt wherever these lie; provided*
 // and go1.x do not look at it. Source: developer guide, "Modifying the runtime environment". A
-// wrapper that is not there ends the runtime with 127, one that cannot be run with 126: recorded
-// from the managed runtimes' images.
+// wrapper that is not there ends the runtime with 127: recorded; one that cannot be run with 126:
+// inferred.
 Expected<LaunchCommand> launch_command(const functions::FunctionConfiguration& configuration,
                                        const LaunchFolders& folders,
                                        const RuntimeClientCache& cache,

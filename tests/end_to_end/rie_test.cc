@@ -11,8 +11,12 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <cstdlib>
 #include <filesystem>
+#include <future>
+#include <set>
 #include <thread>
+#include <vector>
 
 using nlohmann::json;
 using tests::RunningProgram;
@@ -263,4 +267,85 @@ TEST_CASE("hearth rie refuses a log level in the original's words", "[rie]") {
   CHECK(ended.errors ==
         "Failed to set log level. Valid log levels are:[panic fatal error warning info debug "
         "trace]\n");
+}
+
+namespace {
+
+// A runtime with as many threads as it is told, each with a poll of its own. "meet" answers when as
+// many invocations are under way; "hold" never does.
+constexpr const char* kConcurrentRuntime = R"(
+import os, threading, urllib.request
+polls = int(os.environ["AWS_LAMBDA_MAX_CONCURRENCY"])
+api = "http://" + os.environ["AWS_LAMBDA_RUNTIME_API"] + "/2018-06-01/runtime/invocation/"
+together = threading.Barrier(polls)
+
+def serve():
+    while True:
+        with urllib.request.urlopen(api + "next") as invocation:
+            event = invocation.read().decode()
+            name = invocation.headers["Lambda-Runtime-Aws-Request-Id"]
+        if event == '"hold"':
+            print("holding", flush=True)
+            threading.Event().wait()
+        together.wait()
+        answer = '{"pid": %d}' % os.getpid()
+        urllib.request.urlopen(api + name + "/response", data=answer.encode()).close()
+
+for _ in range(polls):
+    threading.Thread(target=serve).start()
+)";
+
+// The runtime is ready with its first poll; whoever comes before the others are there is turned
+// away as if all were taken.
+tests::Answer served(const Rie& rie, const std::string& body) {
+  auto answer = rie.post(body);
+  while (answer.header("Error-Type") == "Runtime.Unavailable") answer = rie.post(body);
+  return answer;
+}
+
+void requires_python() {
+  if (std::system("python3 --version >/dev/null 2>&1") != 0) {
+    SKIP("SKIPPED: this host lacks python3 (the package of that name)");
+  }
+}
+
+}  // namespace
+
+TEST_CASE("with AWS_LAMBDA_MAX_CONCURRENCY one process serves that many invocations at once") {
+  requires_python();
+  const ScratchFolder folder;
+  const auto runtime = folder.write("runtime.py", kConcurrentRuntime);
+  Rie rie({"FLAGS", "/usr/bin/env", "python3", runtime}, {{"AWS_LAMBDA_MAX_CONCURRENCY", "8"}});
+  std::vector<std::future<tests::Answer>> calls;
+  for (int i = 0; i < 8; ++i) {
+    calls.push_back(std::async(std::launch::async, [&] { return served(rie, "\"meet\""); }));
+  }
+  std::set<std::string> answers;
+  for (auto& call : calls) {
+    const auto answer = call.get();
+    CHECK(answer.status == 200);
+    CHECK(answer.header("Error-Type").empty());
+    answers.insert(answer.body);
+  }
+  INFO(*answers.begin());
+  CHECK(answers.size() == 1);
+  CHECK(rie.stop().status == 0);
+}
+
+TEST_CASE("with every poll of a concurrent runtime taken, an invocation is turned away") {
+  requires_python();
+  const ScratchFolder folder;
+  const auto runtime = folder.write("runtime.py", kConcurrentRuntime);
+  Rie rie({"FLAGS", "/usr/bin/env", "python3", runtime},
+          {{"AWS_LAMBDA_MAX_CONCURRENCY", "1"}, {"AWS_LAMBDA_FUNCTION_TIMEOUT", "2"}});
+  auto held = std::async(std::launch::async, [&] { return rie.post("\"hold\""); });
+  rie.program().await_output("holding");
+  const auto refused = rie.post("1");
+  CHECK(refused.status == 400);
+  CHECK(refused.header("Error-Type") == "Runtime.Unavailable");
+  const auto timed_out = held.get();
+  CHECK(timed_out.status == 200);
+  CHECK(timed_out.header("Error-Type") == "Sandbox.Timedout");
+  CHECK(rie.program().pid() > 0);
+  rie.stop();
 }
