@@ -207,11 +207,8 @@ void ConcurrentEnvironment::finish(InvocationReport& report, const Outcome& outc
   }
   log_.platform(lines + end_lines(*spec_, report, now));
   if (const auto telemetry = audience()) {
-    telemetry->record(InvocationReported{.report = report,
-                                         .profile = spec_->profile,
-                                         .tenant_id = {},
-                                         .spans = {},
-                                         .tracing = {}});
+    telemetry->record(InvocationReported{
+        .report = report, .profile = spec_->profile, .tenant_id = {}, .spans = {}, .tracing = {}});
   }
   world_.reported(report);
 }
