@@ -1,3 +1,3 @@
 module web-nethttp-go
 
-go 1.22
+go 1.18

@@ -11,7 +11,11 @@ import (
 	"strings"
 )
 
-func ready(writer http.ResponseWriter, _ *http.Request) {
+func ready(writer http.ResponseWriter, request *http.Request) {
+	if request.URL.Path != "/" {
+		http.NotFound(writer, request)
+		return
+	}
 	fmt.Fprint(writer, "ready")
 }
 
@@ -25,7 +29,7 @@ func create(writer http.ResponseWriter, request *http.Request) {
 	writer.Header().Set("X-Framework", "net/http")
 	writer.WriteHeader(http.StatusCreated)
 	json.NewEncoder(writer).Encode(map[string]any{
-		"id":     request.PathValue("id"),
+		"id":     strings.TrimPrefix(request.URL.Path, "/orders/"),
 		"colour": request.URL.Query().Get("colour"),
 		"order":  order,
 	})
@@ -33,14 +37,14 @@ func create(writer http.ResponseWriter, request *http.Request) {
 
 // As many pieces of one mebibyte as are asked for, each sent when it is made.
 func stream(writer http.ResponseWriter, request *http.Request) {
-	pieces, err := strconv.Atoi(request.PathValue("pieces"))
+	pieces, err := strconv.Atoi(strings.TrimPrefix(request.URL.Path, "/stream/"))
 	if err != nil {
 		http.Error(writer, err.Error(), http.StatusBadRequest)
 		return
 	}
 	writer.Header().Set("Content-Type", "text/plain")
 	piece := strings.Repeat("x", 1<<20)
-	for range pieces {
+	for at := 0; at < pieces; at++ {
 		fmt.Fprint(writer, piece)
 		writer.(http.Flusher).Flush()
 	}
@@ -48,8 +52,8 @@ func stream(writer http.ResponseWriter, request *http.Request) {
 }
 
 func main() {
-	http.HandleFunc("GET /{$}", ready)
-	http.HandleFunc("POST /orders/{id}", create)
-	http.HandleFunc("GET /stream/{pieces}", stream)
+	http.HandleFunc("/", ready)
+	http.HandleFunc("/orders/", create)
+	http.HandleFunc("/stream/", stream)
 	log.Fatal(http.ListenAndServe("127.0.0.1:"+os.Getenv("AWS_LWA_PORT"), nil))
 }
