@@ -116,9 +116,9 @@ class Process {
   // How it ended, or nothing while it runs. Does not block and does not reap.
   virtual std::optional<Exit> exited() = 0;
 
-  // Where the sandbox has a network of its own: a listening socket inside it, at
-  // kListeningAddress, that becomes the caller's. The first process that is started while no other
-  // lives has it. Nothing otherwise, and after the first call.
+  // Where the sandbox has a network of its own: a listening socket inside it, at every address it
+  // has, that becomes the caller's. The first process that is started while no other lives has it.
+  // Nothing otherwise, and after the first call.
   virtual std::optional<int> take_listening_socket() = 0;
 
   // Asks the program to end: SIGTERM to its process group. One that stands frozen is asked once it
