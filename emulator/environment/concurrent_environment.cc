@@ -3,21 +3,10 @@
 #include "emulator/environment/platform_lines.h"
 #include "emulator/environment/telemetry.h"
 
-#include <ctime>
 #include <utility>
 
 namespace emulator::environment {
 namespace {
-
-std::string stream_name(const EnvironmentSpec& spec, World& world) {
-  if (spec.log_stream_name) return *spec.log_stream_name;
-  const auto now = std::chrono::system_clock::to_time_t(world.clock.wall_now());
-  std::tm parts{};
-  ::gmtime_r(&now, &parts);
-  char date[16];
-  std::strftime(date, sizeof(date), "%Y/%m/%d", &parts);
-  return std::string(date) + "/[" + spec.version + "]" + world.new_log_stream_id();
-}
 
 // With a tab where the text log otherwise has a space. Source: the published emulator's mode for
 // Managed Instances.
@@ -38,7 +27,7 @@ ConcurrentEnvironment::ConcurrentEnvironment(std::string id,
       spec_(std::move(spec)),
       world_(world),
       lost_(std::move(lost)),
-      log_stream_name_(stream_name(*spec_, world)),
+      log_stream_name_(log_stream_name(*spec_, world.clock, world.new_log_stream_id)),
       log_(world.log, spec_->logging, world.clock) {}
 
 ConcurrentEnvironment::~ConcurrentEnvironment() { close(); }
@@ -50,16 +39,10 @@ std::optional<Outcome> ConcurrentEnvironment::initialise() {
   auto failure = open_launch();
   if (!failure) {
     if (const auto telemetry = audience()) {
-      telemetry->record(
-          InitStart{.type = init_type_of(spec_->initialization),
-                    .phase = FailurePhase::init,
-                    .instance = {.runtime_version = {},
-                                 .runtime_version_arn = {},
-                                 .function_name = spec_->function_name,
-                                 .function_version = spec_->version,
-                                 .instance_id = id_,
-                                 .instance_max_memory_bytes = spec_->memory_size_mb * 1024 * 1024},
-                    .tracing = {}});
+      telemetry->record(InitStart{.type = init_type_of(spec_->initialization),
+                                  .phase = FailurePhase::init,
+                                  .instance = instance_facts(*spec_, id_),
+                                  .tracing = {}});
     }
     const auto deadline = begun + spec_->init_limit;
     failure = launch_->start(deadline, spec_->init_limit);

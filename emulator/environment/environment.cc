@@ -5,7 +5,6 @@
 #include <signal.h>
 
 #include <algorithm>
-#include <ctime>
 #include <utility>
 
 namespace emulator::environment {
@@ -20,17 +19,6 @@ constexpr milliseconds kSampleInterval{10};
 
 // No invocation shorter than this can have waited for its CPU quota.
 constexpr milliseconds kShortest{1};
-
-// 2026/01/13/[$LATEST]0123456789abcdef0123456789abcdef
-std::string make_log_stream_name(const EnvironmentSpec& spec, World& world) {
-  if (spec.log_stream_name) return *spec.log_stream_name;
-  const auto now = std::chrono::system_clock::to_time_t(world.clock.wall_now());
-  std::tm parts{};
-  ::gmtime_r(&now, &parts);
-  char date[16];
-  std::strftime(date, sizeof(date), "%Y/%m/%d", &parts);
-  return std::string(date) + "/[" + spec.version + "]" + world.new_log_stream_id();
-}
 
 // After these the runtime is expected to go on and ask for the next invocation.
 bool runtime_goes_on(const Outcome& outcome) {
@@ -55,7 +43,7 @@ Environment::Environment(
       world_(world),
       idle_(std::move(idle)),
       lost_(std::move(lost)),
-      log_stream_name_(make_log_stream_name(*spec_, world)),
+      log_stream_name_(log_stream_name(*spec_, world.clock, world.new_log_stream_id)),
       log_(world.log, spec_->logging, world.clock) {}
 
 Environment::~Environment() {

@@ -1,6 +1,7 @@
 #include "emulator/environment/environment_spec.h"
 
 #include <algorithm>
+#include <ctime>
 #include <utility>
 
 namespace emulator::environment {
@@ -37,6 +38,18 @@ std::string_view name_of(Initialization initialization) {
       return "lambda-managed-instances";
   }
   return "";
+}
+
+std::string log_stream_name(const EnvironmentSpec& spec,
+                            const time::Clock& clock,
+                            const std::function<std::string()>& new_id) {
+  if (spec.log_stream_name) return *spec.log_stream_name;
+  const auto now = std::chrono::system_clock::to_time_t(clock.wall_now());
+  std::tm parts{};
+  ::gmtime_r(&now, &parts);
+  char date[16];
+  std::strftime(date, sizeof(date), "%Y/%m/%d", &parts);
+  return std::string(date) + "/[" + spec.version + "]" + new_id();
 }
 
 EnvironmentSpec provisioned_variant(EnvironmentSpec on_demand) {

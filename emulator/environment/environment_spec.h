@@ -7,10 +7,12 @@
 #include "emulator/environment/invocation_report.h"
 #include "emulator/environment/log_format.h"
 #include "emulator/sandbox/sandbox.h"
+#include "emulator/time/clock.h"
 #include "runtime_api/restore_routes.h"
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -127,6 +129,12 @@ struct EnvironmentSpec {
   runtime_api::ContainerCredentials credentials{};
   std::optional<ManagedInstances> managed;  // absent: one invocation at a time
 };
+
+// What the spec says, else 2026/01/13/[$LATEST]0123456789abcdef0123456789abcdef; `new_id` makes the
+// digits. Source: recorded from the service.
+std::string log_stream_name(const EnvironmentSpec& spec,
+                            const time::Clock& clock,
+                            const std::function<std::string()>& new_id);
 
 // The same version as provisioned environments serve it: its limit for Init, and what its processes
 // are told of how they were initialised.

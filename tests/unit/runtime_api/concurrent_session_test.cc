@@ -61,6 +61,15 @@ void await_idle(const ConcurrentSession& session, std::size_t polls) {
   while (session.idle_polls() != polls) std::this_thread::yield();
 }
 
+// With a deadline that passes once the runtime holds the invocation.
+void time_out(ConcurrentSession& session, const std::string& id) {
+  auto one = poll(session, kConnected);
+  await_idle(session, 1);
+  const auto soon = std::chrono::steady_clock::now() + std::chrono::seconds{1};
+  CHECK(told(session.exchange(invocation(id), soon)) == "timeout");
+  CHECK(one.get() == id);
+}
+
 }  // namespace
 
 TEST_CASE("several invocations are under way at once and answered in any order") {
@@ -121,12 +130,7 @@ TEST_CASE("a parked call whose client is gone is not given an invocation") {
 
 TEST_CASE("a timeout ends its own invocation only, and its late answer is told so once") {
   ConcurrentSession session;
-  auto one = poll(session, kConnected);
-  await_idle(session, 1);
-  // A deadline that passes once the runtime holds the invocation.
-  const auto soon = std::chrono::steady_clock::now() + std::chrono::seconds{1};
-  CHECK(told(session.exchange(invocation("a"), soon)) == "timeout");
-  CHECK(one.get() == "a");
+  time_out(session, "a");
   CHECK(session.begin_answer("a").error() == AnswerRefusal::timed_out);
   CHECK(session.begin_answer("a").error() == AnswerRefusal::unknown_id);
   auto two = poll(session, kConnected);
@@ -187,11 +191,7 @@ TEST_CASE("an init error is taken before the first call for an invocation, and o
 
 TEST_CASE("an answer to a timed out invocation is refused with 410 and then 400") {
   ConcurrentSession session;
-  auto one = poll(session, kConnected);
-  await_idle(session, 1);
-  const auto soon = std::chrono::steady_clock::now() + std::chrono::seconds{1};
-  CHECK(told(session.exchange(invocation("a"), soon)) == "timeout");
-  CHECK(one.get() == "a");
+  time_out(session, "a");
   const PostedRequest posted;
   CHECK(answer_response(session, {"a"}, posted).status == 410);
   CHECK(answer_response(session, {"a"}, posted).status == 400);
