@@ -135,6 +135,7 @@ void become(const ChildPlan& plan) noexcept {
     if (!done) fail(report, name);
     note(plan.times, name);
   };
+  note(plan.times, LaunchStep::clone_process);
   step(LaunchStep::process_group, plan.session ? ::setsid() >= 0 : ::setpgid(0, 0) == 0);
   guard_this_group(plan.guardian);
   step(LaunchStep::standard_streams, place_streams(plan));

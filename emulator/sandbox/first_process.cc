@@ -212,7 +212,6 @@ tl::expected<std::unique_ptr<FirstProcess>, SandboxError> FirstProcess::start(
       static_cast<pid_t>(::syscall(SYS_clone, flags, nullptr, &pidfd, nullptr, nullptr));
   if (pid == 0) become_first_process(first);
   if (pid < 0) return tl::unexpected(system_error(describe(LaunchStep::clone_first_process)));
-  note(times, LaunchStep::clone_first_process);
   std::unique_ptr<FirstProcess> process(new FirstProcess(
       pid, UniqueFd(pidfd), std::move(line->ours), std::move(report->ours), namespaces));
   return process;

@@ -257,7 +257,6 @@ StartResult HostSandbox::start_bare(Preparation& start) {
   const auto pid = clone_with_pidfd(pidfd);
   if (pid == 0) become(start.child);
   if (pid < 0) return tl::unexpected(system_error(describe(LaunchStep::clone_process)));
-  note(launcher_.times(), LaunchStep::clone_process);
   auto process = running(start, pid, UniqueFd(pidfd), UniqueFd());
   start.report.theirs.reset();
   if (const auto failed = receive_report(start.report.ours)) {
@@ -280,7 +279,6 @@ StartResult HostSandbox::enter(Preparation& start) {
   const auto entering = clone_with_pidfd(entrance_pidfd);
   if (entering == 0) enter_and_start(entrance, start.child);
   if (entering < 0) return tl::unexpected(system_error(describe(LaunchStep::clone_entrance)));
-  note(launcher_.times(), LaunchStep::clone_entrance);
   const ChildProcess reaped(entering, UniqueFd(entrance_pidfd), ChildProcess::Scope::process);
   start.report.theirs.reset();
 

@@ -51,8 +51,10 @@ inline constexpr std::size_t kLaunchSteps = static_cast<std::size_t>(LaunchStep:
 const char* describe(LaunchStep step);
 
 // When each step was done, in nanoseconds of the monotonic clock; 0: not taken. Lies in memory that
-// parent and children share, so that measuring costs a clock reading a step.
+// parent and children share, so that measuring costs a clock reading a step. A clone is noted by
+// the process that it made: its parent may get to run only when the program does.
 struct StepTimes {
+  std::int64_t began = 0;
   std::array<std::int64_t, kLaunchSteps> done{};
 };
 

@@ -1,6 +1,7 @@
 #include "emulator/sandbox/linux_sandbox.h"
 
 #include "emulator/sandbox/host_sandbox.h"
+#include "emulator/sandbox/kernel_clock.h"
 #include "emulator/sandbox/launcher_state.h"
 
 #include <sys/resource.h>
@@ -31,7 +32,9 @@ LinuxLauncher::~LinuxLauncher() = default;
 tl::expected<std::unique_ptr<Sandbox>, SandboxError> LinuxLauncher::make(
     const SandboxRequest& request) {
   auto sandbox = std::make_unique<HostSandbox>(*state_, request);
-  if (state_->times() != nullptr) *state_->times() = {};
+  if (state_->times() != nullptr) {
+    *state_->times() = {.began = kernel_now().count(), .done = {}};
+  }
   auto opened = state_->thread.run([&] { return sandbox->open(); });
   if (!opened) return tl::unexpected(opened.error());
   return sandbox;
@@ -48,16 +51,18 @@ void LinuxLauncher::measure_steps() {
 }
 
 std::vector<StepTiming> LinuxLauncher::last_timings() const {
-  std::vector<std::pair<std::int64_t, LaunchStep>> done;
   const auto* times = state_->times();
-  for (std::size_t at = 0; times != nullptr && at < kLaunchSteps; ++at) {
+  if (times == nullptr) return {};
+  std::vector<std::pair<std::int64_t, LaunchStep>> done;
+  for (std::size_t at = 0; at < kLaunchSteps; ++at) {
     if (times->done[at] != 0) done.emplace_back(times->done[at], static_cast<LaunchStep>(at));
   }
   std::sort(done.begin(), done.end());
   std::vector<StepTiming> timings;
-  for (std::size_t at = 1; at < done.size(); ++at) {
-    timings.push_back(
-        {done[at].second, std::chrono::nanoseconds(done[at].first - done[at - 1].first)});
+  auto before = times->began;
+  for (const auto& [at, step] : done) {
+    timings.push_back({step, std::chrono::nanoseconds(at - before)});
+    before = at;
   }
   return timings;
 }

@@ -181,6 +181,7 @@ void become_first_process(const FirstProcessPlan& plan) noexcept {
     if (!done) fail(plan.report, name);
     note(plan.times, name);
   };
+  note(plan.times, LaunchStep::clone_first_process);
   ::setsid();
   if (plan.user_map != nullptr) step(LaunchStep::user_mapping, map_user(plan));
   if (plan.own_network) step(LaunchStep::network_setup, set_up_network());
@@ -225,6 +226,7 @@ void become_first_process(const FirstProcessPlan& plan) noexcept {
 }
 
 void enter_and_start(const EntrancePlan& plan, const ChildPlan& child) noexcept {
+  note(plan.times, LaunchStep::clone_entrance);
   if (::syscall(SYS_setns, plan.first_process, plan.namespaces) != 0) {
     fail(plan.report, LaunchStep::enter_namespaces);
   }

@@ -2,8 +2,10 @@
 
 #include "emulator/sandbox/process_tree.h"
 #include "emulator/sandbox/unique_fd.h"
+#include "tests/support/host_requirements.h"
 
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
 
 #include <fcntl.h>
 #include <linux/filter.h>
@@ -16,6 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstddef>
@@ -345,4 +348,25 @@ TEST_CASE("a testee finds only what it was given") {
   wanted.program.environment = {"TESTEE_MODE=crashes_in_init", "TESTEE_SIGNAL=6"};
   const auto crashes = launch(launcher, wanted);
   CHECK(await_exit(*crashes) == Exit{.code = {}, .signal = SIGABRT});
+}
+
+TEST_CASE("a measured start begins with the first clone and ends with the program", "[launch]") {
+  const auto host = tests::host_plan();
+  const auto plan = GENERATE_REF(bare_plan(), host);
+  LinuxLauncher launcher(plan);
+  launcher.measure_steps();
+  for (int start = 0; start < 10; ++start) {
+    auto program = launch(launcher, request({"/bin/true"}));
+    const auto timings = launcher.last_timings();
+    await_exit(*program);
+    REQUIRE(timings.size() > 2);
+    const auto first = timings.front().step;
+    CHECK((first == LaunchStep::resource_groups || first == LaunchStep::clone_first_process ||
+           first == LaunchStep::clone_process));
+    CHECK(timings.back().step == LaunchStep::exec);
+    const auto cloned = [](const StepTiming& timing) {
+      return timing.step == LaunchStep::clone_process;
+    };
+    CHECK(std::count_if(timings.begin(), timings.end(), cloned) == 1);
+  }
 }
