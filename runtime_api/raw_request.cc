@@ -2,12 +2,22 @@
 
 #include <httplib.h>
 
+#include <algorithm>
+#include <cctype>
+
 namespace runtime_api {
 namespace {
 
 constexpr const char* kContentType = "Content-Type";
 constexpr const char* kTrailer = "Trailer";
 constexpr const char* kSetAside = "Hearth-Original-Content-Type";
+
+bool contains_ignoring_case(std::string_view text, std::string_view word) {
+  const auto same = [](unsigned char one, unsigned char other) {
+    return std::tolower(one) == std::tolower(other);
+  };
+  return std::search(text.begin(), text.end(), word.begin(), word.end(), same) != text.end();
+}
 
 }  // namespace
 
@@ -32,6 +42,13 @@ void keep_trailers(const httplib::Request& request, const std::string& names) {
   auto& headers = const_cast<httplib::Request&>(request).headers;
   headers.erase(kTrailer);
   headers.emplace(kTrailer, names);
+}
+
+bool announces_trailer(const httplib::Request& request, std::string_view name) {
+  const auto [first, last] = request.headers.equal_range(kTrailer);
+  return std::any_of(first, last, [name](const auto& header) {
+    return contains_ignoring_case(header.second, name);
+  });
 }
 
 std::string content_type_of(const httplib::Request& request) {

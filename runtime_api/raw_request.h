@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 namespace httplib {
 struct Request;
@@ -23,6 +24,9 @@ void leave_body_unread(const httplib::Request& request);
 // here on those of these names, separated by commas, are kept in the request's trailers. Before its
 // body is read, on the same thread.
 void keep_trailers(const httplib::Request& request, const std::string& names);
+
+// Whether the head announces a trailer of this name; before keep_trailers().
+bool announces_trailer(const httplib::Request& request, std::string_view name);
 
 // The request's Content-Type as the client sent it, before or after keep_body_raw().
 std::string content_type_of(const httplib::Request& request);

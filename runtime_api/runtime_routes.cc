@@ -92,7 +92,10 @@ RuntimeReply truncated(const OpenAnswer& open, RuntimeAnswer answer) {
   return reply;
 }
 
-bool is_streamed(const PostedRequest& posted) { return posted.response_mode == kStreaming; }
+bool is_streamed(const PostedRequest& posted) {
+  return posted.response_mode ? *posted.response_mode == kStreaming
+                              : posted.announces_error_trailer;
+}
 
 RuntimeAnswer too_large(std::uint64_t size_bytes, std::uint64_t limit_bytes) {
   RuntimeAnswer answer;

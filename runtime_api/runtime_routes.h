@@ -52,6 +52,7 @@ struct PostedRequest {
   std::string error_type;
   std::string error_cause{};  // X-Ray's, as it was sent; empty: none
   std::optional<std::string> response_mode;
+  bool announces_error_trailer = false;  // in its Trailer header
   // What was read of a body.
   struct Body {
     std::string bytes{};           // as far as they are kept
@@ -74,7 +75,10 @@ RuntimeReply refused_reply(const CallRefused& refusal, RuntimeState wanted);
 
 RuntimeReply answer_simple(const Call& call);
 RuntimeReply answer_next(Session& session, const std::function<bool()>& connected);
-// A response in streaming mode goes through the invocation's stream, if it has one.
+// A response in streaming mode goes through the invocation's stream, if it has one. So does one
+// that names no mode and announces the trailer of an error's type: AWS's client for Go, whose
+// responses Lambda streams, tells of them in no other way (aws-lambda-go; that Lambda goes by the
+// trailer is INF).
 RuntimeReply answer_response(Session& session,
                              const ResponseCall& call,
                              const PostedRequest& posted);

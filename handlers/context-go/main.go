@@ -1,7 +1,9 @@
 // Tells what AWS's client for Go makes known of an invocation, and does what an event asks for:
-// {"do": "describe"}, {"do": "log", "text": ...}, {"do": "fail", "text": ...}, or {"do": "stream",
-// "parts": [...]}, which sends the parts one by one and with "fail_with" fails after the last. Of any
-// other event it answers the same. CONTEXT_FAILS_IN_INIT makes the start fail.
+// {"do": "describe"}, {"do": "log", "text": ...}, {"do": "fail", "text": ...}, {"do": "stream",
+// "parts": [...]}, which sends the parts one by one and with "fail_with" fails after the last, or {"do":
+// "meet", "number": ..., "of": ...}, which ends when invocations with the numbers from 0 to below "of" are
+// under way in its environment. Of any other event it answers the same. CONTEXT_FAILS_IN_INIT makes the
+// start fail.
 package main
 
 import (
@@ -23,6 +25,8 @@ type wish struct {
 	Text     string   `json:"text"`
 	Parts    []string `json:"parts"`
 	FailWith string   `json:"fail_with"`
+	Number   int      `json:"number"`
+	Of       int      `json:"of"`
 }
 
 type wishError struct{ text string }
@@ -58,8 +62,24 @@ func handler(ctx context.Context, event json.RawMessage) (any, error) {
 		return nil, wishError{w.Text}
 	case "stream":
 		return stream(w), nil
+	case "meet":
+		return event, meet(w)
 	}
 	return event, nil
+}
+
+func meet(w wish) error {
+	if err := os.WriteFile(fmt.Sprintf("/tmp/met-%d", w.Number), nil, 0o600); err != nil {
+		return err
+	}
+	for other := 0; other < w.Of; {
+		if _, err := os.Stat(fmt.Sprintf("/tmp/met-%d", other)); err == nil {
+			other++
+		} else {
+			time.Sleep(5 * time.Millisecond)
+		}
+	}
+	return nil
 }
 
 func describe(ctx context.Context) (description, error) {

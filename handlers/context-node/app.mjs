@@ -1,7 +1,11 @@
 // Tells what AWS's client for Node.js makes known of an invocation, and does what an event asks for:
-// {"do": "describe"}, {"do": "log", "text": ...} or {"do": "fail", "text": ...}. Of any other event it
-// answers the same. CONTEXT_FAILS_IN_INIT makes the start fail. The handler named streaming sends the
-// parts of {"parts": [...]} one by one, and with {"fail_with": ...} fails after the last.
+// {"do": "describe"}, {"do": "log", "text": ...}, {"do": "fail", "text": ...}, or {"do": "meet", "number":
+// ..., "of": ...}, which ends when invocations with the numbers from 0 to below "of" are under way in its
+// environment. Of any other event it answers the same. CONTEXT_FAILS_IN_INIT makes the start fail. The
+// handler named streaming sends the parts of {"parts": [...]} one by one, and with {"fail_with": ...}
+// fails after the last.
+import { existsSync, writeFileSync } from 'node:fs';
+import { setTimeout as rest } from 'node:timers/promises';
 
 if (process.env.CONTEXT_FAILS_IN_INIT) throw new TypeError('asked to fail before the first event');
 
@@ -19,8 +23,15 @@ export const handler = async (event, context) => {
     console.log(`logged: ${event.text}`);
   }
   if (event.do === 'fail') throw new WishError(event.text);
+  if (event.do === 'meet') await meet(event.number, event.of);
   return event;
 };
+
+async function meet(number, of) {
+  writeFileSync(`/tmp/met-${number}`, '');
+  const all = Array.from({ length: of }, (_, other) => `/tmp/met-${other}`);
+  while (!all.every(existsSync)) await rest(5);
+}
 
 function describe(context) {
   return {

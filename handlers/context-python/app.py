@@ -1,10 +1,13 @@
 """Tells what AWS's client for Python makes known of an invocation, and does what an event asks for:
-{"do": "describe"}, {"do": "log", "text": ...} or {"do": "fail", "text": ...}. Of any other event it
-answers the same. CONTEXT_FAILS_IN_INIT makes the start fail.
+{"do": "describe"}, {"do": "log", "text": ...}, {"do": "fail", "text": ...}, or {"do": "meet", "number":
+..., "of": ...}, which ends when invocations with the numbers from 0 to below "of" are under way in its
+environment. Of any other event it answers the same. CONTEXT_FAILS_IN_INIT makes the start fail.
 """
 
 import logging
 import os
+import time
+from pathlib import Path
 
 if "CONTEXT_FAILS_IN_INIT" in os.environ:
     raise RuntimeError("asked to fail before the first event")
@@ -25,7 +28,15 @@ def handler(event, context):
         logging.info("logged: %s", event["text"])
     if wish == "fail":
         raise WishError(event["text"])
+    if wish == "meet":
+        meet(event["number"], event["of"])
     return event
+
+
+def meet(number, of):
+    Path(f"/tmp/met-{number}").touch()
+    while not all(Path(f"/tmp/met-{other}").exists() for other in range(of)):
+        time.sleep(0.005)
 
 
 def describe(context):

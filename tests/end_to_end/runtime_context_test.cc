@@ -1,6 +1,7 @@
 // What AWS's runtime clients make known of an invocation when Hearth is behind them: the same in
 // every language. The functions handlers/context-LANGUAGE tell it, log and fail as they are asked
 // to.
+#include "tests/end_to_end/lambda_api.h"
 #include "tests/end_to_end/official_runtimes.h"
 
 #include <catch2/catch_test_macros.hpp>
@@ -140,6 +141,52 @@ TEST_CASE("an error of a handler has its type and text in every language", "[off
   // The process is as good as before.
   CHECK(tests::invoke_function(serving.port(), language.function(), R"({"n":1})").json() ==
         json{{"n", 1}});
+  CHECK(serving.stop().status == 0);
+}
+
+namespace {
+
+json stream_call(const Language& language, const json& event) {
+  return {{"invoke_with_response_stream",
+           {{"FunctionName", language.function()}, {"Payload", event.dump()}}}};
+}
+
+std::string text_of(const json& answer) {
+  std::string text;
+  for (const auto& event : answer.at("EventStream")) {
+    if (event.contains("chunk")) text += event["chunk"].get<std::string>();
+  }
+  return text;
+}
+
+}  // namespace
+
+// The clients for Python and Java stream nothing.
+TEST_CASE("what a function streams is whole, and its late error behind it, in Node.js, Go and Rust",
+          "[official-runtimes]") {
+  const auto language = kLanguages[GENERATE(range(std::size_t{1}, std::size_t{4}))];
+  auto words = project_of(language);
+  if (language.name == "node") words.insert(words.end(), {"--handler", "app.streaming"});
+  Serving serving(words);
+  json event = {{"do", "stream"}, {"parts", {"one ", "two ", std::string(100'000, '3')}}};
+  const auto whole = "one two " + std::string(100'000, '3');
+  auto failing = event;
+  failing["fail_with"] = "no such order";
+  const auto answers =
+      tests::boto3(serving, {stream_call(language, event), stream_call(language, failing)});
+  CHECK(text_of(answers[0]).ends_with(whole));
+  CHECK(answers[0]["EventStream"].back() == json{{"complete", json::object()}});
+  const auto complete = answers[1]["EventStream"].back().at("complete");
+  INFO(language.name << ": " << complete);
+  if (language.name == "rust") {  // writes the error into the body
+    CHECK(text_of(answers[1]).find("Error-Type: Runtime.StreamError") != std::string::npos);
+  } else {
+    CHECK(text_of(answers[1]).ends_with(whole));
+    CHECK(complete.at("ErrorCode") == "Unhandled");
+    const auto error = json::parse(complete.at("ErrorDetails").get<std::string>());
+    CHECK(error.at("errorType") == language.error_type);
+    CHECK(error.at("errorMessage") == "no such order");
+  }
   CHECK(serving.stop().status == 0);
 }
 

@@ -31,18 +31,22 @@ std::shared_ptr<Environment> make(EnvironmentWorld& world,
   return std::make_shared<Environment>("env-1", std::move(spec), world.world, [](Environment&) {});
 }
 
-StreamingPost stream_to(ScriptedProcess& process, const tests::HttpAnswer& next) {
-  return {process.variable("AWS_LAMBDA_RUNTIME_API"), ScriptedProcess::id_of(next)};
+StreamingPost stream_to(ScriptedProcess& process,
+                        const tests::HttpAnswer& next,
+                        const std::string& told = tests::kByMode) {
+  return {
+      process.variable("AWS_LAMBDA_RUNTIME_API"), ScriptedProcess::id_of(next), "text/plain", told};
 }
 
 // A script that does the same for each invocation, and ends when its server does.
-tests::Script each(std::function<void(ScriptedProcess&, StreamingPost&)> stream) {
-  return [stream = std::move(stream)](ScriptedProcess& process) -> ScriptEnd {
+tests::Script each(std::function<void(ScriptedProcess&, StreamingPost&)> stream,
+                   const std::string& told = tests::kByMode) {
+  return [stream = std::move(stream), told](ScriptedProcess& process) -> ScriptEnd {
     while (true) {
       const auto next = process.next();
       if (next.status != 200) throw tests::Killed{};
       try {
-        auto post = stream_to(process, next);
+        auto post = stream_to(process, next, told);
         stream(process, post);
       } catch (const std::runtime_error&) {
         throw tests::Killed{};  // hung up on
@@ -130,6 +134,22 @@ TEST_CASE("an error in trailers, announced or not, fails the invocation and keep
     CHECK(served.log_tail.find("\tStatus: error\tError Type: Runtime.Late\n") != std::string::npos);
   }
   CHECK(world.launcher.launches() == 1);
+}
+
+TEST_CASE("a response whose head announces trailers and no mode is streamed, as Go's client has it",
+          "[stream]") {
+  std::promise<void> first_seen;
+  auto seen = first_seen.get_future().share();
+  const auto script = [&](ScriptedProcess&, StreamingPost& post) {
+    post.piece("half");
+    seen.wait();
+    CHECK(post.end(kLate) == 202);
+  };
+  EnvironmentWorld world(each(script, tests::kByTrailers));
+  const auto environment = make(world, world.spec());
+  const auto [served, received] = serve(*environment, "id-1", [&] { first_seen.set_value(); });
+  CHECK(received == "half");
+  CHECK(std::get<FunctionError>(served.outcome).error_type == "Runtime.Late");
 }
 
 TEST_CASE("a buffered invocation collects a stream; the published emulator overlooks its trailers",

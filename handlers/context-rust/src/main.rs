@@ -1,10 +1,15 @@
 //! Tells what AWS's client for Rust makes known of an invocation, and does what an event asks for:
-//! {"do": "describe"}, {"do": "log", "text": ...}, {"do": "fail", "text": ...}, or {"do": "stream",
-//! "parts": [...]}, which sends the parts one by one and with "fail_with" fails after the last. Of any
-//! other event it answers the same. CONTEXT_FAILS_IN_INIT makes the start fail.
+//! {"do": "describe"}, {"do": "log", "text": ...}, {"do": "fail", "text": ...}, {"do": "stream",
+//! "parts": [...]}, which sends the parts one by one and with "fail_with" fails after the last, or {"do":
+//! "meet", "number": ..., "of": ...}, which ends when invocations with the numbers from 0 to below "of"
+//! are under way in its environment. Of any other event it answers the same. CONTEXT_FAILS_IN_INIT makes
+//! the start fail.
 use lambda_runtime::streaming::{channel, Body, Sender};
-use lambda_runtime::{run, service_fn, Context, Diagnostic, Error, FunctionResponse, LambdaEvent};
+use lambda_runtime::{
+    run_concurrent, service_fn, Context, Diagnostic, Error, FunctionResponse, LambdaEvent,
+};
 use serde_json::{json, Value};
+use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// What an event asked for.
@@ -35,9 +40,19 @@ async fn handler(event: LambdaEvent<Value>) -> Result<FunctionResponse<Value, Bo
             tokio::spawn(send(sender, payload));
             return Ok(FunctionResponse::StreamingResponse(body.into()));
         }
+        Some("meet") => meet(&payload).await,
         _ => {}
     }
     Ok(FunctionResponse::BufferedResponse(payload))
+}
+
+async fn meet(wish: &Value) {
+    let file = |number: u64| format!("/tmp/met-{number}");
+    let number = |name: &str| wish[name].as_u64().unwrap_or_default();
+    std::fs::write(file(number("number")), "").expect("a file in /tmp");
+    while !(0..number("of")).all(|other| Path::new(&file(other)).exists()) {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
 }
 
 fn describe(context: &Context) -> Value {
@@ -80,5 +95,5 @@ fn main() -> Result<(), Error> {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?
-        .block_on(run(service_fn(handler)))
+        .block_on(run_concurrent(service_fn(handler)))
 }

@@ -192,6 +192,23 @@ TEST_CASE("trailers behind a response that is not streamed mean nothing", "[stre
   CHECK(streamed(posted).answer.kind == RuntimeAnswer::Kind::response);
 }
 
+TEST_CASE("a response that announces the trailer and names no mode is streamed",
+          "[stream][routes]") {
+  auto posted = streaming([](const auto& accept) {
+    accept("piece");
+    return PostedRequest::Body{.size_bytes = 5, .error_type_trailer = "Runtime.Late"};
+  });
+  posted.announces_error_trailer = true;
+  posted.response_mode.reset();
+  const auto unnamed = streamed(posted);
+  CHECK(unnamed.received == "piece");
+  CHECK(unnamed.answer.kind == RuntimeAnswer::Kind::error);
+  posted.response_mode = "buffered";
+  const auto buffered = streamed(posted);
+  CHECK(buffered.received.empty());
+  CHECK(buffered.answer.body == "collected");
+}
+
 TEST_CASE("a streamed response that breaks off is truncated, and its connection ends",
           "[stream][routes]") {
   const auto call = streamed(streaming([](const auto& accept) {

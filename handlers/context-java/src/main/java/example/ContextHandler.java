@@ -3,13 +3,18 @@ package example;
 import com.amazonaws.services.lambda.runtime.ClientContext;
 import com.amazonaws.services.lambda.runtime.Context;
 import com.amazonaws.services.lambda.runtime.RequestHandler;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
 
 /**
  * Tells what AWS's client for Java makes known of an invocation, and does what an event asks for:
- * {"do": "describe"}, {"do": "log", "text": ...} or {"do": "fail", "text": ...}. Of any other event
- * it answers the same. CONTEXT_FAILS_IN_INIT makes the start fail.
+ * {"do": "describe"}, {"do": "log", "text": ...}, {"do": "fail", "text": ...}, or {"do": "meet",
+ * "number": ..., "of": ...}, which ends when invocations with the numbers from 0 to below "of" are
+ * under way in its environment. Of any other event it answers the same. CONTEXT_FAILS_IN_INIT makes
+ * the start fail.
  */
 public final class ContextHandler
     implements RequestHandler<Map<String, Object>, Map<String, Object>> {
@@ -38,7 +43,27 @@ public final class ContextHandler
       context.getLogger().log("logged: " + event.get("text") + "\n");
     }
     if ("fail".equals(wish)) throw new WishError(String.valueOf(event.get("text")));
+    if ("meet".equals(wish)) meet((Integer) event.get("number"), (Integer) event.get("of"));
     return event;
+  }
+
+  private static void meet(int number, int of) {
+    try {
+      Files.write(met(number), new byte[0]);
+      for (int other = 0; other < of; ) {
+        if (Files.exists(met(other))) {
+          ++other;
+        } else {
+          Thread.sleep(5);
+        }
+      }
+    } catch (IOException | InterruptedException error) {
+      throw new IllegalStateException(error);
+    }
+  }
+
+  private static Path met(int number) {
+    return Path.of("/tmp/met-" + number);
   }
 
   private static Map<String, Object> describe(Context context) {
