@@ -13,6 +13,10 @@ namespace {
 // Core files up to the size recorded on the service; see docs/fidelity.md.
 constexpr std::uint64_t kCoreBytes = 10'737'418'240;
 
+// Of a function on Managed Instances, at most; one is kept. Our choice: the service begins with
+// three.
+constexpr std::size_t kManagedEnvironments = 3;
+
 AppError from(const functions::CodePackageError& error) {
   const bool host = error.kind == functions::CodePackageError::Kind::host;
   return {host ? kHostCannot : kWrongUsage, error.message};
@@ -90,6 +94,16 @@ environment::EnvironmentSpec with_snap_start(environment::EnvironmentSpec on_dem
   return spec;
 }
 
+environment::EnvironmentSpec on_managed_instances(
+    environment::EnvironmentSpec on_demand, const functions::FunctionConfiguration& configuration) {
+  const auto told = configuration.managed->max_concurrency.value_or(
+      functions::usual_managed_concurrency(configuration.runtime));
+  return environment::managed_variant(std::move(on_demand),
+                                      {.max_concurrency = static_cast<std::size_t>(told),
+                                       .told = std::to_string(told),
+                                       .max_environments = kManagedEnvironments});
+}
+
 }  // namespace
 
 tl::expected<Deployed, AppError> deploy(const functions::FunctionConfiguration& configuration,
@@ -142,6 +156,7 @@ tl::expected<Deployed, AppError> deploy(const functions::FunctionConfiguration& 
       version != functions::kLatestVersion) {
     *spec = with_snap_start(std::move(*spec), configuration, world);
   }
+  if (configuration.managed) *spec = on_managed_instances(std::move(*spec), configuration);
   deployed.spec = std::move(spec);
   deployed.package = std::move(*package);
   return deployed;

@@ -66,6 +66,14 @@ void add_description_flags(CLI::App& command, FunctionOptions& o) {
                 "invocation; invoke and replay run the function as one")
       ->group(what);
   command
+      .add_option("--managed-instances",
+                  o.managed_concurrency,
+                  "as on Lambda Managed Instances: N invocations at a time in an environment, "
+                  "which is made ahead and never frozen")
+      ->check(CLI::Range(1, functions::kMaxManagedConcurrency).description(""))
+      ->type_name("N")
+      ->group(what);
+  command
       .add_option("--log-format",
                   o.log_format,
                   "Text (default) or JSON: an object a line, the platform's lines as events")

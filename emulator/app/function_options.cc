@@ -105,6 +105,11 @@ tl::expected<void, AppError> apply_flags(const FunctionOptions& options,
     function.tenant_isolation = functions::TenantIsolation::per_tenant;
   }
   if (options.snap_start) function.snap_start = functions::SnapStart::published_versions;
+  if (options.managed_concurrency) {
+    function.managed = functions::ManagedInstances{.max_concurrency = options.managed_concurrency};
+    // Source: developer guide, Managed Instances.
+    function.logging.format = functions::LogFormat::json;
+  }
   if (options.log_format == "Text") function.logging.format = functions::LogFormat::text;
   if (options.log_format == "JSON") function.logging.format = functions::LogFormat::json;
   for (const auto& layer : options.layers) function.layers.emplace_back(whole_path(layer));

@@ -41,6 +41,7 @@ struct FunctionOptions {
   std::string tracing;
   bool tenant_isolation = false;
   bool snap_start = false;
+  std::optional<int> managed_concurrency;  // --managed-instances
   std::string log_format;
   std::vector<std::string> command;  // what followed "--"
 

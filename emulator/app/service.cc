@@ -57,9 +57,13 @@ tl::expected<void, AppError> check_identity(state::Store& store, const EmulatorO
                                      "; start with these again, or choose another --state-dir"});
 }
 
-bool has_snapshots(const registry::FunctionRecord& function) {
+// Whether environments of it are kept ahead for as long as it is there.
+bool keeps_environments(const registry::FunctionRecord& function) {
+  if (!function.provisioned.empty()) return true;
+  if (registry::runs_on_managed_instances(*function.latest)) return true;
   return std::any_of(function.published.begin(), function.published.end(), [](const auto& one) {
-    return registry::uses_snap_start(*one.second);
+    return registry::uses_snap_start(*one.second) ||
+           registry::runs_on_managed_instances(*one.second);
   });
 }
 
@@ -150,8 +154,7 @@ void Service::build_machine() {
   });
   // Of what the state folder brought, only what has a standing with the machine.
   for (const auto& function : registry_->list("", SIZE_MAX)) {
-    const bool stands = function->reserved_concurrency || !function->provisioned.empty() ||
-                        has_snapshots(*function);
+    const bool stands = function->reserved_concurrency || keeps_environments(*function);
     if (stands) deployments_->follow(function->name);
     const auto& code = function->latest->code;
     if (!code.folder.empty() || !code.layers.empty()) hot_code_->follow(function->name);

@@ -214,6 +214,9 @@ Answer put_provisioned(const Document& input, ServiceWorld& world) {
   if (uses_snap_start(configuration_of(*named->version))) {
     return tl::unexpected(not_with_snap_start("Provisioned concurrency"));
   }
+  if (is_managed(configuration_of(*named->version))) {
+    return tl::unexpected(not_on_managed_instances("Provisioned concurrency"));
+  }
   const int wanted = input.at("ProvisionedConcurrentExecutions").get<int>();
   if (auto checked = check_one_for_a_version(*named); !checked) {
     return tl::unexpected(std::move(checked.error()));

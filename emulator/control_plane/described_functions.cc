@@ -31,6 +31,16 @@ Document configuration_of(const functions::FunctionConfiguration& described,
   if (described.snap_start == functions::SnapStart::published_versions) {
     configuration["SnapStart"]["ApplyOn"] = "PublishedVersions";
   }
+  if (described.managed) {
+    Document managed = {
+        {"CapacityProviderArn",
+         "arn:aws:lambda:" + world.region + ":" + world.account + ":capacity-provider:hearth"}};
+    if (const auto told = described.managed->max_concurrency) {
+      managed["PerExecutionEnvironmentMaxConcurrency"] = *told;
+    }
+    configuration["CapacityProviderConfig"] = {
+        {"LambdaManagedInstancesCapacityProviderConfig", std::move(managed)}};
+  }
   if (described.logging.format == functions::LogFormat::json) {
     auto& logging = configuration["LoggingConfig"];
     logging["LogFormat"] = "JSON";

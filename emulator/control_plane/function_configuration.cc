@@ -26,7 +26,6 @@ constexpr std::array kPlainMembers = {"Role",
                                       "EphemeralStorage",
                                       "FileSystemConfigs",
                                       "DurableConfig",
-                                      "CapacityProviderConfig",
                                       "TenancyConfig"};
 
 ServiceError refused(std::string message) { return invalid_parameter_value(std::move(message)); }
@@ -203,15 +202,48 @@ Checked check_tenants(const Document& configuration) {
   return tl::unexpected(not_with_tenants("SnapStart"));
 }
 
+// Source: SAM developer guide, CapacityProviderConfig: the kind of a function's environments is
+// settled when it is created; developer guide, Managed Instances: JSON is their logs' format. The
+// sentences, and that the modes exclude one another, are INF.
+Checked apply_managed_instances(const Document& input, Document& configuration) {
+  const auto given = input.find("CapacityProviderConfig");
+  if (given == input.end()) return {};
+  const bool is_new = configuration.value("RevisionId", "").empty();
+  if (!is_new && !is_managed(configuration)) {
+    return tl::unexpected(refused(
+        "CapacityProviderConfig cannot be added to a function that was created without it; create "
+        "the function again"));
+  }
+  configuration["CapacityProviderConfig"] = *given;
+  if (is_new) configuration["LoggingConfig"]["LogFormat"] = "JSON";
+  return {};
+}
+
+// Checked on the whole, because an update may add the one to the other.
+Checked check_managed_instances(const Document& configuration) {
+  if (!is_managed(configuration)) return {};
+  if (isolates_tenants(configuration)) {
+    return tl::unexpected(not_on_managed_instances("Tenant isolation"));
+  }
+  if (uses_snap_start(configuration)) {
+    return tl::unexpected(not_on_managed_instances("SnapStart"));
+  }
+  return {};
+}
+
+void set_json_levels(Document& logging) {
+  if (!logging.contains("ApplicationLogLevel")) logging["ApplicationLogLevel"] = "INFO";
+  if (!logging.contains("SystemLogLevel")) logging["SystemLogLevel"] = "INFO";
+}
+
 void apply_logging(const Document& input, Document& configuration) {
-  const auto given = input.find("LoggingConfig");
-  if (given == input.end()) return;
   auto& logging = configuration["LoggingConfig"];
-  for (const auto& [key, value] : given->items()) logging[key] = value;
+  if (const auto given = input.find("LoggingConfig"); given != input.end()) {
+    for (const auto& [key, value] : given->items()) logging[key] = value;
+  }
   // Source: developer guide, advanced logging controls: with JSON both levels are INFO unless told.
   if (logging.value("LogFormat", "Text") == "JSON") {
-    if (!logging.contains("ApplicationLogLevel")) logging["ApplicationLogLevel"] = "INFO";
-    if (!logging.contains("SystemLogLevel")) logging["SystemLogLevel"] = "INFO";
+    set_json_levels(logging);
   } else {
     logging.erase("ApplicationLogLevel");
     logging.erase("SystemLogLevel");
@@ -255,10 +287,22 @@ Checked apply_configuration(const Document& input,
   apply_snap_start(input, configuration);
   if (auto checked = check_tenants(configuration); !checked) return checked;
   if (auto checked = check_snap_start(configuration); !checked) return checked;
+  if (auto applied = apply_managed_instances(input, configuration); !applied) return applied;
+  if (auto checked = check_managed_instances(configuration); !checked) return checked;
   apply_image(input, configuration);
   apply_logging(input, configuration);
   if (auto applied = apply_environment(input, configuration); !applied) return applied;
   return apply_layers(input, world, configuration);
+}
+
+bool is_managed(const Document& configuration) {
+  return configuration.contains("CapacityProviderConfig");
+}
+
+ServiceError not_on_managed_instances(std::string_view feature) {
+  return refused(std::string(feature) +
+                 " is not supported for functions on Managed Instances; leave it out, or create "
+                 "the function without CapacityProviderConfig");
 }
 
 bool isolates_tenants(const Document& configuration) {

@@ -26,6 +26,10 @@ tl::expected<void, ServiceError> apply_configuration(const Document& input,
                                                      const ServiceWorld& world,
                                                      Document& configuration);
 
+// Whether its environments are those of Managed Instances, and the refusal of what those have not.
+bool is_managed(const Document& configuration);
+ServiceError not_on_managed_instances(std::string_view feature);
+
 // Whether each tenant of it has environments of its own.
 bool isolates_tenants(const Document& configuration);
 

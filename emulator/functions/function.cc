@@ -80,6 +80,24 @@ tl::expected<void, ConfigurationError> validate_variables(const FunctionConfigur
   return {};
 }
 
+tl::expected<void, ConfigurationError> validate_managed(const FunctionConfiguration& c) {
+  if (!c.managed) return {};
+  const auto told = c.managed->max_concurrency.value_or(1);
+  if (told < 1 || told > kMaxManagedConcurrency) {
+    return refuse(std::to_string(told) +
+                  " invocations at a time in an environment are not allowed; choose " +
+                  between(1, kMaxManagedConcurrency));
+  }
+  if (c.snap_start != SnapStart::none) {
+    return refuse("SnapStart and Managed Instances do not go together; leave one of them out");
+  }
+  if (c.tenant_isolation == TenantIsolation::per_tenant) {
+    return refuse(
+        "tenant isolation and Managed Instances do not go together; leave one of them out");
+  }
+  return {};
+}
+
 tl::expected<void, ConfigurationError> validate_snap_start(const FunctionConfiguration& c) {
   if (c.snap_start == SnapStart::none) return {};
   if (c.ephemeral_storage > kMinEphemeralStorage) {
@@ -98,6 +116,10 @@ tl::expected<void, ConfigurationError> validate_snap_start(const FunctionConfigu
 }
 
 }  // namespace
+
+int usual_managed_concurrency(std::string_view runtime) {
+  return runtime.starts_with("nodejs") ? 64 : 16;
+}
 
 bool supports_snap_start(std::string_view runtime) {
   struct Family {
@@ -171,6 +193,7 @@ tl::expected<void, ConfigurationError> validate(const FunctionConfiguration& c) 
                   " layers are too many; a function has at most 5");
   }
   if (auto valid = validate_snap_start(c); !valid) return valid;
+  if (auto valid = validate_managed(c); !valid) return valid;
   return validate_variables(c);
 }
 

@@ -61,6 +61,19 @@ struct Logging {
   bool operator==(const Logging&) const = default;
 };
 
+// Of a function whose environments on Managed Instances serve several invocations at a time.
+struct ManagedInstances {
+  // Invocations at a time in one environment, from 1 to 1,600; absent: as many as is usual for the
+  // runtime. Source: service model, PerExecutionEnvironmentMaxConcurrency.
+  std::optional<int> max_concurrency;
+  bool operator==(const ManagedInstances&) const = default;
+};
+inline constexpr int kMaxManagedConcurrency = 1'600;
+
+// What a runtime serves at a time where the function does not say. Source: developer guide for
+// Node.js, 64; 16 for others is INF.
+int usual_managed_concurrency(std::string_view runtime);
+
 struct FunctionConfiguration {
   std::string name;
   std::string runtime = "provided.al2023";
@@ -71,6 +84,7 @@ struct FunctionConfiguration {
   Tracing tracing = Tracing::pass_through;
   TenantIsolation tenant_isolation = TenantIsolation::none;
   SnapStart snap_start = SnapStart::none;
+  std::optional<ManagedInstances> managed;  // absent: on demand
   Logging logging;
   std::map<std::string, std::string> variables;  // the customer's environment variables
   std::filesystem::path code;                    // folder or .zip; empty only with `command`
@@ -86,8 +100,9 @@ struct ConfigurationError {
 };
 
 // Checks every quota above, the name's characters, reserved variable names, the key pattern
-// [a-zA-Z][a-zA-Z0-9_]+, the 4 KB rule, and what goes with SnapStart; a command that is started in
-// place of a bootstrap may do with that whatever it likes. Does not touch the file system.
+// [a-zA-Z][a-zA-Z0-9_]+, the 4 KB rule, and what goes with SnapStart and with Managed Instances; a
+// command that is started in place of a bootstrap may do with that whatever it likes. Does not
+// touch the file system.
 tl::expected<void, ConfigurationError> validate(const FunctionConfiguration& configuration);
 
 // Whether AWS's runtime of that name can be run from a snapshot: java11, python3.12, dotnet8 and

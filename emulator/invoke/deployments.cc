@@ -44,6 +44,18 @@ std::vector<SharedVersion> with_snap_start(const registry::FunctionRecord* recor
   return found;
 }
 
+// Versions whose environments are kept ahead for as long as the version is there.
+std::vector<SharedVersion> on_managed_instances(const registry::FunctionRecord* record) {
+  std::vector<SharedVersion> found;
+  if (record == nullptr) return found;
+  const auto add = [&](const SharedVersion& version) {
+    if (version && registry::runs_on_managed_instances(*version)) found.push_back(version);
+  };
+  add(record->latest);
+  for (const auto& [_, version] : record->published) add(version);
+  return found;
+}
+
 std::optional<Refusal> refusal_of(const environment::SnapshotStatus& snapshot) {
   using State = environment::SnapshotStatus::State;
   // Source of the first text: developer guide, "Troubleshooting SnapStart errors". The second is
@@ -155,6 +167,9 @@ void Deployments::follow(const std::string& function_name) {
   follow_provisions(function_name, record.get());
   forget_former_versions(function_name, record.get());
   follow_snapshots(function_name, record.get());
+  for (const auto& version : on_managed_instances(record.get())) {
+    if (const auto spec = spec_of(version)) pool_.keep_managed(*spec);
+  }
 }
 
 // Deploying may take long: it is done before others are made to wait for this function's turn.
@@ -162,6 +177,7 @@ void Deployments::deploy_provisioned(const std::string& function_name) {
   const auto record = registry_.find(function_name);
   for (const auto& [_, provision] : wanted_provisions(record.get())) spec_of(provision.version);
   for (const auto& version : with_snap_start(record.get())) spec_of(version);
+  for (const auto& version : on_managed_instances(record.get())) spec_of(version);
 }
 
 void Deployments::forget_former_versions(const std::string& name,

@@ -8,6 +8,20 @@ namespace {
 using Json = nlohmann::json;
 using functions::FunctionConfiguration;
 
+// Most have none.
+std::optional<functions::ManagedInstances> managed_instances_in(const Json& json) {
+  const auto config = json.find("CapacityProviderConfig");
+  if (config == json.end()) return std::nullopt;
+  const auto given = config->find("LambdaManagedInstancesCapacityProviderConfig");
+  if (given == config->end()) return std::nullopt;
+  functions::ManagedInstances managed;
+  if (const auto told = given->find("PerExecutionEnvironmentMaxConcurrency");
+      told != given->end()) {
+    managed.max_concurrency = told->get<int>();
+  }
+  return managed;
+}
+
 void read_members(const Json& json, FunctionConfiguration& into) {
   into.runtime = json.value("Runtime", into.runtime);
   into.handler = json.value("Handler", "");
@@ -30,6 +44,7 @@ void read_members(const Json& json, FunctionConfiguration& into) {
                           ? functions::SnapStart::published_versions
                           : functions::SnapStart::none;
   }
+  into.managed = managed_instances_in(json);
   if (const auto logging = json.find("LoggingConfig"); logging != json.end()) {
     auto& to = into.logging;
     to.format = logging->value("LogFormat", "Text") == "JSON" ? functions::LogFormat::json
@@ -129,6 +144,12 @@ bool uses_snap_start(const FunctionVersion& version) {
   const auto json = Json::parse(version.configuration, nullptr, false);
   return json.is_object() && json.contains("SnapStart") &&
          json["SnapStart"].value("ApplyOn", "") == "PublishedVersions";
+}
+
+bool runs_on_managed_instances(const FunctionVersion& version) {
+  if (version.configuration.find("\"CapacityProviderConfig\"") == std::string::npos) return false;
+  const auto json = Json::parse(version.configuration, nullptr, false);
+  return json.is_object() && managed_instances_in(json).has_value();
 }
 
 std::string dead_letter_target(const FunctionVersion& version) {

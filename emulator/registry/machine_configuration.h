@@ -31,6 +31,8 @@ bool runs_alike(const FunctionVersion& one, const FunctionVersion& other);
 
 // Whether it is run from a snapshot, once it is published.
 bool uses_snap_start(const FunctionVersion& version);
+// Whether its environments are those of Managed Instances.
+bool runs_on_managed_instances(const FunctionVersion& version);
 
 // The target that a version's dead letters go to; empty: none.
 std::string dead_letter_target(const FunctionVersion& version);

@@ -153,6 +153,7 @@ tl::expected<FunctionDeclaration, TemplateError> FunctionReader::read() {
                           &FunctionReader::read_tracing,
                           &FunctionReader::read_tenancy,
                           &FunctionReader::read_snap_start,
+                          &FunctionReader::read_managed_instances,
                           &FunctionReader::read_logging,
                           &FunctionReader::read_architecture,
                           &FunctionReader::read_variables,
@@ -326,39 +327,6 @@ FunctionReader::Failure FunctionReader::read_tracing() {
                       "'; choose Active or PassThrough");
 }
 
-// Source: service model, TenancyConfig; the resource types have the same property.
-FunctionReader::Failure FunctionReader::read_tenancy() {
-  const auto tenancy = property("TenancyConfig");
-  if (!tenancy) return tenancy.error();
-  if (!*tenancy) return std::nullopt;
-  const auto* mode = (*tenancy)->find("TenantIsolationMode");
-  if (mode == nullptr || mode->text != "PER_TENANT") {
-    return error_at(**tenancy,
-                    "TenancyConfig has one member, written TenancyConfig: {TenantIsolationMode: "
-                    "PER_TENANT}");
-  }
-  result_.configuration.tenant_isolation = functions::TenantIsolation::per_tenant;
-  return std::nullopt;
-}
-
-// Source: service model, SnapStart; the resource types have the same property. It is of effect
-// where a version is published.
-FunctionReader::Failure FunctionReader::read_snap_start() {
-  const auto snap_start = property("SnapStart");
-  if (!snap_start) return snap_start.error();
-  if (!*snap_start) return std::nullopt;
-  const auto* apply_on = (*snap_start)->find("ApplyOn");
-  if (apply_on == nullptr || (apply_on->text != "PublishedVersions" && apply_on->text != "None")) {
-    return error_at(**snap_start,
-                    "SnapStart has one member, written SnapStart: {ApplyOn: PublishedVersions}, or "
-                    "None in its place");
-  }
-  if (apply_on->text == "PublishedVersions") {
-    result_.configuration.snap_start = functions::SnapStart::published_versions;
-  }
-  return std::nullopt;
-}
-
 FunctionReader::Failure FunctionReader::read_logging() {
   const auto logging = property("LoggingConfig");
   if (!logging) return logging.error();
@@ -370,9 +338,9 @@ FunctionReader::Failure FunctionReader::read_logging() {
                         "; write LoggingConfig: {LogFormat: JSON}");
   }
   auto& to = result_.configuration.logging;
-  std::string format = "Text";
+  std::string format = to.format == functions::LogFormat::json ? "JSON" : "Text";
   if (auto failure = take_word(**logging, "LogFormat", kLogFormats, format)) return failure;
-  if (format == "JSON") to.format = functions::LogFormat::json;
+  to.format = format == "JSON" ? functions::LogFormat::json : functions::LogFormat::text;
   if (auto failure =
           take_word(**logging, "ApplicationLogLevel", kApplicationLevels, to.application_level)) {
     return failure;

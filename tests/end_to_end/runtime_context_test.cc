@@ -9,6 +9,7 @@
 #include <catch2/generators/catch_generators_range.hpp>
 
 #include <algorithm>
+#include <future>
 #include <string>
 #include <vector>
 
@@ -187,6 +188,32 @@ TEST_CASE("what a function streams is whole, and its late error behind it, in No
     CHECK(error.at("errorType") == language.error_type);
     CHECK(error.at("errorMessage") == "no such order");
   }
+  CHECK(serving.stop().status == 0);
+}
+
+// The client for Node.js serves several at a time from Node.js 22 on.
+TEST_CASE("on Managed Instances every client serves several invocations in one environment",
+          "[official-runtimes][managed]") {
+  const auto language = kLanguages[GENERATE(0, 2, 3, 4)];
+  auto words = project_of(language);
+  words.insert(words.end(), {"--managed-instances", "4"});
+  Serving serving(words);
+  const auto call = [&](int number) {
+    const json event = {{"do", "meet"}, {"number", number}, {"of", 4}};
+    auto answer = tests::invoke_function(serving.port(), language.function(), event.dump());
+    // The environment is ready with its first poll: until the others are there, callers are turned
+    // away.
+    while (answer.status == 429) {
+      answer = tests::invoke_function(serving.port(), language.function(), event.dump());
+    }
+    return answer.json() == event;
+  };
+  std::vector<std::future<bool>> calls;
+  for (int i = 0; i < 4; ++i) calls.push_back(std::async(std::launch::async, call, i));
+  for (auto& one : calls) CHECK(one.get());
+  const auto described =
+      tests::invoke_function(serving.port(), language.function(), R"({"do":"describe"})");
+  check_description(language, described);
   CHECK(serving.stop().status == 0);
 }
 

@@ -523,6 +523,32 @@ TEST_CASE("a function of a template isolates its tenants where TenancyConfig say
   }
 }
 
+TEST_CASE("a function of a template is on Managed Instances where its capacity provider says so",
+          "[template]") {
+  using emulator::functions::LogFormat;
+  const auto with = [](const std::string& lines) {
+    return with_properties("      CodeUri: src\n" + lines);
+  };
+  const auto provided =
+      read(with("      CapacityProviderConfig:\n        Arn: a\n"
+                "        PerExecutionEnvironmentMaxConcurrency: 8\n"));
+  REQUIRE(provided);
+  const auto& managed = provided->functions[0].configuration;
+  CHECK(managed.managed->max_concurrency == 8);
+  CHECK(managed.logging.format == LogFormat::json);
+  const auto usual =
+      read(with("      CapacityProviderConfig:\n        Arn: a\n"
+                "      LoggingConfig:\n        LogFormat: Text\n"));
+  REQUIRE(usual);
+  CHECK(usual->functions[0].configuration.managed == emulator::functions::ManagedInstances{});
+  CHECK(usual->functions[0].configuration.logging.format == LogFormat::text);
+  CHECK_FALSE(read(with(""))->functions[0].configuration.managed);
+  CHECK(contains(complaint(with("      CapacityProviderConfig: a\n")), "{Arn: ARN}"));
+  CHECK(contains(complaint(with("      CapacityProviderConfig:\n"
+                                "        PerExecutionEnvironmentMaxConcurrency: 1601\n")),
+                 "1601 invocations at a time"));
+}
+
 TEST_CASE("a function of a template has SnapStart where its property says so", "[template]") {
   using emulator::functions::SnapStart;
   const auto with = [](const std::string& lines) {
