@@ -69,7 +69,14 @@ add_custom_command(
   DEPENDS ${httplib_dir}/httplib.h ${httplib_dir}/split.py
   WORKING_DIRECTORY ${httplib_dir}
   VERBATIM)
-add_library(deps_httplib STATIC ${httplib_split}/httplib.cc ${httplib_split}/httplib.h)
+set(httplib_kept ${CMAKE_BINARY_DIR}/httplib_kept.cc)
+add_custom_command(
+  OUTPUT ${httplib_kept}
+  COMMAND ${CMAKE_COMMAND} -DFROM=${httplib_split}/httplib.cc -DTO=${httplib_kept}
+          -P ${CMAKE_CURRENT_LIST_DIR}/keep_field_values.cmake
+  DEPENDS ${httplib_split}/httplib.cc ${CMAKE_CURRENT_LIST_DIR}/keep_field_values.cmake
+  VERBATIM)
+add_library(deps_httplib STATIC ${httplib_kept} ${httplib_split}/httplib.h)
 add_library(deps::httplib ALIAS deps_httplib)
 target_include_directories(deps_httplib SYSTEM PUBLIC ${httplib_split})
 # Runtimes may send an error cause of 1 MiB in one header; a whole block may be a little larger.

@@ -228,6 +228,21 @@ TEST_CASE("the exceptions in an error's header are kept for the trace") {
         std::vector<runtime_api::CausingException>{{"KeyError", "'a'"}});
 }
 
+TEST_CASE("a header's value is what was sent, percent signs and all") {
+  Served served;
+  const auto result = served.exchange("1", [&] {
+    served.client.Get(kNext);
+    const httplib::Headers headers = {
+        {"Lambda-Runtime-Function-Error-Type", "Runtime.Half%41"},
+        {"Lambda-Runtime-Function-XRay-Error-Cause",
+         R"({"exceptions":[{"type":"KeyError","message":"50%25"}]})"}};
+    CHECK(served.client.Post(kError, headers, "{}", "application/json")->status == 202);
+  });
+  CHECK(std::get<RuntimeAnswer>(result).error_type == "Runtime.Half%41");
+  CHECK(std::get<RuntimeAnswer>(result).exceptions ==
+        std::vector<runtime_api::CausingException>{{"KeyError", "50%25"}});
+}
+
 TEST_CASE("an unknown response mode is refused and the answer may be sent again") {
   Served served;
   const auto result = served.exchange("1", [&] {

@@ -152,6 +152,15 @@ TEST_CASE("a response whose head announces trailers and no mode is streamed, as 
   CHECK(std::get<FunctionError>(served.outcome).error_type == "Runtime.Late");
 }
 
+TEST_CASE("a trailer's value is what was sent, percent signs and all", "[stream]") {
+  EnvironmentWorld world(each([](ScriptedProcess&, StreamingPost& post) {
+    CHECK(post.end("Lambda-Runtime-Function-Error-Type: Runtime.Late%41%0A\r\n") == 202);
+  }));
+  const auto environment = make(world, world.spec());
+  const auto error = std::get<FunctionError>(serve(*environment, "id-1").served.outcome);
+  CHECK(error.error_type == "Runtime.Late%41%0A");
+}
+
 TEST_CASE("a buffered invocation collects a stream; the published emulator overlooks its trailers",
           "[stream]") {
   EnvironmentWorld world(each([](ScriptedProcess&, StreamingPost& post) {

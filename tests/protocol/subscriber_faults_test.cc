@@ -23,14 +23,14 @@ using tests::ScriptEnd;
 
 namespace {
 
-enum class Fault { refuses, stalls, vanishes };
+enum class Misdeed { refuses, stalls, vanishes };
 enum class Struck { in_init, in_invoke, after_the_response, in_restore, in_shutdown };
 
 // Listens well until it is struck.
 class Subscriber {
  public:
-  explicit Subscriber(Fault fault)
-      : fault_(fault),
+  explicit Subscriber(Misdeed misdeed)
+      : misdeed_(misdeed),
         listener_(std::make_unique<tests::HttpListener>([this] { return answer(); })) {}
   ~Subscriber() {
     {
@@ -51,12 +51,12 @@ class Subscriber {
   // From the thread of a script; the second time nothing changes.
   void strike() {
     if (struck_.exchange(true)) return;
-    if (fault_ == Fault::vanishes) listener_.reset();
+    if (misdeed_ == Misdeed::vanishes) listener_.reset();
   }
 
   // Until it was to be told something after that. One that has vanished cannot know.
   void await_attempt() {
-    if (fault_ == Fault::vanishes) return;
+    if (misdeed_ == Misdeed::vanishes) return;
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [this] { return attempts_ > 0; });
   }
@@ -67,11 +67,11 @@ class Subscriber {
     std::unique_lock lock(mutex_);
     ++attempts_;
     changed_.notify_all();
-    if (fault_ == Fault::stalls) changed_.wait(lock, [this] { return released_; });
+    if (misdeed_ == Misdeed::stalls) changed_.wait(lock, [this] { return released_; });
     return 503;
   }
 
-  const Fault fault_;
+  const Misdeed misdeed_;
   std::atomic<bool> struck_ = false;
   std::mutex mutex_;  // guards what follows
   std::condition_variable changed_;
@@ -82,8 +82,8 @@ class Subscriber {
 
 class Scene {
  public:
-  Scene(Fault fault, Struck when)
-      : subscriber_(fault), when_(when), folder_({"watcher"}), world_([this](ScriptedProcess& p) {
+  Scene(Misdeed misdeed, Struck when)
+      : subscriber_(misdeed), when_(when), folder_({"watcher"}), world_([this](ScriptedProcess& p) {
           return tests::extension_name(p) == "watcher" ? watch(p) : run(p);
         }) {
     spec_ = when == Struck::in_restore ? world_.snap_start_spec() : world_.spec();
@@ -152,14 +152,14 @@ class Scene {
 
 TEST_CASE("a subscriber that refuses, stalls or vanishes in any phase holds no invocation up",
           "[telemetry]") {
-  const auto fault = GENERATE(Fault::refuses, Fault::stalls, Fault::vanishes);
+  const auto misdeed = GENERATE(Misdeed::refuses, Misdeed::stalls, Misdeed::vanishes);
   const auto when = GENERATE(Struck::in_init,
                              Struck::in_invoke,
                              Struck::after_the_response,
                              Struck::in_restore,
                              Struck::in_shutdown);
-  CAPTURE(static_cast<int>(fault), static_cast<int>(when));
-  Scene scene(fault, when);
+  CAPTURE(static_cast<int>(misdeed), static_cast<int>(when));
+  Scene scene(misdeed, when);
   // The extension waits for the answer where it is struck after it.
   const auto release_at =
       when == Struck::after_the_response ? ReleaseAt::response : ReleaseAt::report;
