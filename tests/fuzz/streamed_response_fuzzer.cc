@@ -14,6 +14,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -44,6 +45,16 @@ std::string take_line(std::string_view& input) {
   return line;
 }
 
+// libFuzzer's alarm, every few seconds, interrupts calls.
+template <typename Call>
+ssize_t persist(const Call& call) {
+  ssize_t result = 0;
+  do {
+    result = call();
+  } while (result < 0 && errno == EINTR);
+  return result;
+}
+
 // One listener for all inputs; each has a session of its own.
 class Desk {
  public:
@@ -64,13 +75,14 @@ class Desk {
     ::setsockopt(connection, SOL_SOCKET, SO_LINGER, &none, sizeof none);
     std::string_view left = bytes;
     while (!left.empty()) {
-      const auto sent = ::send(connection, left.data(), left.size(), MSG_NOSIGNAL);
+      const auto sent =
+          persist([&] { return ::send(connection, left.data(), left.size(), MSG_NOSIGNAL); });
       if (sent <= 0) break;
       left.remove_prefix(static_cast<std::size_t>(sent));
     }
     ::shutdown(connection, SHUT_WR);
     std::array<char, 4096> answer{};
-    while (::recv(connection, answer.data(), answer.size(), 0) > 0) {
+    while (persist([&] { return ::recv(connection, answer.data(), answer.size(), 0); }) > 0) {
     }
     ::close(connection);
   }

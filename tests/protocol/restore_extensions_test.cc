@@ -52,6 +52,11 @@ struct Scene {
     return environment->serve(next_invocation(id), kWithReport);
   }
 
+  // The answer comes before the extensions are told of the end, and meanwhile nobody is served.
+  void await_reset() const {
+    while (environment->phase() != Phase::reset) std::this_thread::yield();
+  }
+
   tests::ExtensionsFolder folder;
   tests::EnvironmentWorld world;
   std::shared_ptr<Environment> environment;
@@ -69,7 +74,7 @@ TEST_CASE("a snapshot whose extension has died is made anew for the invocation",
   });
   REQUIRE_FALSE(scene.environment->initialise_provisioned());
   scene.world.launcher.kill_any(0);
-  while (scene.environment->phase() != Phase::reset) std::this_thread::yield();
+  scene.await_reset();
   CHECK(succeeded(scene.serve("id-1").outcome));
   CHECK(scene.world.launcher.launches() == 4);
 }
@@ -97,6 +102,7 @@ TEST_CASE("an extension that ends at the restore leaves the invocation unserved"
   CAPTURE(failed.reason);
   CHECK(failed.error_type == "Extension.Crash");
   CHECK(scene.world.log().find("START RequestId") == std::string::npos);
+  scene.await_reset();
   CHECK(succeeded(scene.serve("id-2").outcome));
 }
 
@@ -113,7 +119,7 @@ TEST_CASE("an extension that ignores the end of a failed restore is killed",
   });
   REQUIRE_FALSE(scene.environment->initialise_provisioned());
   CHECK(std::holds_alternative<RestoreFailed>(scene.serve("id-1").outcome));
-  scene.environment->shut_down();
+  scene.await_reset();
   CHECK(trace.has("told failure"));
   CHECK(scene.world.launcher.living() == 0);
 }

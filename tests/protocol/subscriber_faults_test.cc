@@ -97,6 +97,7 @@ class Scene {
   Served serve(const std::string& id, ReleaseAt release_at) {
     auto served = environment_->serve(next_invocation(id), {.release_at = release_at});
     trace_.add("answered " + id);
+    while (environment_->phase() != Phase::idle) std::this_thread::yield();
     return served;
   }
   void shut_down() { environment_->shut_down(); }
