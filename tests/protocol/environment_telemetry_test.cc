@@ -145,7 +145,12 @@ TEST_CASE("a runtime that dies is told as a failure and its report as an error",
   tests::TcpListener listener;
   int status = 0;
   Scene scene({"a"}, [&](ScriptedProcess& process) {
-    if (!tests::extension_name(process).empty()) return watch(process, tcp(listener), status);
+    if (!tests::extension_name(process).empty()) {
+      const auto end = watch(process, tcp(listener), status);
+      // Who is told of the end has time to take what is left.
+      listener.received.await_type("platform.report");
+      return end;
+    }
     process.next();
     return ScriptEnd{.code = 1, .signal = {}};
   });
