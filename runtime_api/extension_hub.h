@@ -87,6 +87,7 @@ class ExtensionHub {
     std::vector<std::string> launched{};  // the names of the external ones, not more than allowed
     std::function<std::string()> new_identifier;  // a UUID in lower case
     Service service = Service::on;
+    bool offers_invoke = true;  // or SHUTDOWN alone
   };
 
   // Both are called on the thread that serves the call which caused them, with no lock held.
@@ -106,6 +107,7 @@ class ExtensionHub {
   // ---- The extensions' side.
 
   Service service() const { return terms_.service; }
+  bool offers_invoke() const { return terms_.offers_invoke; }
   const FunctionIdentity& function() const { return terms_.function; }
 
   // External where one of that name was launched, else internal.

@@ -65,12 +65,15 @@ tl::expected<RegistrationBody, std::string> parse_registration(const std::string
   return body;
 }
 
-// The subscription, or the text of the first event that cannot be subscribed to.
+// The subscription, or the text of the first event that cannot be subscribed to. On Managed
+// Instances nobody is told of invocations: developer guide; that they call INVOKE an event they do
+// not know is INF.
 tl::expected<EventSubscription, std::string> subscription_of(const std::vector<std::string>& events,
+                                                             const ExtensionHub& hub,
                                                              ExtensionKind kind) {
   EventSubscription subscription;
   for (const auto& event : events) {
-    if (event == "INVOKE") {
+    if (event == "INVOKE" && hub.offers_invoke()) {
       subscription.invoke = true;
     } else if (event != "SHUTDOWN") {
       return tl::unexpected(event + ": ErrorInvalidEventType");
@@ -182,7 +185,7 @@ RuntimeReply answer_register(ExtensionHub& hub, const ExtensionRequest& request)
     return forbidden("InvalidRequestFormat",
                      "configurationKeys are deprecated; use environment variables instead");
   }
-  const auto events = subscription_of(parsed->events, hub.kind_of(request.name));
+  const auto events = subscription_of(parsed->events, hub, hub.kind_of(request.name));
   if (!events) return forbidden("Extension.InvalidEventType", events.error());
   const auto identifier = hub.register_extension(request.name, *events);
   if (!identifier) return refused(identifier.error(), request.name);

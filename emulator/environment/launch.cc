@@ -153,7 +153,8 @@ runtime_api::ExtensionHub::Terms Launch::hub_terms(FoundExtensions::Switch turne
                        .account_id = spec().account_id},
           .launched = extensions_.names(),
           .new_identifier = world_.new_uuid,
-          .service = turned == FoundExtensions::Switch::on ? Hub::Service::on : Hub::Service::off};
+          .service = turned == FoundExtensions::Switch::on ? Hub::Service::on : Hub::Service::off,
+          .offers_invoke = !spec().managed};
 }
 
 tl::expected<std::unique_ptr<Launch>, NeverStarted> Launch::open(LaunchWorld world,

@@ -154,9 +154,10 @@ void Launch::shut_down(ShutdownReason reason) {
     const auto begun = world_.clock.monotonic_now();
     abandon_sessions();
     hub_.abandon();
-    end_runtime(begun + budget.runtime);
-    // Extensions have until their own end to take what is left.
+    // Extensions have until their own end to take what is left, and internal ones end with the
+    // runtime.
     if (telemetry_) telemetry_->hurry();
+    end_runtime(begun + budget.runtime);
     if (census.external > 0) end_extensions(reason, begun + budget.total);
   }
   kill();

@@ -148,6 +148,19 @@ TEST_CASE("a bad registration is refused for the first of its faults") {
   CHECK(world.hub.census().external == 0);
 }
 
+TEST_CASE("an extension cannot be told of invocations where that is not offered") {
+  ExtensionHub hub({.function = {},
+                    .launched = {"a"},
+                    .new_identifier = [] { return kUnknown; },
+                    .offers_invoke = false},
+                   {.settled = [](std::string_view) {},
+                    .reported = [](const std::string&, ExtensionErrorPhase) {}});
+  check_refused(registered(hub, "a", R"({"events":["SHUTDOWN","INVOKE"]})"),
+                "Extension.InvalidEventType",
+                "INVOKE: ErrorInvalidEventType");
+  CHECK(registered(hub, "a", R"({"events":["SHUTDOWN"]})").status == 200);
+}
+
 TEST_CASE("a registration that comes twice, late, or as the eleventh is refused") {
   ExtensionHubWorld world({"a"});
   REQUIRE(registered(world.hub, "a").status == 200);

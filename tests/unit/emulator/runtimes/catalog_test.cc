@@ -37,7 +37,7 @@ TEST_CASE("a mistyped runtime is refused with the one that was meant", "[runtime
   };
   CHECK(meant("nodejs20") == "nodejs20.x");
   CHECK(meant("Python3.11") == "python3.11");
-  CHECK(meant("python3.15") == "python3.14");
+  CHECK(meant("python3.16") == "python3.15");
   CHECK(meant("provided.al2024") == "provided.al2023");
   CHECK(meant("go1") == "go1.x");
 }
@@ -45,6 +45,7 @@ TEST_CASE("a mistyped runtime is refused with the one that was meant", "[runtime
 TEST_CASE("the ids of Java and Ruby carry their versions", "[runtimes]") {
   CHECK(find_runtime("java8.al2").value() == Runtime{"java8.al2", Family::java, "8"});
   CHECK(find_runtime("java25").value() == Runtime{"java25", Family::java, "25"});
+  CHECK(find_runtime("java8.al2023").value() == Runtime{"java8.al2023", Family::java, "8"});
   CHECK(find_runtime("ruby3.4").value() == Runtime{"ruby3.4", Family::ruby, "3.4"});
 }
 
