@@ -38,12 +38,10 @@ std::optional<Outcome> ConcurrentEnvironment::initialise() {
   const auto begun = world_.clock.monotonic_now();
   auto failure = open_launch();
   if (!failure) {
-    if (const auto telemetry = audience()) {
-      telemetry->record(InitStart{.type = init_type_of(spec_->initialization),
-                                  .phase = FailurePhase::init,
-                                  .instance = instance_facts(*spec_, id_),
-                                  .tracing = {}});
-    }
+    tell_event(InitStart{.type = init_type_of(spec_->initialization),
+                         .phase = FailurePhase::init,
+                         .instance = instance_facts(*spec_, id_),
+                         .tracing = {}});
     const auto deadline = begun + spec_->init_limit;
     failure = launch_->start(deadline, spec_->init_limit);
     if (!failure) failure = launch_->await_init(deadline, spec_->init_limit);
@@ -98,6 +96,13 @@ std::optional<Outcome> ConcurrentEnvironment::open_launch() {
   return std::nullopt;
 }
 
+// What only a JSON log has a line for.
+void ConcurrentEnvironment::tell_event(TelemetryRecord record) {
+  const auto lines = event_lines(*spec_, record, world_.clock.wall_now());
+  if (!lines.empty()) log_.platform(lines);
+  if (const auto telemetry = audience()) telemetry->record(std::move(record));
+}
+
 void ConcurrentEnvironment::tell_init(const std::optional<Outcome>& failure, Nanoseconds duration) {
   const auto type = failure ? error_type(*failure) : std::string_view();
   const auto telemetry = audience();
@@ -109,16 +114,19 @@ void ConcurrentEnvironment::tell_init(const std::optional<Outcome>& failure, Nan
     if (telemetry) telemetry->record(reported_extension(extension));
   }
   if (!lines.empty()) log_.platform(lines);
-  if (telemetry) {
-    telemetry->record(InitRuntimeDone{.type = init_type_of(spec_->initialization),
-                                      .phase = FailurePhase::init,
-                                      .outcome = outcome_of_runtime(type),
-                                      .tracing = {}});
-    telemetry->record(InitReported{.type = init_type_of(spec_->initialization),
-                                   .phase = FailurePhase::init,
-                                   .outcome = outcome_in_report(type),
-                                   .duration = duration,
-                                   .tracing = {}});
+  tell_event(InitRuntimeDone{.type = init_type_of(spec_->initialization),
+                             .phase = FailurePhase::init,
+                             .outcome = outcome_of_runtime(type),
+                             .tracing = {}});
+  InitReported reported{.type = init_type_of(spec_->initialization),
+                        .phase = FailurePhase::init,
+                        .outcome = outcome_in_report(type),
+                        .duration = duration,
+                        .tracing = {}};
+  if (!failure) {
+    tell_event(std::move(reported));
+  } else if (telemetry) {  // whoever asked for this Init logs that it failed
+    telemetry->record(std::move(reported));
   }
   launch_->close_subscriptions();
 }

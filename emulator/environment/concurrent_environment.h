@@ -67,6 +67,7 @@ class ConcurrentEnvironment {
   void finish(InvocationReport& report, const Outcome& outcome);
   void failed();
   std::shared_ptr<Telemetry> audience() const;
+  void tell_event(TelemetryRecord record);
   void tell_init(const std::optional<Outcome>& failure, Nanoseconds duration);
 
   const std::string id_;

@@ -207,6 +207,7 @@ class Environment : public std::enable_shared_from_this<Environment> {
 
   // In environment_telemetry.cc.
   std::shared_ptr<Telemetry> audience() const;
+  void tell_event(TelemetryRecord record);
   void tell_init_start(FailurePhase phase);
   void tell_runtime_initialised(FailurePhase phase, std::string_view error_type);
   void tell_extensions();

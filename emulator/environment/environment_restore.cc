@@ -115,10 +115,10 @@ void Environment::tell_restore_start() {
 void Environment::tell_restored(std::string_view error_type, Nanoseconds duration) {
   if (spec_->profile == Profile::rie) return;
   const RestoreReport report{.duration = duration, .error_type = std::string(error_type)};
+  tell_event(RestoreRuntimeDone{.outcome = outcome_of_runtime(error_type), .tracing = {}});
   log_.platform(restore_report_lines(*spec_, report, world_.clock.wall_now()));
   const auto telemetry = audience();
   if (!telemetry) return;
-  telemetry->record(RestoreRuntimeDone{.outcome = outcome_of_runtime(error_type), .tracing = {}});
   telemetry->record(RestoreReported{
       .outcome = outcome_in_report(error_type), .duration = duration, .tracing = {}});
 }

@@ -26,15 +26,20 @@ std::shared_ptr<Telemetry> Environment::audience() const {
   return telemetry->open() || telemetry->has_subscribers() ? telemetry : nullptr;
 }
 
+// What only a JSON log has a line for.
+void Environment::tell_event(TelemetryRecord record) {
+  const auto lines = event_lines(*spec_, record, world_.clock.wall_now());
+  if (!lines.empty()) log_.platform(lines);
+  if (const auto telemetry = audience()) telemetry->record(std::move(record));
+}
+
 // ---- Init.
 
 void Environment::tell_init_start(FailurePhase phase) {
-  const auto telemetry = audience();
-  if (!telemetry) return;
-  telemetry->record(InitStart{.type = init_type_of(spec_->initialization),
-                              .phase = phase,
-                              .instance = instance_facts(*spec_, id_),
-                              .tracing = {}});
+  tell_event(InitStart{.type = init_type_of(spec_->initialization),
+                       .phase = phase,
+                       .instance = instance_facts(*spec_, id_),
+                       .tracing = {}});
 }
 
 void Environment::tell_runtime_initialised(FailurePhase phase, std::string_view error_type) {
@@ -42,12 +47,10 @@ void Environment::tell_runtime_initialised(FailurePhase phase, std::string_view 
     const std::lock_guard lock(mutex_);
     if (std::exchange(runtime_initialised_, true)) return;
   }
-  if (const auto telemetry = audience()) {
-    telemetry->record(InitRuntimeDone{.type = init_type_of(spec_->initialization),
-                                      .phase = phase,
-                                      .outcome = outcome_of_runtime(error_type),
-                                      .tracing = {}});
-  }
+  tell_event(InitRuntimeDone{.type = init_type_of(spec_->initialization),
+                             .phase = phase,
+                             .outcome = outcome_of_runtime(error_type),
+                             .tracing = {}});
 }
 
 // The service logs extensions when Init has ended, well or not, and tells of them.
@@ -67,13 +70,19 @@ void Environment::tell_init_report(FailurePhase phase,
                                    Nanoseconds duration) {
   const auto type = failure ? environment::error_type(*failure) : std::string_view();
   if (failure) tell_runtime_initialised(phase, type);
+  InitReported reported{.type = init_type_of(spec_->initialization),
+                        .phase = phase,
+                        .outcome = outcome_in_report(type),
+                        .duration = duration,
+                        .tracing = {}};
+  // A failure's and a snapshot's are logged in every format, by whoever told of them.
+  if (!failure && spec_->initialization != Initialization::snap_start) {
+    const auto lines = event_lines(*spec_, reported, world_.clock.wall_now());
+    if (!lines.empty()) log_.platform(lines);
+  }
   const auto telemetry = audience();
   if (!telemetry) return;
-  telemetry->record(InitReported{.type = init_type_of(spec_->initialization),
-                                 .phase = phase,
-                                 .outcome = outcome_in_report(type),
-                                 .duration = duration,
-                                 .tracing = {}});
+  telemetry->record(std::move(reported));
   // The thread that initialises it is the only one that takes a launch away in this phase.
   launch_->close_subscriptions();
 }

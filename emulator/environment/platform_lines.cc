@@ -7,6 +7,10 @@ bool is_text(const EnvironmentSpec& spec) { return spec.logging.format == LogFor
 
 }  // namespace
 
+std::string event_lines(const EnvironmentSpec& spec, const TelemetryRecord& record, WallTime now) {
+  return is_text(spec) ? std::string() : json_log_line({now, record}, spec.logging);
+}
+
 std::string start_lines(const EnvironmentSpec& spec, std::string_view request_id, WallTime now) {
   if (is_text(spec)) return start_line(request_id, spec.version);
   return json_log_line(

@@ -6,9 +6,11 @@
 #include "tests/support/telemetry_listeners.h"
 
 #include <catch2/catch_test_macros.hpp>
+#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <memory>
+#include <sstream>
 #include <string>
 #include <thread>
 #include <vector>
@@ -222,6 +224,39 @@ TEST_CASE("a JSON log has events for the platform's lines and objects for the fu
   CHECK(log.find("\"producedBytes\":5,") != std::string::npos);
   CHECK(log.find("\"type\":\"platform.report\"") != std::string::npos);
   CHECK(log.find("REPORT RequestId") == std::string::npos);
+}
+
+TEST_CASE("a JSON log tells of Init at the level that its events have", "[telemetry]") {
+  const auto log_of = [](LogLevel level, bool ahead) {
+    Scene scene({}, chat);
+    if (ahead) scene.spec = std::make_shared<EnvironmentSpec>(provisioned_variant(*scene.spec));
+    scene.spec->logging = {.format = LogFormat::json, .system_level = level};
+    scene.environment =
+        std::make_shared<Environment>("env-1", scene.spec, scene.world.world, [](Environment&) {});
+    if (ahead) REQUIRE_FALSE(scene.environment->initialise_provisioned());
+    REQUIRE(succeeded(scene.serve("id-1").outcome));
+    return scene.world.log();
+  };
+  const auto types_in = [](const std::string& log) {
+    std::vector<std::string> types;
+    std::istringstream lines(log);
+    for (std::string line; std::getline(lines, line);) {
+      const auto object = nlohmann::json::parse(line);
+      if (object.contains("type")) types.push_back(object["type"]);
+    }
+    return types;
+  };
+  const auto all = types_in(log_of(LogLevel::debug, false));
+  CHECK(all == std::vector<std::string>{"platform.initStart",
+                                        "platform.initRuntimeDone",
+                                        "platform.initReport",
+                                        "platform.start",
+                                        "platform.runtimeDone",
+                                        "platform.report"});
+  CHECK(types_in(log_of(LogLevel::info, false)) ==
+        std::vector<std::string>{"platform.start", "platform.report"});
+  CHECK(types_in(log_of(LogLevel::info, true)) ==
+        std::vector<std::string>{"platform.initReport", "platform.start", "platform.report"});
 }
 
 TEST_CASE("subscribers sleep in a snapshot, and hear of the restore before the invocation",
