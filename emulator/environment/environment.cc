@@ -81,7 +81,7 @@ Served Environment::serve(runtime_api::NextInvocation next, const ServingTerms& 
     if (phase() != Phase::initialising) take_sample(ongoing.get());
     const bool timed_out = std::holds_alternative<TimedOut>(outcome);
     Ending ending{std::string(error_type(outcome)),
-                  timed_out ? ShutdownReason::timeout : ShutdownReason::failure};
+                  timed_out ? ShutdownReason::timeout : failure_reason()};
     if (spec_->profile == Profile::aws) {
       ending.lines =
           outcome_lines(*spec_, outcome, ongoing->report.request_id, world_.clock.wall_now());
@@ -147,7 +147,7 @@ Outcome Environment::exchange(runtime_api::NextInvocation next,
   if (!outcome && !ongoing.cold) {
     // It ended while it was idle, and this is how we learn of it. Nothing of the invocation has
     // happened yet, so it begins anew; once, because now it is a cold one.
-    drop_launch(ShutdownReason::failure);
+    drop_launch(failure_reason());
     if (auto failure = initialise_inside(deadline, ongoing)) return std::move(*failure);
     tell_start(ongoing);
     outcome = launch_->exchange(invocation, deadline, spec_->timeout);
@@ -172,7 +172,7 @@ void Environment::release(const SharedOngoing& ongoing, TimePoint deadline) {
     lock.unlock();
     if (claim(ongoing)) {
       take_sample(ongoing.get());
-      end_with(ongoing, {std::string(launch_->failure_type()), ShutdownReason::failure});
+      end_with(ongoing, {std::string(launch_->failure_type()), failure_reason()});
     }
     return;
   }
@@ -218,7 +218,7 @@ void Environment::launch_failed(std::uint64_t launch, std::string_view error_typ
   {
     const std::lock_guard lock(mutex_);
     if (launch != launches_) return;
-    launch_failed_ = true;
+    if (!std::exchange(launch_failed_, true)) failed_by_itself_ = !retired_;
     if (phase_ == Phase::settling) answered = ongoing_;
     idled = phase_ == Phase::idle;
     if (idled) move_to(Cause::processes_lost);
@@ -227,7 +227,7 @@ void Environment::launch_failed(std::uint64_t launch, std::string_view error_typ
   if (answered && claim(answered)) {
     take_sample(answered.get());
     if (has_extensions()) {
-      return end_with(answered, {std::string(error_type), ShutdownReason::failure});
+      return end_with(answered, {std::string(error_type), failure_reason()});
     }
     // Nothing is left to be ended that the next invocation would wait for.
     finish(answered, error_type, StillRunning::no);

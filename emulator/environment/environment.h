@@ -231,6 +231,7 @@ class Environment : public std::enable_shared_from_this<Environment> {
   void drop_failed_launch_later();
   void drop_failed_launch();
   bool has_extensions() const;
+  ShutdownReason failure_reason() const;
 
   void freeze_later();  // with mutex_ held
   void freeze_if_idle();
@@ -257,6 +258,7 @@ class Environment : public std::enable_shared_from_this<Environment> {
   std::condition_variable dropped_;
   std::uint64_t launches_ = 0;  // which one a callback belongs to
   bool launch_failed_ = false;
+  bool failed_by_itself_ = false;     // the failed launch: nobody had stopped it
   bool runtime_initialised_ = false;  // and told
   bool restored_ = false;             // with SnapStart
   bool retired_ = false;              // no process is started any more

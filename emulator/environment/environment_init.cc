@@ -125,7 +125,7 @@ bool Environment::take_up() {
 std::optional<Outcome> Environment::initialise(TimePoint deadline,
                                                FailurePhase phase,
                                                Ongoing* ongoing) {
-  drop_launch(ShutdownReason::failure);
+  drop_launch(failure_reason());
   {
     const std::lock_guard lock(mutex_);
     move_to(Cause::processes_lost);

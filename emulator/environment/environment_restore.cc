@@ -25,7 +25,7 @@ std::optional<Outcome> Environment::restore_before(Ongoing& ongoing) {
     auto failure = restore(begun, ongoing);
     if (!failure || std::holds_alternative<RestoreFailed>(*failure)) return failure;
     // What died in its sleep was no snapshot.
-    drop_launch(ShutdownReason::failure);
+    drop_launch(failure_reason());
   }
   ongoing.cold = true;
   if (auto failure = make_snapshot()) return failure;
@@ -87,8 +87,7 @@ Served Environment::unrestored(const SharedOngoing& ongoing, Outcome failure) {
     const auto kind = std::get<RestoreFailed>(failure).kind;
     end_with(ongoing,
              {std::string(environment::error_type(failure)),
-              kind == RestoreFailed::Kind::timed_out ? ShutdownReason::timeout
-                                                     : ShutdownReason::failure});
+              kind == RestoreFailed::Kind::timed_out ? ShutdownReason::timeout : failure_reason()});
   }
   return served(ongoing, std::move(failure));
 }

@@ -64,11 +64,6 @@ void Environment::drop_launch(ShutdownReason reason) {
 
 void Environment::end(std::unique_ptr<Launch> dropped, ShutdownReason reason) {
   if (!dropped) return;
-  {
-    const std::lock_guard lock(mutex_);
-    // What fails because it is stopped is no failure.
-    if (retired_ && reason != ShutdownReason::timeout) reason = ShutdownReason::spindown;
-  }
   dropped->shut_down(reason);
   dropped->drain_output();
   dropped.reset();
@@ -90,13 +85,22 @@ void Environment::drop_failed_launch_later() {
 
 void Environment::drop_failed_launch() {
   std::unique_ptr<Launch> dropped;
+  auto reason = ShutdownReason::failure;
   {
     const std::lock_guard lock(mutex_);
     // The next invocation may have been quicker, and have another one.
     if (phase_ != Phase::reset || !launch_failed_) return;
+    if (!failed_by_itself_) reason = ShutdownReason::spindown;
     dropped = take_launch();
   }
-  end(std::move(dropped), ShutdownReason::failure);
+  end(std::move(dropped), reason);
+}
+
+// What fails because it is stopped is no failure. To be asked when it is noticed: whoever has the
+// answer may stop the environment before its processes are told.
+ShutdownReason Environment::failure_reason() const {
+  const std::lock_guard lock(mutex_);
+  return retired_ ? ShutdownReason::spindown : ShutdownReason::failure;
 }
 
 bool Environment::has_extensions() const {
