@@ -101,7 +101,7 @@ environment::EnvironmentSpec on_managed_instances(
   return environment::managed_variant(std::move(on_demand),
                                       {.max_concurrency = static_cast<std::size_t>(told),
                                        .told = std::to_string(told),
-                                       .max_environments = kManagedEnvironments});
+                                       .scale = {.max_environments = kManagedEnvironments}});
 }
 
 }  // namespace

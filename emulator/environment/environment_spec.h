@@ -74,11 +74,16 @@ inline constexpr std::size_t kMaxManagedEnvironments = 15'000;
 // The service keeps three, one in each availability zone; a host has none of these. Our choice.
 inline constexpr std::size_t kDefaultManagedEnvironments = 1;
 
+// How many environments a version has; both 0: it is deactivated.
+struct ManagedScale {
+  std::size_t min_environments = kDefaultManagedEnvironments;
+  std::size_t max_environments = kDefaultManagedEnvironments;
+};
+
 struct ManagedInstances {
   std::size_t max_concurrency = 1;  // invocations at a time in one environment
   std::string told;                 // AWS_LAMBDA_MAX_CONCURRENCY as the runtime is given it
-  std::size_t min_environments = kDefaultManagedEnvironments;
-  std::size_t max_environments = kDefaultManagedEnvironments;
+  ManagedScale scale{};             // unless the pool is told another one
 };
 
 struct EnvironmentSpec {
