@@ -73,6 +73,9 @@ inline constexpr std::size_t kMaxManagedConcurrency = 1'600;
 inline constexpr std::size_t kMaxManagedEnvironments = 15'000;
 // The service keeps three, one in each availability zone; a host has none of these. Our choice.
 inline constexpr std::size_t kDefaultManagedEnvironments = 1;
+// Where nobody says how many there may be. Our choice: the service has no such limit, and a host
+// has less room.
+inline constexpr std::size_t kMostManagedEnvironments = 3;
 
 // How many environments a version has; both 0: it is deactivated.
 struct ManagedScale {
