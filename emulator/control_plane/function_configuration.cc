@@ -307,6 +307,8 @@ Document configuration_of(const registry::FunctionVersion& version) {
 
 Document shown_configuration(const registry::FunctionVersion& version, const ServiceWorld& world) {
   auto configuration = configuration_of(version);
+  if (is_managed(configuration))
+    return with_scaling_state(std::move(configuration), version, world);
   if (!world.snapshot_status || version.number == functions::kLatestVersion) return configuration;
   if (!uses_snap_start(configuration)) return configuration;
   return with_snapshot_state(std::move(configuration),

@@ -43,7 +43,7 @@ tl::expected<void, ServiceError> check_revision(const Document& input,
 // The text that a version keeps, as members.
 Document configuration_of(const registry::FunctionVersion& version);
 
-// The same as answers show it: with the state that its snapshot gives a published version.
+// The same as answers show it: with the state that its snapshot or its scaling gives a version.
 Document shown_configuration(const registry::FunctionVersion& version, const ServiceWorld& world);
 
 // The same as lists show it, without the version's state. Source: recorded.

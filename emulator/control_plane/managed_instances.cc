@@ -113,6 +113,18 @@ ServiceError not_on_managed_instances(std::string_view feature) {
                  "the function without CapacityProviderConfig");
 }
 
+Document with_scaling_state(Document configuration,
+                            const registry::FunctionVersion& version,
+                            const ServiceWorld& world) {
+  const auto record = world.registry.find(version.function_name);
+  if (!record) return configuration;
+  const auto scaling = record->scaling.find(version.number);
+  if (scaling != record->scaling.end() && scaling->second.most == 0) {
+    configuration["State"] = "Deactivated";
+  }
+  return configuration;
+}
+
 Checked check_publish_to(const Document& input, const Document& configuration) {
   if (!input.contains("PublishTo") || is_managed(configuration)) return {};
   return tl::unexpected(

@@ -40,6 +40,12 @@ tl::expected<void, ServiceError> check_managed_instances(const Document& configu
 // The refusal of what Managed Instances have not.
 ServiceError not_on_managed_instances(std::string_view feature);
 
+// The configuration of such a function's version, with the state Deactivated where it may have no
+// environment.
+Document with_scaling_state(Document configuration,
+                            const registry::FunctionVersion& version,
+                            const ServiceWorld& world);
+
 // Whether PublishTo may be said of such a function.
 tl::expected<void, ServiceError> check_publish_to(const Document& input,
                                                   const Document& configuration);

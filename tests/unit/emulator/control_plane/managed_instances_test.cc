@@ -222,6 +222,9 @@ TEST_CASE("a version has as many environments as its scaling configuration says"
   CHECK(scene.scaling()["AppliedFunctionScalingConfig"]["MinExecutionEnvironments"] == 1);
   const auto none = scene.scale({{"MinExecutionEnvironments", 0}, {"MaxExecutionEnvironments", 0}});
   CHECK(none.value()["FunctionState"] == "Deactivated");
+  const auto read = scene.ask(
+      function_operations(), "GetFunctionConfiguration", {{"Qualifier", "$LATEST.PUBLISHED"}});
+  CHECK(read.value()["State"] == "Deactivated");
   REQUIRE(scene.scale(Document::object()));
   CHECK_FALSE(scene.scaling().contains("RequestedFunctionScalingConfig"));
 }
