@@ -120,11 +120,6 @@ tl::expected<void, ConfigurationError> validate_managed(const FunctionConfigurat
                   " MB are no whole vCPU on Managed Instances; raise the memory, or lower "
                   "ExecutionEnvironmentMemoryGiBPerVCpu");
   }
-  if (c.command.empty() && !supports_managed_instances(c.runtime)) {
-    return refuse("runtime " + c.runtime +
-                  " is not run on Managed Instances; choose java21, python3.13, nodejs22.x, "
-                  "dotnet8, provided.al2023 or a later one");
-  }
   return {};
 }
 
