@@ -21,7 +21,7 @@ std::string make_provider(const LambdaApi& api) {
       api.call("POST",
                kLambda + "/capacity-providers",
                {{"CapacityProviderName", "instances"},
-                {"VpcConfig", {{"SubnetIds", {"s-1"}}, {"SecurityGroupIds", {"g"}}}},
+                {"VpcConfig", {{"SubnetIds", {"subnet-1"}}, {"SecurityGroupIds", {"sg-1"}}}},
                 {"PermissionsConfig", {{"CapacityProviderOperatorRoleArn", tests::kSomeRole}}}});
   return made.at("CapacityProvider").at("CapacityProviderArn");
 }
