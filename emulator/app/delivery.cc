@@ -155,6 +155,7 @@ Delivered DeliveryRoutes::invoke_function(const Delivery& delivery, const Target
     case invoke::Refusal::Kind::tenant_missing:
     case invoke::Refusal::Kind::tenant_unexpected:
     case invoke::Refusal::Kind::snapshot_failed:
+    case invoke::Refusal::Kind::not_invocable:
       break;
   }
   return failed(DeliveryError::Kind::permanent, refusal.message);

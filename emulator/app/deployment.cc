@@ -13,10 +13,6 @@ namespace {
 // Core files up to the size recorded on the service; see docs/fidelity.md.
 constexpr std::uint64_t kCoreBytes = 10'737'418'240;
 
-// Of a function on Managed Instances, at most; one is kept. Our choice: the service begins with
-// three.
-constexpr std::size_t kManagedEnvironments = 3;
-
 AppError from(const functions::CodePackageError& error) {
   const bool host = error.kind == functions::CodePackageError::Kind::host;
   return {host ? kHostCannot : kWrongUsage, error.message};
@@ -96,12 +92,14 @@ environment::EnvironmentSpec with_snap_start(environment::EnvironmentSpec on_dem
 
 environment::EnvironmentSpec on_managed_instances(
     environment::EnvironmentSpec on_demand, const functions::FunctionConfiguration& configuration) {
-  const auto told = configuration.managed->max_concurrency.value_or(
-      functions::usual_managed_concurrency(configuration.runtime));
-  return environment::managed_variant(std::move(on_demand),
-                                      {.max_concurrency = static_cast<std::size_t>(told),
-                                       .told = std::to_string(told),
-                                       .max_environments = kManagedEnvironments});
+  const auto& managed = *configuration.managed;
+  const auto told = managed.max_concurrency.value_or(functions::usual_managed_concurrency(
+      configuration.runtime, configuration.memory, managed.memory_per_cpu));
+  return environment::managed_variant(
+      std::move(on_demand),
+      {.max_concurrency = static_cast<std::size_t>(told),
+       .told = std::to_string(told),
+       .scale = {.max_environments = environment::kMostManagedEnvironments}});
 }
 
 }  // namespace
@@ -167,7 +165,9 @@ tl::expected<std::vector<Deployed>, AppError> deploy_all(
     const DeploymentWorld& world) {
   std::vector<Deployed> deployed;
   for (const auto& configuration : configurations) {
-    auto one = deploy(configuration, world, world.described_version);
+    const std::string_view version =
+        configuration.managed ? functions::kLatestPublished : world.described_version;
+    auto one = deploy(configuration, world, version);
     if (!one) return tl::unexpected(one.error());
     for (const auto& remark : one->remarks) spdlog::warn("{}: {}", configuration.name, remark);
     deployed.push_back(std::move(*one));

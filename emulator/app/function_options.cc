@@ -96,7 +96,6 @@ tl::expected<void, AppError> apply_flags(const FunctionOptions& options,
                                          functions::FunctionConfiguration& function) {
   if (options.runtime) function.runtime = *options.runtime;
   if (options.handler) function.handler = *options.handler;
-  if (options.memory_mb) function.memory = {*options.memory_mb};
   if (options.timeout_seconds) function.timeout = std::chrono::seconds{*options.timeout_seconds};
   if (options.ephemeral_storage_mb) function.ephemeral_storage = {*options.ephemeral_storage_mb};
   if (options.tracing == "Active") function.tracing = functions::Tracing::active;
@@ -109,7 +108,10 @@ tl::expected<void, AppError> apply_flags(const FunctionOptions& options,
     function.managed = functions::ManagedInstances{.max_concurrency = options.managed_concurrency};
     // Source: developer guide, Managed Instances.
     function.logging.format = functions::LogFormat::json;
+    // What nobody has said is as the service has it there.
+    if (function.memory == functions::kMinMemory) function.memory = functions::kMinManagedMemory;
   }
+  if (options.memory_mb) function.memory = {*options.memory_mb};
   if (options.log_format == "Text") function.logging.format = functions::LogFormat::text;
   if (options.log_format == "JSON") function.logging.format = functions::LogFormat::json;
   for (const auto& layer : options.layers) function.layers.emplace_back(whole_path(layer));

@@ -124,12 +124,18 @@ class ViewBuilder {
 void assign_share(environment::EnvironmentSpec& spec,
                   const functions::FunctionConfiguration& configuration,
                   const Machine& machine) {
-  const auto memory_mb = configuration.memory.mebibytes;
+  // On Managed Instances memory is in a ratio to whole vCPUs, which the function has at any time.
+  const auto cpus =
+      configuration.managed
+          ? functions::managed_cpus(configuration.memory, configuration.managed->memory_per_cpu)
+          : 0;
+  const auto memory_mb =
+      cpus > 0 ? cpus * functions::kMemoryOfOneCpuMb : configuration.memory.mebibytes;
   auto& share = spec.machine;
   share.memory_bytes = static_cast<std::uint64_t>(configuration.memory.bytes());
   share.max_processes = kMaxProcesses;
   share.cpu.quota = functions::cpu_quota(memory_mb, machine.options.cpu_scale);
-  share.cpu.visible_cpus = functions::visible_cpus(memory_mb);
+  share.cpu.visible_cpus = cpus > 0 ? cpus : functions::visible_cpus(memory_mb);
   if (machine.options.init_boost == MachineOptions::InitBoost::on) {
     spec.init_cpu_quota = functions::init_cpu_quota(memory_mb, machine.options.cpu_scale);
   }

@@ -20,8 +20,7 @@ std::int64_t code_size(const registry::SharedVersion& version) {
 std::int64_t total_code_size(const ServiceWorld& world) {
   std::int64_t total = 0;
   for (const auto& function : world.registry.list("", SIZE_MAX)) {
-    total += code_size(function->latest);
-    for (const auto& [_, version] : function->published) total += code_size(version);
+    for (const auto& version : function->versions()) total += code_size(version);
   }
   for (const auto& [_, text] : world.registry.resources(registry::ResourceKind::layer_version)) {
     const auto layer = Document::parse(text, nullptr, false);

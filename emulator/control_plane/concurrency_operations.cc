@@ -1,5 +1,6 @@
 #include "emulator/control_plane/function_configuration.h"
 #include "emulator/control_plane/function_names.h"
+#include "emulator/control_plane/managed_instances.h"
 #include "emulator/control_plane/operation.h"
 #include "emulator/control_plane/snap_start.h"
 

@@ -2,7 +2,10 @@
 
 #include "emulator/control_plane/code_input.h"
 #include "emulator/control_plane/function_configuration.h"
+#include "emulator/control_plane/function_names.h"
+#include "emulator/control_plane/managed_instances.h"
 #include "emulator/control_plane/utf8_text.h"
+#include "emulator/control_plane/version_publishing.h"
 #include "emulator/registry/stored_function.h"
 
 #include <nlohmann/json.hpp>
@@ -32,14 +35,18 @@ Document configuration_of(const functions::FunctionConfiguration& described,
     configuration["SnapStart"]["ApplyOn"] = "PublishedVersions";
   }
   if (described.managed) {
-    Document managed = {
+    const auto& terms = *described.managed;
+    const Document managed = {
         {"CapacityProviderArn",
-         "arn:aws:lambda:" + world.region + ":" + world.account + ":capacity-provider:hearth"}};
-    if (const auto told = described.managed->max_concurrency) {
-      managed["PerExecutionEnvironmentMaxConcurrency"] = *told;
-    }
+         terms.provider.empty() ? arn_of_kind(world, "capacity-provider", "hearth")
+                                : terms.provider},
+        {"PerExecutionEnvironmentMaxConcurrency",
+         terms.max_concurrency.value_or(functions::usual_managed_concurrency(
+             described.runtime, described.memory, terms.memory_per_cpu))},
+        {"ExecutionEnvironmentMemoryGiBPerVCpu", terms.memory_per_cpu}};
+    configuration["State"] = kNotInvocable;
     configuration["CapacityProviderConfig"] = {
-        {"LambdaManagedInstancesCapacityProviderConfig", std::move(managed)}};
+        {"LambdaManagedInstancesCapacityProviderConfig", managed}};
   }
   if (described.logging.format == functions::LogFormat::json) {
     auto& logging = configuration["LoggingConfig"];
@@ -99,6 +106,9 @@ tl::expected<void, registry::RegistryError> put_described(
   touch(world, configuration);
   latest.configuration = configuration.dump();
   record.name = described.name;
+  // Source: developer guide, "$LATEST.PUBLISHED version in Lambda Managed Instances": templates
+  // have it made by themselves.
+  record.latest_published = described.managed ? published_in_place(latest, world) : nullptr;
   record.latest = std::make_shared<const registry::FunctionVersion>(std::move(latest));
   const auto kept = base ? world.registry.replace(base, std::move(record))
                          : world.registry.create(std::move(record));

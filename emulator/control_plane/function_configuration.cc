@@ -2,6 +2,7 @@
 
 #include "emulator/control_plane/function_names.h"
 #include "emulator/control_plane/layer_names.h"
+#include "emulator/control_plane/managed_instances.h"
 #include "emulator/control_plane/snap_start.h"
 
 #include <nlohmann/json.hpp>
@@ -100,8 +101,9 @@ Checked apply_dead_letters(const Document& input, Document& configuration) {
   return {};
 }
 
-// The model has room for managed instances; functions on demand have their own limits. Source: AWS
-// Lambda quotas; texts as the service had them when the model said so too.
+// The model has room for Managed Instances; functions on demand have their own limits. Source: AWS
+// Lambda quotas; texts as the service had them when the model said so too. That of the least memory
+// on Managed Instances: what others report of the service.
 Checked check_limits(const Document& configuration) {
   const auto too_large = [](std::int64_t value, const char* member, std::int64_t limit) {
     return tl::unexpected(validation_failure(
@@ -110,9 +112,16 @@ Checked check_limits(const Document& configuration) {
         "Member must have value less than or equal to " + std::to_string(limit)));
   };
   const auto memory = configuration.value("MemorySize", std::int64_t{0});
-  if (memory > functions::kMaxMemory.mebibytes) {
-    return too_large(memory, "memorySize", functions::kMaxMemory.mebibytes);
+  if (is_managed(configuration) && memory < functions::kMinManagedMemory.mebibytes) {
+    return tl::unexpected(validation_failure(
+        std::to_string(memory),
+        "memorySize",
+        "Lambda Managed Instance functions must have memory size greater than or equal to " +
+            std::to_string(functions::kMinManagedMemory.mebibytes)));
   }
+  const auto most =
+      is_managed(configuration) ? functions::kMaxManagedMemory : functions::kMaxMemory;
+  if (memory > most.mebibytes) return too_large(memory, "memorySize", most.mebibytes);
   const auto timeout = configuration.value("Timeout", std::int64_t{0});
   if (timeout > functions::kMaxTimeout.count()) {
     return too_large(timeout, "timeout", functions::kMaxTimeout.count());
@@ -202,35 +211,6 @@ Checked check_tenants(const Document& configuration) {
   return tl::unexpected(not_with_tenants("SnapStart"));
 }
 
-// Source: SAM developer guide, CapacityProviderConfig: the kind of a function's environments is
-// settled when it is created; developer guide, Managed Instances: JSON is their logs' format. The
-// sentences, and that the modes exclude one another, are INF.
-Checked apply_managed_instances(const Document& input, Document& configuration) {
-  const auto given = input.find("CapacityProviderConfig");
-  if (given == input.end()) return {};
-  const bool is_new = configuration.value("RevisionId", "").empty();
-  if (!is_new && !is_managed(configuration)) {
-    return tl::unexpected(refused(
-        "CapacityProviderConfig cannot be added to a function that was created without it; create "
-        "the function again"));
-  }
-  configuration["CapacityProviderConfig"] = *given;
-  if (is_new) configuration["LoggingConfig"]["LogFormat"] = "JSON";
-  return {};
-}
-
-// Checked on the whole, because an update may add the one to the other.
-Checked check_managed_instances(const Document& configuration) {
-  if (!is_managed(configuration)) return {};
-  if (isolates_tenants(configuration)) {
-    return tl::unexpected(not_on_managed_instances("Tenant isolation"));
-  }
-  if (uses_snap_start(configuration)) {
-    return tl::unexpected(not_on_managed_instances("SnapStart"));
-  }
-  return {};
-}
-
 void set_json_levels(Document& logging) {
   if (!logging.contains("ApplicationLogLevel")) logging["ApplicationLogLevel"] = "INFO";
   if (!logging.contains("SystemLogLevel")) logging["SystemLogLevel"] = "INFO";
@@ -280,29 +260,21 @@ Checked apply_configuration(const Document& input,
     if (const auto given = input.find(member); given != input.end()) configuration[member] = *given;
   }
   if (configuration.value("KMSKeyArn", "").empty()) configuration.erase("KMSKeyArn");
-  if (auto checked = check_limits(configuration); !checked) return checked;
   apply_runtime(input, world, configuration);
+  if (auto applied = apply_managed_instances(input, world, configuration); !applied) {
+    return applied;
+  }
+  if (auto checked = check_limits(configuration); !checked) return checked;
   apply_network(input, configuration);
   if (auto applied = apply_dead_letters(input, configuration); !applied) return applied;
   apply_snap_start(input, configuration);
   if (auto checked = check_tenants(configuration); !checked) return checked;
   if (auto checked = check_snap_start(configuration); !checked) return checked;
-  if (auto applied = apply_managed_instances(input, configuration); !applied) return applied;
   if (auto checked = check_managed_instances(configuration); !checked) return checked;
   apply_image(input, configuration);
   apply_logging(input, configuration);
   if (auto applied = apply_environment(input, configuration); !applied) return applied;
   return apply_layers(input, world, configuration);
-}
-
-bool is_managed(const Document& configuration) {
-  return configuration.contains("CapacityProviderConfig");
-}
-
-ServiceError not_on_managed_instances(std::string_view feature) {
-  return refused(std::string(feature) +
-                 " is not supported for functions on Managed Instances; leave it out, or create "
-                 "the function without CapacityProviderConfig");
 }
 
 bool isolates_tenants(const Document& configuration) {
@@ -335,6 +307,8 @@ Document configuration_of(const registry::FunctionVersion& version) {
 
 Document shown_configuration(const registry::FunctionVersion& version, const ServiceWorld& world) {
   auto configuration = configuration_of(version);
+  if (is_managed(configuration))
+    return with_scaling_state(std::move(configuration), version, world);
   if (!world.snapshot_status || version.number == functions::kLatestVersion) return configuration;
   if (!uses_snap_start(configuration)) return configuration;
   return with_snapshot_state(std::move(configuration),
@@ -352,6 +326,12 @@ Document listed_configuration(const registry::FunctionVersion& version) {
                              "RuntimeVersionConfig"}) {
     configuration.erase(member);
   }
+  return configuration;
+}
+
+Document listed_version(const registry::FunctionVersion& version, const ServiceWorld& world) {
+  auto configuration = listed_configuration(version);
+  configuration["FunctionArn"] = arn_of(world, version.function_name, version.number);
   return configuration;
 }
 

@@ -26,10 +26,6 @@ tl::expected<void, ServiceError> apply_configuration(const Document& input,
                                                      const ServiceWorld& world,
                                                      Document& configuration);
 
-// Whether its environments are those of Managed Instances, and the refusal of what those have not.
-bool is_managed(const Document& configuration);
-ServiceError not_on_managed_instances(std::string_view feature);
-
 // Whether each tenant of it has environments of its own.
 bool isolates_tenants(const Document& configuration);
 
@@ -47,11 +43,14 @@ tl::expected<void, ServiceError> check_revision(const Document& input,
 // The text that a version keeps, as members.
 Document configuration_of(const registry::FunctionVersion& version);
 
-// The same as answers show it: with the state that its snapshot gives a published version.
+// The same as answers show it: with the state that its snapshot or its scaling gives a version.
 Document shown_configuration(const registry::FunctionVersion& version, const ServiceWorld& world);
 
 // The same as lists show it, without the version's state. Source: recorded.
 Document listed_configuration(const registry::FunctionVersion& version);
+
+// The same where versions are told apart, so that $LATEST has its qualifier. Source: recorded.
+Document listed_version(const registry::FunctionVersion& version, const ServiceWorld& world);
 
 // How an answer shows a version that is being made or changed. The service finishes that a moment
 // later, and the version's RevisionId changes once more (recorded); Hearth has finished already, so

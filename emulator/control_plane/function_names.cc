@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include <cstdio>
+#include <cstdlib>
 #include <ctime>
 
 namespace emulator::control_plane {
@@ -76,9 +77,25 @@ tl::expected<NamedQualifier, ServiceError> named_qualifier(const Document& input
   return found;
 }
 
+std::vector<registry::SharedVersion> versions_after(const registry::FunctionRecord& function,
+                                                    std::string_view number) {
+  // Numbers sort behind both names.
+  const auto rank = [](std::string_view one) -> std::int64_t {
+    if (one.empty()) return -3;
+    if (one == functions::kLatestVersion) return -2;
+    if (one == functions::kLatestPublished) return -1;
+    return std::strtoll(std::string(one).c_str(), nullptr, 10);
+  };
+  auto versions = function.versions();
+  std::erase_if(versions,
+                [&](const auto& version) { return rank(version->number) <= rank(number); });
+  return versions;
+}
+
 void forget_qualifier(const std::string& qualifier, registry::FunctionRecord& record) {
   record.provisioned.erase(qualifier);
   record.event_invoke.erase(qualifier);
+  record.scaling.erase(qualifier);
   std::erase_if(record.settings,
                 [&](const auto& setting) { return setting.first.ends_with("/" + qualifier); });
 }

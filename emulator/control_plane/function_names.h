@@ -10,6 +10,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace emulator::control_plane {
 
@@ -37,6 +38,11 @@ struct NamedQualifier {
 };
 tl::expected<NamedQualifier, ServiceError> named_qualifier(const Document& input,
                                                            const ServiceWorld& world);
+
+// The versions of a function that come after the one of that number, even if it is gone: $LATEST,
+// $LATEST.PUBLISHED, then the oldest. Empty: from the first.
+std::vector<registry::SharedVersion> versions_after(const registry::FunctionRecord& function,
+                                                    std::string_view number);
 
 // Takes away all that was configured for a version or alias that is gone.
 void forget_qualifier(const std::string& qualifier, registry::FunctionRecord& record);

@@ -2,6 +2,7 @@
 #include "emulator/control_plane/function_configuration.h"
 #include "emulator/control_plane/function_names.h"
 #include "emulator/control_plane/layer_names.h"
+#include "emulator/control_plane/managed_instances.h"
 #include "emulator/control_plane/operation.h"
 #include "emulator/control_plane/version_publishing.h"
 #include "emulator/front_doors/base64.h"
@@ -55,7 +56,7 @@ void describe_code(const AcceptedCode& code, Document& configuration) {
 // A function that this host cannot run is made all the same, as one that failed; its state says
 // why.
 void judge(registry::FunctionVersion& version, Document& configuration, const ServiceWorld& world) {
-  configuration["State"] = "Active";
+  configuration["State"] = is_managed(configuration) ? kNotInvocable : "Active";
   configuration.erase("StateReason");
   configuration.erase("StateReasonCode");
   version.configuration = configuration.dump();
@@ -104,8 +105,11 @@ tl::expected<void, ServiceError> check_package(const Document& input) {
 // A new version with the change itself, if that was asked for: both or neither.
 tl::expected<std::optional<Published>, ServiceError> published_with(
     const registry::FunctionRecord& record, const Document& input, const ServiceWorld& world) {
+  if (auto checked = check_publish_to(input, configuration_of(*record.latest)); !checked) {
+    return tl::unexpected(std::move(checked.error()));
+  }
   if (!input.value("Publish", false)) return std::nullopt;
-  auto published = with_new_version(record, {}, world);
+  auto published = with_new_version(record, {.to = publish_to(input)}, world);
   if (!published) return tl::unexpected(std::move(published.error()));
   return std::optional(std::move(*published));
 }
@@ -145,7 +149,7 @@ Answer create_function(const Document& input, ServiceWorld& world) {
   if (!created) return tl::unexpected(from_registry(created.error(), *name));
   if (!*published) return shown_as_pending(std::move(configuration), world);
   // Source of the ARN without a number: recorded.
-  auto answer = newest_configuration(**created);
+  auto answer = configuration_of(*(*published)->version);
   answer["FunctionArn"] = arn_of(world, *name);
   return shown_as_pending(std::move(answer), world);
 }
@@ -166,7 +170,7 @@ Answer replaced_latest(const registry::SharedFunction& base,
   if (!changed) return tl::unexpected(from_registry(changed.error(), base->name));
   if (!*published) return shown_as_updating(std::move(configuration), world);
   // What is answered is the new version, on its way. Source: recorded.
-  return shown_as_pending(newest_configuration(**changed), world);
+  return shown_as_pending(configuration_of(*(*published)->version), world);
 }
 
 // Updates are of $LATEST, whatever qualifier a caller may think of.
@@ -243,7 +247,7 @@ Answer get_function_configuration(const Document& input, ServiceWorld& world) {
 }
 
 // Functions, or with FunctionVersion=ALL every version of each. A marker names the last function,
-// and then the last version's number, $LATEST having none.
+// and then the last version.
 class FunctionList {
  public:
   FunctionList(const Page& page, const ServiceWorld& world) : page_(page), world_(world) {}
@@ -260,15 +264,11 @@ class FunctionList {
     const auto colon = page_.after.find(':');
     const auto name = page_.after.substr(0, colon);
     if (const auto begun = world_.registry.find(name); begun && colon != std::string::npos) {
-      add_published(*begun, std::strtoll(page_.after.c_str() + colon + 1, nullptr, 10));
+      add_versions(*begun, page_.after.substr(colon + 1));
     }
     for (const auto& function : world_.registry.list(name, limit() + 1)) {
       if (!has_room()) break;
-      // Source of the two forms of the ARN: recorded.
-      auto latest = listed_configuration(*function->latest);
-      latest["FunctionArn"] = arn_of(world_, function->name, functions::kLatestVersion);
-      add(std::move(latest), function->name + ":0");
-      add_published(*function, 0);
+      add_versions(*function, {});
     }
     return std::move(answer_);
   }
@@ -288,10 +288,10 @@ class FunctionList {
     last_ = std::move(key);
   }
 
-  void add_published(const registry::FunctionRecord& function, std::int64_t after) {
-    for (auto at = function.published.upper_bound(after); at != function.published.end(); ++at) {
+  void add_versions(const registry::FunctionRecord& function, std::string_view after) {
+    for (const auto& version : versions_after(function, after)) {
       if (!has_room()) return;
-      add(listed_configuration(*at->second), function.name + ":" + std::to_string(at->first));
+      add(listed_version(*version, world_), function.name + ":" + version->number);
     }
   }
 
@@ -334,7 +334,11 @@ Answer delete_version(const NamedFunction& named, ServiceWorld& world) {
   const auto version = record.version(qualifier);
   // What is not there is gone already. Source: recorded.
   if (!version) return Document::object();
-  record.published.erase(std::stoll(version->number));
+  if (version == record.latest_published) {
+    record.latest_published = nullptr;
+  } else {
+    record.published.erase(std::stoll(version->number));
+  }
   forget_qualifier(qualifier, record);
   const auto changed = world.registry.replace(named.record, std::move(record));
   if (!changed) return tl::unexpected(from_registry(changed.error(), named.record->name));

@@ -37,6 +37,14 @@ tl::expected<KeptResource, ServiceError> find_signing_config(std::string_view ar
       "The Lambda code signing configuration " + std::string(arn) + " can not be found.");
 }
 
+tl::expected<KeptResource, ServiceError> find_capacity_provider(std::string_view arn,
+                                                                const ServiceWorld& world) {
+  return find_kept(ResourceKind::capacity_provider,
+                   arn,
+                   world,
+                   "Capacity provider not found: " + std::string(arn));
+}
+
 Document members_of(const std::string& text) {
   auto members = Document::parse(text, nullptr, false);
   return members.is_object() ? members : Document::object();

@@ -1,5 +1,5 @@
-// Event source mappings and code-signing configurations as the registry keeps them: a JSON text of
-// what the API answers, and of what it answers elsewhere.
+// Event source mappings, code-signing configurations and capacity providers as the registry keeps
+// them: a JSON text of what the API answers, and of what it answers elsewhere.
 //
 //   {"answer": {…}, "tags": {…}}
 //
@@ -28,6 +28,10 @@ tl::expected<KeptResource, ServiceError> find_mapping(std::string_view uuid,
 // By its ARN. Source of the refusal: recorded.
 tl::expected<KeptResource, ServiceError> find_signing_config(std::string_view arn,
                                                              const ServiceWorld& world);
+
+// By its ARN. The text of the refusal is ours.
+tl::expected<KeptResource, ServiceError> find_capacity_provider(std::string_view arn,
+                                                                const ServiceWorld& world);
 
 // The members of a stored text; an empty object if it has none.
 Document members_of(const std::string& text);

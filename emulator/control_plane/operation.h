@@ -90,13 +90,15 @@ struct Operation {
 std::span<const Operation> function_operations();      // functions, their code and configuration
 std::span<const Operation> version_operations();       // published versions and aliases
 std::span<const Operation> layer_operations();         // layers and their policies
-std::span<const Operation> concurrency_operations();   // reserved, provisioned, scaling
+std::span<const Operation> concurrency_operations();   // reserved, provisioned
 std::span<const Operation> event_invoke_operations();  // asynchronous configuration
 std::span<const Operation> url_operations();           // function URLs
 std::span<const Operation> policy_operations();        // resource-based policies of functions
 std::span<const Operation> tag_operations();
-std::span<const Operation> mapping_operations();  // event source mappings
-std::span<const Operation> account_operations();  // settings, recursion, runtime management
-std::span<const Operation> signing_operations();  // code-signing configurations
+std::span<const Operation> mapping_operations();   // event source mappings
+std::span<const Operation> account_operations();   // settings, recursion, runtime management
+std::span<const Operation> signing_operations();   // code-signing configurations
+std::span<const Operation> capacity_operations();  // capacity providers
+std::span<const Operation> scaling_operations();   // environments on Managed Instances
 
 }  // namespace emulator::control_plane

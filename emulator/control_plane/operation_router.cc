@@ -37,7 +37,9 @@ std::vector<std::span<const Operation>> all_operations() {
           tag_operations(),
           mapping_operations(),
           account_operations(),
-          signing_operations()};
+          signing_operations(),
+          capacity_operations(),
+          scaling_operations()};
 }
 
 const Operation* OperationRouter::find(std::string_view name) const {

@@ -190,6 +190,7 @@ ServiceError from_refusal(const invoke::Refusal& refusal, std::string_view arn) 
       return invalid_runtime(refusal.message);
     case invoke::Refusal::Kind::tenant_missing:
     case invoke::Refusal::Kind::tenant_unexpected:
+    case invoke::Refusal::Kind::not_invocable:
       return invalid_parameter_value(refusal.message);
     case invoke::Refusal::Kind::snapshot_not_ready: {
       auto error = lower_case("SnapStartNotReadyException", 409, refusal.message);

@@ -65,6 +65,7 @@ tl::expected<KeptResource, ServiceError> tagged_resource(const std::string& arn,
     return find_mapping(arn.substr(arn.rfind(':') + 1), world);
   }
   if (kind == "code-signing-config") return find_signing_config(arn, world);
+  if (kind == "capacity-provider") return find_capacity_provider(arn, world);
   return tl::unexpected(resource_not_found("The resource you requested does not exist."));
 }
 

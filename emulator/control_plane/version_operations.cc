@@ -1,5 +1,6 @@
 #include "emulator/control_plane/function_configuration.h"
 #include "emulator/control_plane/function_names.h"
+#include "emulator/control_plane/managed_instances.h"
 #include "emulator/control_plane/operation.h"
 #include "emulator/control_plane/snap_start.h"
 #include "emulator/control_plane/version_publishing.h"
@@ -18,17 +19,18 @@ using registry::Alias;
 Answer publish_version(const Document& input, ServiceWorld& world) {
   const auto named = named_function(input, world);
   if (!named) return tl::unexpected(named.error());
+  if (auto checked = check_publish_to(input, configuration_of(*named->record->latest)); !checked) {
+    return tl::unexpected(std::move(checked.error()));
+  }
   PublishTerms terms;
+  terms.to = publish_to(input);
   if (input.contains("Description")) terms.description = input["Description"];
   terms.code_sha256 = input.value("CodeSha256", "");
   terms.revision_id = input.value("RevisionId", "");
   auto published = with_new_version(*named->record, terms, world);
   if (!published) return tl::unexpected(std::move(published.error()));
-  auto answer = newest_configuration(published->record);
-  const bool is_new = published->record.last_published != named->record->last_published;
-  if (!is_new) {
-    return shown_configuration(*named->record->published.at(named->record->last_published), world);
-  }
+  if (!published->is_new) return shown_configuration(*published->version, world);
+  auto answer = configuration_of(*published->version);
   const auto kept = world.registry.replace(named->record, std::move(published->record));
   if (!kept) return tl::unexpected(from_registry(kept.error(), named->record->name));
   // Its snapshot is on its way, however quickly it may have come meanwhile.
@@ -39,34 +41,20 @@ Answer publish_version(const Document& input, ServiceWorld& world) {
   return answer;
 }
 
-// $LATEST first, then the oldest. Source: recorded.
+// $LATEST first, then the oldest. Source: recorded; the place of $LATEST.PUBLISHED is INF.
 Answer list_versions(const Document& input, ServiceWorld& world) {
   const auto named = named_function(input, world);
   if (!named) return tl::unexpected(named.error());
   const auto page = page_of(input);
   if (!page) return tl::unexpected(page.error());
-  std::vector<registry::SharedVersion> versions;
-  if (page->after.empty()) versions.push_back(named->record->latest);
-  const auto after = page->after.empty() ? 0 : std::strtoll(page->after.c_str(), nullptr, 10);
-  for (auto at = named->record->published.upper_bound(after);
-       at != named->record->published.end() && versions.size() <= page->limit;
-       ++at) {
-    versions.push_back(at->second);
-  }
+  auto versions = versions_after(*named->record, page->after);
   const bool more = versions.size() > page->limit;
-  if (more) versions.pop_back();
+  if (more) versions.resize(page->limit);
   Document answer = {{"Versions", Document::array()}};
   for (const auto& version : versions) {
-    auto configuration = listed_configuration(*version);
-    if (version->number == functions::kLatestVersion) {
-      configuration["FunctionArn"] = arn_of(world, named->record->name, version->number);
-    }
-    answer["Versions"].push_back(std::move(configuration));
+    answer["Versions"].push_back(listed_version(*version, world));
   }
-  if (more) {
-    const auto& last = versions.back()->number;
-    answer["NextMarker"] = marker_after(last == functions::kLatestVersion ? "0" : last);
-  }
+  if (more) answer["NextMarker"] = marker_after(versions.back()->number);
   return answer;
 }
 

@@ -2,6 +2,7 @@
 
 #include "emulator/control_plane/function_configuration.h"
 #include "emulator/control_plane/function_names.h"
+#include "emulator/control_plane/managed_instances.h"
 #include "emulator/control_plane/snap_start.h"
 #include "emulator/functions/zip_writer.h"
 
@@ -16,7 +17,10 @@ namespace {
 
 // Which description $LATEST had when the last version was made of it, as a JSON text. The version
 // itself may have been given another one.
-constexpr const char* kDescribed = "described";
+std::string described_key(PublishTerms::To to) {
+  if (to == PublishTerms::To::next_number) return "described";
+  return "described/" + std::string(functions::kLatestPublished);
+}
 
 // What differs between $LATEST and a version of it although nothing has changed.
 Document comparable(Document configuration) {
@@ -41,9 +45,10 @@ std::string description_of(const Document& configuration) {
 
 // A description alone is a change too. Source: recorded.
 bool is_unchanged(const registry::FunctionRecord& function,
+                  const std::string& described_key,
                   const Document& former,
                   const Document& latest) {
-  const auto described = function.settings.find(kDescribed);
+  const auto described = function.settings.find(described_key);
   return comparable(former) == comparable(latest) && described != function.settings.end() &&
          described->second == description_of(latest);
 }
@@ -104,51 +109,88 @@ tl::expected<CodeHolds, ServiceError> freeze_code(registry::FunctionVersion& ver
   return holds;
 }
 
+// What a version is called, and that it can be invoked.
+void name_version(const std::string& function,
+                  const ServiceWorld& world,
+                  registry::FunctionVersion& version,
+                  Document& configuration) {
+  configuration["Version"] = version.number;
+  configuration["FunctionArn"] = arn_of(world, function, version.number);
+  configuration["RevisionId"] = world.new_uuid();
+  if (configuration.value("State", "") == kNotInvocable) configuration["State"] = "Active";
+  if (uses_snap_start(configuration)) configuration["SnapStart"]["OptimizationStatus"] = "On";
+  version.configuration = configuration.dump();
+}
+
+// A new version gives $LATEST a new revision too. Source: recorded.
+void revise_latest(registry::FunctionRecord& record, const ServiceWorld& world) {
+  auto latest = *record.latest;
+  auto configuration = configuration_of(latest);
+  configuration["RevisionId"] = world.new_uuid();
+  latest.configuration = configuration.dump();
+  record.latest = std::make_shared<const registry::FunctionVersion>(std::move(latest));
+}
+
+// The version that was published there before; nullptr: none, or none that is there still.
+registry::SharedVersion former_version(const registry::FunctionRecord& record,
+                                       PublishTerms::To to) {
+  if (to == PublishTerms::To::latest_published) return record.latest_published;
+  return record.version(std::to_string(record.last_published));
+}
+
+void put_version(registry::FunctionRecord& record, const registry::SharedVersion& version) {
+  if (version->number == functions::kLatestPublished) {
+    record.latest_published = version;
+  } else {
+    record.published.emplace(record.last_published, version);
+  }
+}
+
 }  // namespace
+
+PublishTerms::To publish_to(const Document& input) {
+  return input.contains("PublishTo") ? PublishTerms::To::latest_published
+                                     : PublishTerms::To::next_number;
+}
 
 tl::expected<Published, ServiceError> with_new_version(registry::FunctionRecord record,
                                                        const PublishTerms& terms,
                                                        const ServiceWorld& world) {
-  const auto base = record.latest;
-  auto configuration = configuration_of(*base);
+  auto configuration = configuration_of(*record.latest);
   if (auto checked = check(terms, configuration); !checked) {
     return tl::unexpected(std::move(checked.error()));
   }
-  auto version = *base;
+  auto version = *record.latest;
   auto holds = freeze_code(version, configuration, world);
   if (!holds) return tl::unexpected(holds.error());
-  const auto newest = record.published.find(record.last_published);
-  if (newest != record.published.end()) {
-    const auto former = configuration_of(*newest->second);
-    const bool same_layers = newest->second->code.layer_packages == version.code.layer_packages;
-    if (same_layers && is_unchanged(record, former, configuration)) {
-      return Published{std::move(record), std::move(*holds)};
+  const auto described = described_key(terms.to);
+  if (const auto former = former_version(record, terms.to)) {
+    const bool same_layers = former->code.layer_packages == version.code.layer_packages;
+    if (same_layers && is_unchanged(record, described, configuration_of(*former), configuration)) {
+      return Published{std::move(record), former, std::move(*holds), false};
     }
   }
-  record.settings[kDescribed] = description_of(configuration);
-  const auto number = ++record.last_published;
-  version.number = std::to_string(number);
+  record.settings[described] = description_of(configuration);
+  version.number = terms.to == PublishTerms::To::latest_published
+                       ? std::string(functions::kLatestPublished)
+                       : std::to_string(++record.last_published);
   if (terms.description && !terms.description->empty()) {
     configuration["Description"] = *terms.description;
   }
-  configuration["Version"] = version.number;
-  configuration["FunctionArn"] = arn_of(world, record.name, version.number);
-  configuration["RevisionId"] = world.new_uuid();
-  if (uses_snap_start(configuration)) configuration["SnapStart"]["OptimizationStatus"] = "On";
-  version.configuration = configuration.dump();
-  record.published.emplace(number,
-                           std::make_shared<const registry::FunctionVersion>(std::move(version)));
-  // A new version gives $LATEST a new revision too. Source: recorded.
-  auto latest = *base;
-  auto latest_configuration = configuration_of(latest);
-  latest_configuration["RevisionId"] = world.new_uuid();
-  latest.configuration = latest_configuration.dump();
-  record.latest = std::make_shared<const registry::FunctionVersion>(std::move(latest));
-  return Published{std::move(record), std::move(*holds)};
+  name_version(record.name, world, version, configuration);
+  auto published = std::make_shared<const registry::FunctionVersion>(std::move(version));
+  put_version(record, published);
+  revise_latest(record, world);
+  return Published{std::move(record), std::move(published), std::move(*holds)};
 }
 
-Document newest_configuration(const registry::FunctionRecord& record) {
-  return configuration_of(*record.published.at(record.last_published));
+registry::SharedVersion published_in_place(const registry::FunctionVersion& latest,
+                                           const ServiceWorld& world) {
+  auto version = latest;
+  auto configuration = configuration_of(latest);
+  version.number = functions::kLatestPublished;
+  name_version(latest.function_name, world, version, configuration);
+  return std::make_shared<const registry::FunctionVersion>(std::move(version));
 }
 
 }  // namespace emulator::control_plane

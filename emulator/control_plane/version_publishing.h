@@ -1,4 +1,4 @@
-// Makes a published version of $LATEST.
+// Makes a published version of $LATEST: the next number, or $LATEST.PUBLISHED.
 #pragma once
 
 #include "emulator/control_plane/operation.h"
@@ -12,6 +12,8 @@
 namespace emulator::control_plane {
 
 struct PublishTerms {
+  enum class To { next_number, latest_published };
+  To to = To::next_number;
   std::optional<std::string> description{};  // absent: $LATEST's
   std::string code_sha256{};                 // that $LATEST must still have; empty: any
   std::string revision_id{};
@@ -19,9 +21,14 @@ struct PublishTerms {
 
 // A function with a new version of its $LATEST.
 struct Published {
-  registry::FunctionRecord record;         // the version is its last published one
+  registry::FunctionRecord record;
+  registry::SharedVersion version;         // of the record
   std::vector<functions::CodeHold> holds;  // of copied code, until the registry names it
+  bool is_new = true;
 };
+
+// Where the member PublishTo says.
+PublishTerms::To publish_to(const Document& input);
 
 // Unchanged if nothing has changed since the newest version was published. The code of a folder is
 // copied, for a published version never changes. Source: developer guide, "Manage Lambda function
@@ -30,7 +37,9 @@ tl::expected<Published, ServiceError> with_new_version(registry::FunctionRecord 
                                                        const PublishTerms& terms,
                                                        const ServiceWorld& world);
 
-// Of the version that was published last, which must be there still.
-Document newest_configuration(const registry::FunctionRecord& record);
+// $LATEST.PUBLISHED of a function that is described and not made through the API: its code stays
+// where it is, and what is changed there is run. Our choice.
+registry::SharedVersion published_in_place(const registry::FunctionVersion& latest,
+                                           const ServiceWorld& world);
 
 }  // namespace emulator::control_plane

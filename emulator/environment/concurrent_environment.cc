@@ -52,6 +52,7 @@ std::optional<Outcome> ConcurrentEnvironment::initialise() {
   if (!failure) {
     std::unique_lock lock(mutex_);
     initialised_ = !failed_;
+    idle_since_ = world_.service_clock.monotonic_now();
     if (!failed_) return std::nullopt;
     lock.unlock();
     failure = launch_->how_it_failed(FailurePhase::init);
@@ -165,7 +166,10 @@ tl::expected<Served, ConcurrentEnvironment::Unserved> ConcurrentEnvironment::ser
   if (outcome) finish(report, *outcome);
   {
     const std::lock_guard lock(mutex_);
-    if (outcome) ++invocations_;
+    if (outcome) {
+      ++invocations_;
+      idle_since_ = world_.service_clock.monotonic_now();
+    }
     --serving_;
   }
   left_.notify_all();
@@ -225,6 +229,13 @@ void ConcurrentEnvironment::interrupt() {
   }
 }
 
+bool ConcurrentEnvironment::retire_if_idle_since(TimePoint moment) {
+  const std::lock_guard lock(mutex_);
+  if (!initialised_ || serving_ > 0 || idle_since_ > moment) return false;
+  retired_ = true;
+  return true;
+}
+
 void ConcurrentEnvironment::close() {
   interrupt();
   std::unique_ptr<Launch> closing;
@@ -260,9 +271,10 @@ Snapshot ConcurrentEnvironment::snapshot() const {
   return snapshot;
 }
 
-std::size_t ConcurrentEnvironment::in_flight() const {
+std::optional<ConcurrentEnvironment::TimePoint> ConcurrentEnvironment::idle_since() const {
   const std::lock_guard lock(mutex_);
-  return serving_;
+  if (!initialised_ || serving_ > 0) return std::nullopt;
+  return idle_since_;
 }
 
 }  // namespace emulator::environment

@@ -53,12 +53,17 @@ class ConcurrentEnvironment {
   // Ends what initialise() and serve() wait for; later ones fail at once. Does not wait.
   void interrupt();
 
-  // The same, shuts the processes down within their budget, and blocks until they are gone and
-  // nobody is inside serve(). Not on a thread of the pump.
+  // Takes no further invocation, if it serves none and has served none since then; false: it goes
+  // on as before. Whoever gets true closes it.
+  bool retire_if_idle_since(TimePoint moment);
+
+  // As interrupt(), shuts the processes down within their budget, and blocks until they are gone
+  // and nobody is inside serve(). Not on a thread of the pump.
   void close();
 
   Snapshot snapshot() const;
-  std::size_t in_flight() const;
+  // On the service's clock; nothing while it serves or is not initialised.
+  std::optional<TimePoint> idle_since() const;
   const std::string& id() const { return id_; }
 
  private:
@@ -84,6 +89,7 @@ class ConcurrentEnvironment {
   std::unique_ptr<Launch> launch_;
   std::size_t serving_ = 0;
   std::uint64_t invocations_ = 0;
+  TimePoint idle_since_;  // since it was initialised, or since it last served
   bool initialised_ = false;
   bool failed_ = false;
   bool retired_ = false;

@@ -73,12 +73,20 @@ inline constexpr std::size_t kMaxManagedConcurrency = 1'600;
 inline constexpr std::size_t kMaxManagedEnvironments = 15'000;
 // The service keeps three, one in each availability zone; a host has none of these. Our choice.
 inline constexpr std::size_t kDefaultManagedEnvironments = 1;
+// Where nobody says how many there may be. Our choice: the service has no such limit, and a host
+// has less room.
+inline constexpr std::size_t kMostManagedEnvironments = 3;
+
+// How many environments a version has; both 0: it is deactivated.
+struct ManagedScale {
+  std::size_t min_environments = kDefaultManagedEnvironments;
+  std::size_t max_environments = kDefaultManagedEnvironments;
+};
 
 struct ManagedInstances {
   std::size_t max_concurrency = 1;  // invocations at a time in one environment
   std::string told;                 // AWS_LAMBDA_MAX_CONCURRENCY as the runtime is given it
-  std::size_t min_environments = kDefaultManagedEnvironments;
-  std::size_t max_environments = kDefaultManagedEnvironments;
+  ManagedScale scale{};             // unless the pool is told another one
 };
 
 struct EnvironmentSpec {

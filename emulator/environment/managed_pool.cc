@@ -8,14 +8,36 @@ namespace emulator::environment {
 using std::chrono::duration_cast;
 using std::chrono::milliseconds;
 
-ManagedPool::ManagedPool(World& world, std::function<std::string()> new_environment_id)
-    : world_(world), new_environment_id_(std::move(new_environment_id)) {}
+ManagedPool::ManagedPool(World& world,
+                         std::function<std::string()> new_environment_id,
+                         milliseconds idle_timeout)
+    : world_(world),
+      new_environment_id_(std::move(new_environment_id)),
+      idle_timeout_(idle_timeout) {}
 
 ManagedPool::~ManagedPool() { stop(); }
 
-void ManagedPool::keep(const Spec& spec) {
+void ManagedPool::keep(const Spec& spec, std::optional<ManagedScale> scale) {
   const std::lock_guard lock(mutex_);
-  replenish(spec, spec->managed->min_environments);
+  auto& group = group_of(spec);
+  group.kept = true;
+  group.scale = scale.value_or(spec->managed->scale);
+  replenish(spec, group.least());
+  scale_in(group);
+  schedule_scaling_in();
+}
+
+ManagedPool::Group& ManagedPool::group_of(const Spec& spec) {
+  const auto [found, fresh] = groups_.try_emplace(spec);
+  if (fresh) found->second.scale = spec->managed->scale;
+  return found->second;
+}
+
+void ManagedPool::forget_if_empty(const Spec& spec) {
+  const auto found = groups_.find(spec);
+  if (found == groups_.end()) return;
+  const auto& group = found->second;
+  if (!group.kept && group.size() == 0 && group.callers == 0) groups_.erase(found);
 }
 
 // ---- Which environment serves.
@@ -26,11 +48,17 @@ tl::expected<Served, Throttled> ManagedPool::serve(const Spec& spec,
   {
     const std::lock_guard lock(mutex_);
     ++inside_;
+    ++group_of(spec).callers;
   }
   auto served = serve_inside(spec, std::move(next), terms);
   {
     const std::lock_guard lock(mutex_);
     --inside_;
+    auto& group = groups_.at(spec);
+    --group.callers;
+    scale_in(group);
+    schedule_scaling_in();
+    forget_if_empty(spec);
   }
   changed_.notify_all();
   return served;
@@ -39,16 +67,16 @@ tl::expected<Served, Throttled> ManagedPool::serve(const Spec& spec,
 tl::expected<Served, Throttled> ManagedPool::serve_inside(const Spec& spec,
                                                           runtime_api::NextInvocation next,
                                                           const ServingTerms& terms) {
-  const auto& managed = *spec->managed;
   std::unique_lock lock(mutex_);
-  if (!stopped_) replenish(spec, std::max<std::size_t>(managed.min_environments, 1));
+  // Stays where it is: it is not forgotten while a caller is inside.
+  auto& group = groups_.at(spec);
+  replenish(spec, std::max<std::size_t>(group.least(), 1));
   // Whoever comes while the first ones are made waits for one; its time begins then.
   for (;;) {
     if (stopped_) return tl::unexpected(Throttled{.reason = ThrottleReason::shutting_down});
-    auto& group = groups_[spec];
     const auto ready = group.ready;
-    const auto seen = ready.size() + group.initialising.size();
-    if (ready.empty() && group.initialising.empty()) {
+    const auto seen = group.size();
+    if (seen == 0) {
       if (!group.failure) return tl::unexpected(Throttled{.reason = ThrottleReason::no_idle_poll});
       return Served{*group.failure, {}};
     }
@@ -62,21 +90,18 @@ tl::expected<Served, Throttled> ManagedPool::serve_inside(const Spec& spec,
       auto served = try_ready(ready, invocation, deadline, terms);
       lock.lock();
       if (served) {
-        if (*served) groups_[spec].losses = 0;
+        if (*served) group.losses = 0;
         return std::move(*served);
       }
       if (stopped_) continue;
-      replenish(spec, std::min(managed.max_environments, seen + 1));
+      replenish(spec, seen + 1);
     }
-    auto& now = groups_[spec];
-    if (now.ready != ready) continue;
-    if (now.initialising.empty()) {
+    if (group.ready != ready) continue;
+    if (group.initialising.empty()) {
       return tl::unexpected(Throttled{.reason = ThrottleReason::no_idle_poll});
     }
-    changed_.wait(lock, [&] {
-      const auto& group_now = groups_[spec];
-      return stopped_ || group_now.ready != ready || group_now.initialising.empty();
-    });
+    changed_.wait(lock,
+                  [&] { return stopped_ || group.ready != ready || group.initialising.empty(); });
   }
 }
 
@@ -99,8 +124,9 @@ std::optional<tl::expected<Served, Throttled>> ManagedPool::try_ready(
 // ---- How many there are.
 
 void ManagedPool::replenish(const Spec& spec, std::size_t wanted) {
-  auto& group = groups_[spec];
-  while (!stopped_ && group.ready.size() + group.initialising.size() < wanted) {
+  auto& group = group_of(spec);
+  wanted = std::min(wanted, group.scale.max_environments);
+  while (!stopped_ && group.size() < wanted) {
     auto environment = std::make_shared<ConcurrentEnvironment>(
         new_environment_id_(), spec, world_, [this, spec](ConcurrentEnvironment& one) {
           lost(spec, one);
@@ -121,25 +147,28 @@ void ManagedPool::replenish(const Spec& spec, std::size_t wanted) {
 void ManagedPool::initialise(const Spec& spec, const SharedEnvironment& environment) {
   auto failure = environment->initialise();
   const std::lock_guard lock(mutex_);
-  auto& group = groups_[spec];
-  auto& pending = group.initialising;
-  const auto found = std::find(pending.begin(), pending.end(), environment);
-  const bool wanted = found != pending.end() && !stopped_;
-  if (found != pending.end()) pending.erase(found);
-  if (failure || !wanted) {
-    if (failure) group.failure = std::move(failure);
-    dispose_later(environment);
-  } else {
-    group.failure.reset();
-    group.ready.push_back(environment);
-  }
   --jobs_;
   changed_.notify_all();
+  const auto known = groups_.find(spec);
+  auto* const group = known == groups_.end() ? nullptr : &known->second;
+  // One that is not among them any more was retired meanwhile.
+  const bool wanted = group != nullptr && std::erase(group->initialising, environment) > 0;
+  if (wanted) group->failure = failure;
+  if (failure || !wanted || stopped_) {
+    dispose_later(environment);
+  } else {
+    group->ready.push_back(environment);
+    scale_in(*group);
+    schedule_scaling_in();
+  }
+  forget_if_empty(spec);
 }
 
 void ManagedPool::lost(const Spec& spec, ConcurrentEnvironment& environment) {
   const std::lock_guard lock(mutex_);
-  auto& group = groups_[spec];
+  const auto known = groups_.find(spec);
+  if (known == groups_.end()) return;
+  auto& group = known->second;
   const auto found = std::find_if(group.ready.begin(), group.ready.end(), [&](const auto& one) {
     return one.get() == &environment;
   });
@@ -147,8 +176,51 @@ void ManagedPool::lost(const Spec& spec, ConcurrentEnvironment& environment) {
   auto gone = std::move(*found);
   group.ready.erase(found);
   dispose_later(std::move(gone));
-  if (++group.losses <= kMaxManagedLosses) replenish(spec, spec->managed->min_environments);
+  if (++group.losses <= kMaxManagedLosses) replenish(spec, group.least());
   changed_.notify_all();
+  forget_if_empty(spec);
+}
+
+// Those made last go first, as they are asked last. What is above the most goes as soon as it
+// idles.
+void ManagedPool::scale_in(Group& group) {
+  const auto long_ago = world_.service_clock.monotonic_now() - idle_timeout_;
+  for (auto at = group.ready.size(); at-- > 0 && group.size() > group.least();) {
+    const bool too_many = group.size() > group.scale.max_environments;
+    const auto moment = too_many ? TimePoint::max() : long_ago;
+    if (!group.ready[at]->retire_if_idle_since(moment)) continue;
+    auto gone = std::move(group.ready[at]);
+    group.ready.erase(group.ready.begin() + static_cast<std::ptrdiff_t>(at));
+    dispose_later(std::move(gone));
+  }
+}
+
+void ManagedPool::schedule_scaling_in() {
+  if (scaling_in_ || stopped_) return;
+  std::optional<TimePoint> earliest;
+  for (const auto& [_, group] : groups_) {
+    if (group.size() <= group.least()) continue;
+    for (const auto& environment : group.ready) {
+      // One that serves comes here again when it has done so.
+      const auto idle = environment->idle_since();
+      if (idle) earliest = std::min(earliest.value_or(*idle), *idle);
+    }
+  }
+  if (!earliest) return;
+  scaling_in_ =
+      world_.service_timers.schedule(*earliest + idle_timeout_, [this] { scale_in_all(); });
+}
+
+void ManagedPool::scale_in_all() {
+  const std::lock_guard lock(mutex_);
+  scaling_in_.reset();
+  changed_.notify_all();
+  if (stopped_) return;
+  for (auto& [_, group] : groups_) scale_in(group);
+  std::erase_if(groups_, [](const auto& one) {
+    return !one.second.kept && one.second.size() == 0 && one.second.callers == 0;
+  });
+  schedule_scaling_in();
 }
 
 // Whoever finds one lost is a thread of its own, which cannot wait for itself.
@@ -177,12 +249,16 @@ void ManagedPool::retire_version(const Spec& spec) {
     dispose_later(std::move(environment));
   }
   found->second.failure.reset();
+  found->second.kept = false;
   changed_.notify_all();
+  forget_if_empty(spec);
 }
 
 void ManagedPool::stop() {
   std::unique_lock lock(mutex_);
   if (!std::exchange(stopped_, true)) {
+    // A timer that cannot be cancelled is about to run, and is waited for below.
+    if (scaling_in_ && world_.service_timers.cancel(*scaling_in_)) scaling_in_.reset();
     for (auto& [_, group] : groups_) {
       for (const auto& pending : group.initialising) pending->interrupt();
       for (auto& environment : std::exchange(group.ready, {})) {
@@ -191,7 +267,18 @@ void ManagedPool::stop() {
     }
     changed_.notify_all();
   }
-  changed_.wait(lock, [this] { return inside_ == 0 && jobs_ == 0 && disposing_ == 0; });
+  changed_.wait(lock,
+                [this] { return inside_ == 0 && jobs_ == 0 && disposing_ == 0 && !scaling_in_; });
+}
+
+void ManagedPool::await_settled() const {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [this] { return jobs_ == 0 && disposing_ == 0; });
+}
+
+std::size_t ManagedPool::versions() const {
+  const std::lock_guard lock(mutex_);
+  return groups_.size();
 }
 
 std::vector<Snapshot> ManagedPool::snapshots() const {

@@ -14,7 +14,7 @@ Pool::Pool(PoolLimits limits, World& world, std::function<std::string()> new_env
       world_(world),
       new_environment_id_(std::move(new_environment_id)),
       concurrency_(limits.concurrency, world.service_clock),
-      managed_(world, new_environment_id_) {}
+      managed_(world, new_environment_id_, limits.idle_timeout) {}
 
 Pool::~Pool() { stop(); }
 
@@ -363,6 +363,7 @@ void Pool::stop() {
 // ---- What others see.
 
 void Pool::await_settled() const {
+  managed_.await_settled();
   const Visit visit(*this);
   std::unique_lock lock(mutex_);
   ended_.wait(lock, [this] { return disposing_ == 0 && initialising_ == 0; });

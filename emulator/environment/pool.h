@@ -107,8 +107,10 @@ class Pool {
                                         runtime_api::NextInvocation next,
                                         const ServingTerms& terms);
 
-  // Begins the init of the environments that a version on Managed Instances wants at least.
-  void keep_managed(const Spec& spec) { managed_.keep(spec); }
+  // See ManagedPool. Of a version on Managed Instances; nothing: as many as its spec says.
+  void keep_managed(const Spec& spec, std::optional<ManagedScale> scale = std::nullopt) {
+    managed_.keep(spec, scale);
+  }
 
   // What the function has reserved of the account's concurrency; 0 stops it, nothing takes the
   // reservation away. What runs goes on.

@@ -26,6 +26,26 @@ bool is_referenced_name(std::string_view name) {
       name, [](char c) { return is_letter(c) || is_digit(c) || c == '-' || c == '_' || c == '.'; });
 }
 
+// Runtimes of a language from one version on.
+struct Family {
+  std::string_view prefix;
+  std::string_view suffix;
+  int first;
+};
+
+// java8.al2 and dotnetcore3.1 are of none.
+bool is_of(const auto& families, std::string_view runtime) {
+  return std::any_of(families.begin(), families.end(), [&](const Family& family) {
+    if (!runtime.starts_with(family.prefix) || !runtime.ends_with(family.suffix)) return false;
+    const auto* begin = runtime.data() + family.prefix.size();
+    const auto* end = runtime.data() + runtime.size() - family.suffix.size();
+    int version = 0;
+    const auto read = begin < end ? std::from_chars(begin, end, version)
+                                  : std::from_chars_result{end, std::errc::invalid_argument};
+    return read.ec == std::errc{} && read.ptr == end && version >= family.first;
+  });
+}
+
 bool is_account(std::string_view text) { return text.size() == 12 && all_of(text, is_digit); }
 
 bool is_region(std::string_view text) {
@@ -95,6 +115,11 @@ tl::expected<void, ConfigurationError> validate_managed(const FunctionConfigurat
     return refuse(
         "tenant isolation and Managed Instances do not go together; leave one of them out");
   }
+  if (managed_cpus(c.memory, c.managed->memory_per_cpu) < 1) {
+    return refuse(std::to_string(c.memory.mebibytes) +
+                  " MB are no whole vCPU on Managed Instances; raise the memory, or lower "
+                  "ExecutionEnvironmentMemoryGiBPerVCpu");
+  }
   return {};
 }
 
@@ -117,26 +142,32 @@ tl::expected<void, ConfigurationError> validate_snap_start(const FunctionConfigu
 
 }  // namespace
 
-int usual_managed_concurrency(std::string_view runtime) {
-  return runtime.starts_with("nodejs") ? 64 : 16;
+int managed_cpus(MemorySize memory, double memory_per_cpu) {
+  return static_cast<int>(static_cast<double>(memory.mebibytes) / (1024 * memory_per_cpu));
+}
+
+int usual_managed_concurrency(std::string_view runtime, MemorySize memory, double memory_per_cpu) {
+  int each = 8;
+  if (runtime.starts_with("nodejs")) each = 64;
+  if (runtime.starts_with("java") || runtime.starts_with("dotnet")) each = 32;
+  if (runtime.starts_with("python")) each = 16;
+  const auto cpus = std::max(managed_cpus(memory, memory_per_cpu), 1);
+  return std::min(each * cpus, kMaxManagedConcurrency);
+}
+
+bool supports_managed_instances(std::string_view runtime) {
+  static constexpr std::array kFamilies = {Family{"java", "", 21},
+                                           Family{"python3.", "", 13},
+                                           Family{"nodejs", ".x", 22},
+                                           Family{"dotnet", "", 8},
+                                           Family{"provided.al", "", 2023}};
+  return is_of(kFamilies, runtime);
 }
 
 bool supports_snap_start(std::string_view runtime) {
-  struct Family {
-    std::string_view prefix;
-    int first;
-  };
   static constexpr std::array kFamilies = {
-      Family{"java", 11}, Family{"python3.", 12}, Family{"dotnet", 8}};
-  for (const auto& [prefix, first] : kFamilies) {
-    if (!runtime.starts_with(prefix)) continue;
-    int version = 0;
-    const auto rest = runtime.substr(prefix.size());
-    // java8.al2 and dotnetcore3.1 are none of them.
-    const auto read = std::from_chars(rest.data(), rest.data() + rest.size(), version);
-    return read.ec == std::errc{} && read.ptr == rest.data() + rest.size() && version >= first;
-  }
-  return false;
+      Family{"java", "", 11}, Family{"python3.", "", 12}, Family{"dotnet", "", 8}};
+  return is_of(kFamilies, runtime);
 }
 
 bool is_reserved_variable(std::string_view name) {
@@ -168,10 +199,11 @@ tl::expected<void, ConfigurationError> validate(const FunctionConfiguration& c) 
     return refuse("function name '" + c.name +
                   "' is not allowed; use 1 to 64 letters, digits, '-' or '_'");
   }
-  if (c.memory < kMinMemory || c.memory > kMaxMemory) {
+  const auto least = c.managed ? kMinManagedMemory : kMinMemory;
+  const auto most = c.managed ? kMaxManagedMemory : kMaxMemory;
+  if (c.memory < least || c.memory > most) {
     return refuse("memory of " + std::to_string(c.memory.mebibytes) +
-                  " MB is not allowed; choose " +
-                  between(kMinMemory.mebibytes, kMaxMemory.mebibytes) + " MB");
+                  " MB is not allowed; choose " + between(least.mebibytes, most.mebibytes) + " MB");
   }
   if (c.timeout < kMinTimeout || c.timeout > kMaxTimeout) {
     return refuse("a timeout of " + std::to_string(c.timeout.count()) +

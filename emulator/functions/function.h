@@ -27,6 +27,10 @@ struct MemorySize {
 // Quotas. Source: AWS Lambda quotas page and the public service model.
 inline constexpr MemorySize kMinMemory{128};
 inline constexpr MemorySize kMaxMemory{10'240};
+// Of functions on Managed Instances. Source: developer guide, "Scaling Lambda Managed Instances",
+// and the service model.
+inline constexpr MemorySize kMinManagedMemory{2'048};
+inline constexpr MemorySize kMaxManagedMemory{32'768};
 inline constexpr MemorySize kMinEphemeralStorage{512};
 inline constexpr MemorySize kMaxEphemeralStorage{10'240};
 inline constexpr std::chrono::seconds kMinTimeout{1};
@@ -40,7 +44,8 @@ inline constexpr std::size_t kMaxFunctionNameLength = 64;
 inline constexpr std::string_view kDefaultAccount = "123456789012";
 inline constexpr std::string_view kDefaultRegion = "us-east-1";
 inline constexpr std::string_view kLatestVersion = "$LATEST";
-// Of managed instances; no function of Hearth's has it. Source: service model.
+// What functions on Managed Instances are invoked by where no version is named. Source: developer
+// guide, "$LATEST.PUBLISHED version in Lambda Managed Instances".
 inline constexpr std::string_view kLatestPublished = "$LATEST.PUBLISHED";
 
 enum class Tracing { pass_through, active };
@@ -61,18 +66,34 @@ struct Logging {
   bool operator==(const Logging&) const = default;
 };
 
+// Source: a published emulator that is compared with the service; the least of the three ratios
+// that the developer guide names.
+inline constexpr double kUsualMemoryPerCpu = 2.0;
+
 // Of a function whose environments on Managed Instances serve several invocations at a time.
 struct ManagedInstances {
   // Invocations at a time in one environment, from 1 to 1,600; absent: as many as is usual for the
   // runtime. Source: service model, PerExecutionEnvironmentMaxConcurrency.
   std::optional<int> max_concurrency;
+  // GiB of memory for each vCPU, from 2 to 8. Source: service model,
+  // ExecutionEnvironmentMemoryGiBPerVCpu.
+  double memory_per_cpu = kUsualMemoryPerCpu;
+  std::string provider{};  // the ARN of its capacity provider; empty: Hearth's own
   bool operator==(const ManagedInstances&) const = default;
 };
 inline constexpr int kMaxManagedConcurrency = 1'600;
 
-// What a runtime serves at a time where the function does not say. Source: developer guide for
-// Node.js, 64; 16 for others is INF.
-int usual_managed_concurrency(std::string_view runtime);
+// vCPUs of an environment, whole ones.
+int managed_cpus(MemorySize memory, double memory_per_cpu);
+
+// What a runtime serves at a time where the function does not say: so many for each vCPU. Source:
+// developer guide, the pages on the runtimes of Managed Instances: 64 for Node.js, 32 for Java and
+// .NET, 16 for Python, 8 for Rust, which is provided.al2023.
+int usual_managed_concurrency(std::string_view runtime, MemorySize memory, double memory_per_cpu);
+
+// Whether AWS runs it on Managed Instances: java21, python3.13, nodejs22.x, dotnet8,
+// provided.al2023 and later ones. Source: the same.
+bool supports_managed_instances(std::string_view runtime);
 
 struct FunctionConfiguration {
   std::string name;

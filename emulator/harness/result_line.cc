@@ -68,6 +68,7 @@ std::string_view exception_name(invoke::Refusal::Kind kind) {
     case invoke::Refusal::Kind::snapshot_not_ready:
       return "SnapStartNotReadyException";
     case invoke::Refusal::Kind::snapshot_failed:
+    case invoke::Refusal::Kind::not_invocable:
       return "ResourceConflictException";
     case invoke::Refusal::Kind::not_kept:
       return "ServiceException";

@@ -3,6 +3,7 @@
 #include "emulator/registry/machine_configuration.h"
 #include "emulator/registry/resolution.h"
 
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -11,6 +12,8 @@ namespace {
 
 using environment::Pool;
 using registry::SharedVersion;
+
+constexpr std::string_view kLatest = "$LATEST";
 
 Refusal not_found(const std::string& name, const std::optional<std::string>& qualifier) {
   if (!qualifier) {
@@ -48,12 +51,37 @@ std::vector<SharedVersion> with_snap_start(const registry::FunctionRecord* recor
 std::vector<SharedVersion> on_managed_instances(const registry::FunctionRecord* record) {
   std::vector<SharedVersion> found;
   if (record == nullptr) return found;
-  const auto add = [&](const SharedVersion& version) {
-    if (version && registry::runs_on_managed_instances(*version)) found.push_back(version);
-  };
-  add(record->latest);
-  for (const auto& [_, version] : record->published) add(version);
+  for (const auto& version : record->versions()) {
+    if (version->number == kLatest) continue;
+    if (registry::runs_on_managed_instances(*version)) found.push_back(version);
+  }
   return found;
+}
+
+std::optional<environment::ManagedScale> scale_of(const registry::FunctionRecord& record,
+                                                  const std::string& number) {
+  const auto config = record.scaling.find(number);
+  if (config == record.scaling.end()) return std::nullopt;
+  return environment::ManagedScale{static_cast<std::size_t>(config->second.least),
+                                   static_cast<std::size_t>(config->second.most)};
+}
+
+// Source of the rule: developer guide, "$LATEST.PUBLISHED version in Lambda Managed Instances" and
+// "Scaling Lambda Managed Instances"; the sentences are ours.
+std::optional<Refusal> refusal_of_managed(const registry::FunctionRecord& record,
+                                          const std::string& number) {
+  if (number == kLatest) {
+    return Refusal{.kind = Refusal::Kind::not_invocable,
+                   .message =
+                       "$LATEST of a function on Managed Instances is not invoked; publish it with "
+                       "PublishTo LATEST_PUBLISHED, and invoke the function without a qualifier"};
+  }
+  const auto scale = scale_of(record, number);
+  if (!scale || scale->max_environments > 0) return std::nullopt;
+  return Refusal{.kind = Refusal::Kind::not_invocable,
+                 .message =
+                     "The version is deactivated, for it may have no execution environment; "
+                     "raise MaxExecutionEnvironments with PutFunctionScalingConfig"};
 }
 
 std::optional<Refusal> refusal_of(const environment::SnapshotStatus& snapshot) {
@@ -96,6 +124,10 @@ tl::expected<Target, Refusal> Deployments::find(const std::string& function_name
   if (!spec) return tl::unexpected(spec.error());
   if ((*spec)->initialization == environment::Initialization::snap_start) {
     auto refusal = refusal_of(pool_.snapshot_status(*spec));
+    if (refusal) return tl::unexpected(std::move(*refusal));
+  }
+  if ((*spec)->managed) {
+    auto refusal = refusal_of_managed(*record, resolution->version->number);
     if (refusal) return tl::unexpected(std::move(*refusal));
   }
   Target target;
@@ -168,7 +200,9 @@ void Deployments::follow(const std::string& function_name) {
   forget_former_versions(function_name, record.get());
   follow_snapshots(function_name, record.get());
   for (const auto& version : on_managed_instances(record.get())) {
-    if (const auto spec = spec_of(version)) pool_.keep_managed(*spec);
+    if (const auto spec = spec_of(version)) {
+      pool_.keep_managed(*spec, scale_of(*record, version->number));
+    }
   }
 }
 
@@ -297,10 +331,15 @@ void Deployments::code_changed(const std::function<bool(const registry::Function
       }
     }
   }
+  std::set<std::string> managed;
   for (const auto& deployment : changed) {
     const std::lock_guard making(deployment->making);
-    if (deployment->spec) pool_.retire_version(deployment->spec);
+    if (!deployment->spec) continue;
+    pool_.retire_version(deployment->spec);
+    if (deployment->spec->managed) managed.insert(deployment->spec->function_name);
   }
+  // They are initialised ahead again.
+  for (const auto& name : managed) follow(name);
 }
 
 std::optional<environment::SnapshotStatus> Deployments::snapshot_status(

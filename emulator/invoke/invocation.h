@@ -29,8 +29,9 @@ using Lineage = std::map<std::string, int>;
 using ReleaseAt = environment::ReleaseAt;
 
 struct InvocationRequest {
-  std::string function_name;                    // the bare name, parsed out of any ARN
-  std::optional<std::string> qualifier;         // as the caller gave it; absent means $LATEST
+  std::string function_name;  // the bare name, parsed out of any ARN
+  // As the caller gave it; absent means $LATEST, or $LATEST.PUBLISHED where there is one.
+  std::optional<std::string> qualifier;
   std::string request_id;                       // UUID; the caller of the invoker makes it
   std::string payload;                          // bytes of the event, never re-serialised
   std::optional<std::string> client_context;    // JSON text, base64 already removed
@@ -71,6 +72,7 @@ struct Refusal {
     tenant_unexpected,   // one was named, and the version does not isolate them
     snapshot_not_ready,  // the version's first snapshot is being made
     snapshot_failed,     // and could not be made
+    not_invocable,       // on Managed Instances: not published, or deactivated
   };
   Kind kind;
   std::string message;  // a sentence that says what to do

@@ -44,6 +44,8 @@ Judgement judge(const Refusal& refusal) {
     // Another one is published, or the snapshot comes.
     case Refusal::Kind::snapshot_not_ready:
     case Refusal::Kind::snapshot_failed:
+    // Or it is published or activated.
+    case Refusal::Kind::not_invocable:
     case Refusal::Kind::shutting_down:
     case Refusal::Kind::not_kept:
       break;

@@ -36,10 +36,11 @@ struct CodeSource {
   bool operator==(const CodeSource&) const = default;
 };
 
-// $LATEST or a published version. Published ones never change.
+// $LATEST or a published version. Published ones never change; $LATEST.PUBLISHED is another one
+// each time.
 struct FunctionVersion {
   std::string function_name;
-  std::string number = "$LATEST";  // or "1", "2", …
+  std::string number = "$LATEST";  // or "1", "2", …, or "$LATEST.PUBLISHED"
   // The member "FunctionConfiguration" of the public service model, as JSON text.
   std::string configuration;
   CodeSource code;
@@ -74,9 +75,18 @@ struct ProvisionedConcurrency {
   bool operator==(const ProvisionedConcurrency&) const = default;
 };
 
+// How many environments a version on Managed Instances has; both 0: it is deactivated. Source:
+// service model, FunctionScalingConfig.
+struct ScalingConfig {
+  int least = 0;
+  int most = 0;
+  bool operator==(const ScalingConfig&) const = default;
+};
+
 struct FunctionRecord {
   std::string name;
   SharedVersion latest;
+  SharedVersion latest_published;  // of a function on Managed Instances; nullptr: there is none
   std::map<std::int64_t, SharedVersion> published;
   std::int64_t last_published = 0;  // numbers are never given twice
   std::map<std::string, Alias> aliases;
@@ -85,6 +95,7 @@ struct FunctionRecord {
   // By qualifier: $LATEST, a version or an alias.
   std::map<std::string, ProvisionedConcurrency> provisioned;
   std::map<std::string, EventInvokeConfig> event_invoke;
+  std::map<std::string, ScalingConfig> scaling;  // by number of the version
   // What is only kept and given back, or remembered by the operations, as texts: "policy", "url",
   // "recursion", "runtime", "code_signing", "described", "described_as" …, followed by "/" and a
   // qualifier where each has its own.
@@ -92,6 +103,9 @@ struct FunctionRecord {
 
   // The version of that number; nullptr when there is none.
   SharedVersion version(std::string_view number) const;
+
+  // $LATEST first, then $LATEST.PUBLISHED, then the oldest.
+  std::vector<SharedVersion> versions() const;
 
   // Hashes of all packages that its versions name, as often as they do.
   std::vector<std::string> packages() const;

@@ -19,6 +19,8 @@ std::optional<functions::ManagedInstances> managed_instances_in(const Json& json
       told != given->end()) {
     managed.max_concurrency = told->get<int>();
   }
+  managed.memory_per_cpu =
+      given->value("ExecutionEnvironmentMemoryGiBPerVCpu", managed.memory_per_cpu);
   return managed;
 }
 

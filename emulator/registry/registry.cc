@@ -15,6 +15,7 @@ constexpr std::string_view kVersions = "versions";
 constexpr ResourceKind kResourceKinds[] = {ResourceKind::layer_version,
                                            ResourceKind::event_source_mapping,
                                            ResourceKind::code_signing_config,
+                                           ResourceKind::capacity_provider,
                                            ResourceKind::layer_counter};
 
 std::string table_of(ResourceKind kind) {
@@ -25,6 +26,8 @@ std::string table_of(ResourceKind kind) {
       return "event_source_mappings";
     case ResourceKind::code_signing_config:
       return "code_signing_configs";
+    case ResourceKind::capacity_provider:
+      return "capacity_providers";
     case ResourceKind::layer_counter:
       return "layer_counters";
   }
@@ -56,6 +59,7 @@ state::Changes changes_between(const FunctionRecord* before, const FunctionRecor
   const auto& name = after != nullptr ? after->name : before->name;
   changes.push_back({std::string(kFunctions), name, std::move(text)});
   add_version_changes(old_record.latest, new_record.latest, changes);
+  add_version_changes(old_record.latest_published, new_record.latest_published, changes);
   for (const auto& [number, version] : new_record.published) {
     const auto old = old_record.published.find(number);
     add_version_changes(
@@ -121,6 +125,8 @@ tl::expected<void, RegistryError> Registry::load() {
         auto shared = std::make_shared<const FunctionVersion>(std::move(*version));
         if (shared->number == "$LATEST") {
           found->second.latest = std::move(shared);
+        } else if (shared->number == "$LATEST.PUBLISHED") {
+          found->second.latest_published = std::move(shared);
         } else {
           found->second.published.emplace(std::stoll(shared->number), std::move(shared));
         }

@@ -37,6 +37,7 @@ enum class ResourceKind {
   layer_version,         // key: name#number, zero-padded to sort by number
   event_source_mapping,  // key: UUID
   code_signing_config,   // key: ARN
+  capacity_provider,     // key: ARN
   layer_counter,         // key: layer's name; the last number that was given
 };
 

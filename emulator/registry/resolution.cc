@@ -20,7 +20,9 @@ std::optional<Resolution> resolve(const FunctionRecord& function,
                                   const std::optional<std::string>& qualifier,
                                   const std::function<double()>& draw) {
   Resolution resolution;
-  resolution.qualifier = qualifier.value_or("$LATEST");
+  // Source of the second: developer guide, "$LATEST.PUBLISHED version in Lambda Managed Instances".
+  resolution.qualifier =
+      qualifier.value_or(function.latest_published ? "$LATEST.PUBLISHED" : "$LATEST");
   if (const auto alias = function.aliases.find(resolution.qualifier);
       alias != function.aliases.end()) {
     resolution.alias = &alias->second;

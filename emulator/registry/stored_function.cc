@@ -75,13 +75,17 @@ FunctionRecord record_from(std::string_view name, const Json& json) {
   for (const auto& [qualifier, value] : event_invoke.items()) {
     record.event_invoke.emplace(qualifier, event_invoke_from(value));
   }
+  const auto scaling = json.value("scaling", Json::object());
+  for (const auto& [number, value] : scaling.items()) {
+    record.scaling[number] = {value.at("least").get<int>(), value.at("most").get<int>()};
+  }
   record.settings = json.value("settings", std::map<std::string, std::string>{});
   return record;
 }
 
-// $LATEST, or digits that count from 1.
+// $LATEST, $LATEST.PUBLISHED, or digits that count from 1.
 bool is_version_number(std::string_view text) {
-  if (text == "$LATEST") return true;
+  if (text == "$LATEST" || text == "$LATEST.PUBLISHED") return true;
   std::int64_t number = 0;
   const auto* end = text.data() + text.size();
   const auto [at, error] = std::from_chars(text.data(), end, number);
@@ -131,6 +135,9 @@ std::string stored_record(const FunctionRecord& record) {
   }
   for (const auto& [qualifier, config] : record.event_invoke) {
     json["event_invoke"][qualifier] = as_json(config);
+  }
+  for (const auto& [number, config] : record.scaling) {
+    json["scaling"][number] = {{"least", config.least}, {"most", config.most}};
   }
   if (!record.settings.empty()) json["settings"] = record.settings;
   return json.dump();

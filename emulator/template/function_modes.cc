@@ -59,6 +59,17 @@ FunctionReader::Failure FunctionReader::read_managed_instances() {
                           "LambdaManagedInstancesCapacityProviderConfig, which is a map");
   }
   auto& managed = result_.configuration.managed.emplace();
+  if (const auto* arn = members->find(is_serverless() ? "Arn" : "CapacityProviderArn")) {
+    managed.provider = arn->text;
+  }
+  if (const auto* ratio = members->find("ExecutionEnvironmentMemoryGiBPerVCpu")) {
+    std::int64_t gibibytes = 0;
+    if (auto failure = number_in(*ratio, "GiB", gibibytes)) return failure;
+    managed.memory_per_cpu = static_cast<double>(gibibytes);
+  }
+  const auto memory = property("MemorySize");
+  if (!memory) return memory.error();
+  if (!*memory) result_.configuration.memory = functions::kMinManagedMemory;
   if (const auto* told = members->find("PerExecutionEnvironmentMaxConcurrency")) {
     std::int64_t number = 0;
     if (auto failure = number_in(*told, "invocations", number)) return failure;

@@ -19,6 +19,12 @@ struct ResourceType {
 constexpr std::array kTypes = {
     ResourceType{"AWS::Serverless::Function", "FunctionName", "lambda", "function:"},
     ResourceType{"AWS::Lambda::Function", "FunctionName", "lambda", "function:"},
+    ResourceType{"AWS::Serverless::CapacityProvider",
+                 "CapacityProviderName",
+                 "lambda",
+                 "capacity-provider:"},
+    ResourceType{
+        "AWS::Lambda::CapacityProvider", "CapacityProviderName", "lambda", "capacity-provider:"},
     ResourceType{"AWS::Serverless::LayerVersion", "LayerName", "lambda", "layer:", RefGives::arn},
     ResourceType{"AWS::Lambda::LayerVersion", "LayerName", "lambda", "layer:", RefGives::arn},
     ResourceType{"AWS::S3::Bucket", "BucketName", "s3", ""},

@@ -101,6 +101,38 @@ TEST_CASE("a caller may write dots in a name, a configuration may not", "[functi
   CHECK_FALSE(validate(dotted));
 }
 
+TEST_CASE("Managed Instances run some runtimes, with memory for whole vCPUs", "[functions]") {
+  for (const auto* runtime : {"java21",
+                              "java25",
+                              "python3.13",
+                              "nodejs22.x",
+                              "nodejs24.x",
+                              "dotnet8",
+                              "provided.al2023"}) {
+    INFO(runtime);
+    CHECK(supports_managed_instances(runtime));
+  }
+  for (const auto* runtime :
+       {"java17", "python3.12", "nodejs20.x", "dotnet6", "provided.al2", "ruby3.4", "nodejs", ""}) {
+    INFO(runtime);
+    CHECK_FALSE(supports_managed_instances(runtime));
+  }
+  CHECK(usual_managed_concurrency("nodejs22.x", {2'048}, 2) == 64);
+  CHECK(usual_managed_concurrency("java21", {8'192}, 4) == 64);
+  CHECK(usual_managed_concurrency("python3.13", {4'096}, 2) == 32);
+  CHECK(usual_managed_concurrency("provided.al2023", {2'048}, 2) == 8);
+  auto managed = valid();
+  managed.runtime = "python3.13";
+  managed.managed.emplace();
+  managed.memory = {2'047};
+  CHECK(validate(managed).error().message.find("between 2048 and 32768") != std::string::npos);
+  managed.memory = {32'768};
+  CHECK(validate(managed));
+  managed.memory = {2'048};
+  managed.managed->memory_per_cpu = 4;
+  CHECK(validate(managed).error().message.find("no whole vCPU") != std::string::npos);
+}
+
 TEST_CASE("SnapStart goes with its runtimes, and with little storage", "[functions]") {
   for (const auto* runtime : {"java11", "java17", "java21", "python3.12", "dotnet8"}) {
     CHECK(supports_snap_start(runtime));

@@ -85,6 +85,7 @@ TEST_CASE("a registry that is opened again holds what was created, changed and r
     auto changed = *base;
     changed.published[1] = version_of("kept", "1");
     changed.last_published = 1;
+    changed.latest_published = version_of("kept", "$LATEST.PUBLISHED");
     changed.aliases["live"] = {
         .name = "live", .version = "1", .description = "", .weights = {}, .revision_id = "r"};
     changed.event_invoke["$LATEST"].maximum_retry_attempts = 0;
@@ -100,6 +101,7 @@ TEST_CASE("a registry that is opened again holds what was created, changed and r
   const auto kept = registry->find("kept");
   REQUIRE(kept);
   CHECK(*kept->published.at(1) == *version_of("kept", "1"));
+  CHECK(*kept->latest_published == *version_of("kept", "$LATEST.PUBLISHED"));
   CHECK(kept->aliases.at("live").version == "1");
   CHECK(kept->event_invoke.at("$LATEST").maximum_retry_attempts == 0);
   CHECK(kept->tags.at("team") == "a");

@@ -43,6 +43,15 @@ TEST_CASE("a qualifier means $LATEST, a version or an alias's version", "[resolu
   CHECK(resolve(record, "live", never)->alias->name == "live");
 }
 
+TEST_CASE("without a qualifier $LATEST.PUBLISHED is meant, where there is one", "[resolution]") {
+  auto record = function();
+  CHECK_FALSE(resolve(record, "$LATEST.PUBLISHED", never));
+  record.latest_published = version_of("$LATEST.PUBLISHED");
+  CHECK(resolve(record, std::nullopt, never)->version == record.latest_published);
+  CHECK(resolve(record, "$LATEST.PUBLISHED", never)->version == record.latest_published);
+  CHECK(resolve(record, "$LATEST", never)->version == record.latest);
+}
+
 TEST_CASE("what is neither a version nor an alias is not there", "[resolution]") {
   const auto record = function();
   for (const auto* qualifier : {"3", "0", "01", "-1", "1x", "", "dead", "99999999999999999999"}) {

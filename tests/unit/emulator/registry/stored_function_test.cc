@@ -37,6 +37,7 @@ TEST_CASE("a record is read back with everything but its versions", "[stored fun
                               .last_modified = WallTime(std::chrono::milliseconds(1'500))};
   record.provisioned["a"] = {.requested = 2,
                              .last_modified = WallTime(std::chrono::milliseconds(2'500))};
+  record.scaling["$LATEST.PUBLISHED"] = {.least = 1, .most = 2};
   record.tags = {{"k", "v"}};
   record.settings = {{"recursion", "{}"}};
   const auto read = read_record("f", stored_record(record));
@@ -46,6 +47,7 @@ TEST_CASE("a record is read back with everything but its versions", "[stored fun
   CHECK(read->aliases == record.aliases);
   CHECK(read->event_invoke == record.event_invoke);
   CHECK(read->provisioned == record.provisioned);
+  CHECK(read->scaling == record.scaling);
   CHECK(read->tags == record.tags);
   CHECK(read->settings == record.settings);
 }

@@ -527,26 +527,39 @@ TEST_CASE("a function of a template is on Managed Instances where its capacity p
           "[template]") {
   using emulator::functions::LogFormat;
   const auto with = [](const std::string& lines) {
-    return with_properties("      CodeUri: src\n" + lines);
+    auto text = with_properties("      CodeUri: src\n" + lines);
+    return text.replace(text.find("python3.12"), 10, "python3.13");
   };
   const auto provided =
-      read(with("      CapacityProviderConfig:\n        Arn: a\n"
-                "        PerExecutionEnvironmentMaxConcurrency: 8\n"));
+      read(with("      MemorySize: 8192\n"
+                "      CapacityProviderConfig:\n        Arn: a\n"
+                "        PerExecutionEnvironmentMaxConcurrency: 8\n"
+                "        ExecutionEnvironmentMemoryGiBPerVCpu: 4\n"));
   REQUIRE(provided);
   const auto& managed = provided->functions[0].configuration;
-  CHECK(managed.managed->max_concurrency == 8);
+  CHECK(managed.managed == emulator::functions::ManagedInstances{
+                               .max_concurrency = 8, .memory_per_cpu = 4, .provider = "a"});
+  CHECK(managed.memory.mebibytes == 8'192);
   CHECK(managed.logging.format == LogFormat::json);
   const auto usual =
       read(with("      CapacityProviderConfig:\n        Arn: a\n"
                 "      LoggingConfig:\n        LogFormat: Text\n"));
   REQUIRE(usual);
-  CHECK(usual->functions[0].configuration.managed == emulator::functions::ManagedInstances{});
+  CHECK(usual->functions[0].configuration.managed->memory_per_cpu == 2);
+  CHECK(usual->functions[0].configuration.memory == emulator::functions::kMinManagedMemory);
   CHECK(usual->functions[0].configuration.logging.format == LogFormat::text);
   CHECK_FALSE(read(with(""))->functions[0].configuration.managed);
   CHECK(contains(complaint(with("      CapacityProviderConfig: a\n")), "{Arn: ARN}"));
   CHECK(contains(complaint(with("      CapacityProviderConfig:\n"
                                 "        PerExecutionEnvironmentMaxConcurrency: 1601\n")),
                  "1601 invocations at a time"));
+  const auto resource =
+      read(with("      CapacityProviderConfig: {Arn: !GetAtt P.Arn}\n"
+                "  P:\n    Type: AWS::Serverless::CapacityProvider\n"
+                "    Properties: {CapacityProviderName: instances}\n"));
+  REQUIRE(resource);
+  CHECK(resource->functions[0].configuration.managed->provider ==
+        "arn:aws:lambda:us-east-1:123456789012:capacity-provider:instances");
 }
 
 TEST_CASE("a function of a template has SnapStart where its property says so", "[template]") {

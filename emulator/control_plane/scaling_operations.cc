@@ -1,0 +1,98 @@
+#include "emulator/control_plane/function_configuration.h"
+#include "emulator/control_plane/function_names.h"
+#include "emulator/control_plane/managed_instances.h"
+#include "emulator/control_plane/operation.h"
+#include "emulator/environment/environment_spec.h"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+
+// How many environments a version on Managed Instances has. Source of the rules: developer guide,
+// "Scaling Lambda Managed Instances"; the texts are ours.
+namespace emulator::control_plane {
+namespace {
+
+using registry::ScalingConfig;
+
+constexpr const char* kLeast = "MinExecutionEnvironments";
+constexpr const char* kMost = "MaxExecutionEnvironments";
+
+// Where nobody says. Our choice, see environment_spec.h.
+constexpr ScalingConfig kUsual{static_cast<int>(environment::kDefaultManagedEnvironments),
+                               static_cast<int>(environment::kMostManagedEnvironments)};
+
+Document shown(const ScalingConfig& config) {
+  return {{kLeast, config.least}, {kMost, config.most}};
+}
+
+tl::expected<NamedQualifier, ServiceError> managed_version(const Document& input,
+                                                           const ServiceWorld& world) {
+  auto named = named_qualifier(input, world);
+  if (!named || is_managed(configuration_of(*named->version))) return named;
+  return tl::unexpected(invalid_parameter_value(
+      "Function " + named->record->name +
+      " is not on Managed Instances; its environments are limited by PutFunctionConcurrency"));
+}
+
+// What is left out is as it is where nobody says anything; the most is never less than the least.
+tl::expected<ScalingConfig, ServiceError> asked_for(const Document& given) {
+  auto config = kUsual;
+  config.least = given.value(kLeast, config.least);
+  config.most = given.value(kMost, std::max(config.most, config.least));
+  if (config.least > config.most) {
+    return tl::unexpected(invalid_parameter_value(
+        std::string(kLeast) + " (" + std::to_string(config.least) + ") is more than " + kMost +
+        " (" + std::to_string(config.most) + "); name both"));
+  }
+  if (config.least == 0 && config.most > 0) {
+    return tl::unexpected(invalid_parameter_value(
+        std::string(kLeast) + " is 0 only where " + kMost +
+        " is too, which deactivates the version; raise the one or lower the other"));
+  }
+  return config;
+}
+
+Answer put_scaling(const Document& input, ServiceWorld& world) {
+  const auto named = managed_version(input, world);
+  if (!named) return tl::unexpected(named.error());
+  auto record = *named->record;
+  const auto given = input.value("FunctionScalingConfig", Document::object());
+  auto config = kUsual;
+  if (given.empty()) {
+    record.scaling.erase(named->qualifier);
+  } else {
+    const auto asked = asked_for(given);
+    if (!asked) return tl::unexpected(asked.error());
+    config = *asked;
+    record.scaling[named->qualifier] = config;
+  }
+  const auto changed = world.registry.replace(named->record, std::move(record));
+  if (!changed) return tl::unexpected(from_registry(changed.error(), named->record->name));
+  return Document{{"FunctionState", config.most == 0 ? "Deactivated" : "Active"}};
+}
+
+Answer get_scaling(const Document& input, ServiceWorld& world) {
+  const auto named = managed_version(input, world);
+  if (!named) return tl::unexpected(named.error());
+  Document answer = {{"FunctionArn", arn_of(world, named->record->name, named->qualifier)}};
+  const auto found = named->record->scaling.find(named->qualifier);
+  if (found == named->record->scaling.end()) {
+    answer["AppliedFunctionScalingConfig"] = shown(kUsual);
+    return answer;
+  }
+  answer["AppliedFunctionScalingConfig"] = shown(found->second);
+  answer["RequestedFunctionScalingConfig"] = shown(found->second);
+  return answer;
+}
+
+constexpr Operation kOperations[] = {
+    {"PutFunctionScalingConfig", put_scaling},
+    {"GetFunctionScalingConfig", get_scaling},
+};
+
+}  // namespace
+
+std::span<const Operation> scaling_operations() { return kOperations; }
+
+}  // namespace emulator::control_plane
