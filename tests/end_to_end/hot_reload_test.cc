@@ -105,6 +105,38 @@ TEST_CASE("a function that is given by --code runs what lies there now", "[hot-r
   serving.stop();
 }
 
+TEST_CASE("on Managed Instances changed code is initialised before anybody invokes it",
+          "[hot-reload][managed]") {
+  const Project project;
+  Serving serving({"--code",
+                   project.folder(),
+                   "--runtime",
+                   "python3.11",
+                   "--handler",
+                   "app.handler",
+                   "--name",
+                   "f",
+                   "--managed-instances",
+                   "1"});
+  const LambdaApi api(serving.port());
+  const auto ready = [&](const json& other_than) {
+    json id;
+    tests::eventually("a new environment", [&] {
+      const auto all = api.shown("environments");
+      if (all.size() != 1 || all[0]["phase"] != "idle" || all[0]["id"] == other_than) return false;
+      id = all[0]["id"];
+      return true;
+    });
+    return id;
+  };
+  const auto first = ready(nullptr);
+  CHECK(api.invoke("f").body == "\"first\"");
+  project.replace_file("second");
+  ready(first);
+  CHECK(api.invoke("f").body == "\"second\"");
+  serving.stop();
+}
+
 TEST_CASE("an invocation that runs ends with the code it began with", "[hot-reload]") {
   const Project project;
   const ScratchFolder signs;

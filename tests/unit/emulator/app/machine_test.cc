@@ -1,5 +1,6 @@
 #include "emulator/app/machine.h"
 
+#include "emulator/functions/compute_share.h"
 #include "tests/support/scratch_folder.h"
 
 #include <catch2/catch_test_macros.hpp>
@@ -149,6 +150,17 @@ TEST_CASE("without isolation a function has no share of the machine", "[machine]
   CHECK(spec.machine.view == RootView{});
   CHECK_FALSE(spec.init_cpu_quota);
   CHECK(spec.freezing == emulator::environment::Freezing::off);
+}
+
+TEST_CASE("on Managed Instances a function's memory is in a ratio to whole vCPUs", "[machine]") {
+  FunctionConfiguration configuration;
+  configuration.memory = MemorySize{12 * 1'024};
+  configuration.managed.emplace().memory_per_cpu = 4;
+  EnvironmentSpec spec;
+  spec.argv = {"/usr/bin/env"};
+  assign_machine(spec, configuration, {}, {}, isolating());
+  CHECK(spec.machine.cpu.visible_cpus == 3);
+  CHECK(spec.machine.cpu.quota == 3 * emulator::functions::kSchedulingPeriod);
 }
 
 TEST_CASE("a function's share follows from its memory and the options", "[machine]") {
