@@ -262,7 +262,7 @@ TEST_CASE("a warm environment keeps its memory, and /tmp outlives a timeout", "[
       "    if event.get('last'): os.remove(path)\n"
       "    return [os.getpid(), count, kept]\n",
       {"handler"},
-      2);
+      8);  // seconds; a cold start within them, on a busy host too
   Serving serving(project.flags());
   const auto name = folder.path().filename().string() + ".kept";
   const auto call = [&](json event) {
