@@ -52,7 +52,7 @@ struct PostedRequest {
   std::string error_type;
   std::string error_cause{};  // X-Ray's, as it was sent; empty: none
   std::optional<std::string> response_mode;
-  bool announces_error_trailer = false;  // in its Trailer header
+  bool announces_error_trailer = false;  // in its Trailer header; looked for without a mode only
   // What was read of a body.
   struct Body {
     std::string bytes{};           // as far as they are kept

@@ -128,8 +128,9 @@ PostedRequest posted_request(const httplib::Request& request, PostedBody& body) 
   posted.error_cause = request.get_header_value("Lambda-Runtime-Function-XRay-Error-Cause");
   if (request.has_header("Lambda-Runtime-Function-Response-Mode")) {
     posted.response_mode = request.get_header_value("Lambda-Runtime-Function-Response-Mode");
+  } else {
+    posted.announces_error_trailer = announces_trailer(request, kErrorTypeTrailer);
   }
-  posted.announces_error_trailer = announces_trailer(request, kErrorTypeTrailer);
   if (posted.response_mode || posted.announces_error_trailer) {
     keep_trailers(request, std::string(kErrorTypeTrailer) + "," + kErrorBodyTrailer);
   }

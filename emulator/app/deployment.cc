@@ -92,9 +92,7 @@ environment::EnvironmentSpec with_snap_start(environment::EnvironmentSpec on_dem
 
 environment::EnvironmentSpec on_managed_instances(
     environment::EnvironmentSpec on_demand, const functions::FunctionConfiguration& configuration) {
-  const auto& managed = *configuration.managed;
-  const auto told = managed.max_concurrency.value_or(functions::usual_managed_concurrency(
-      configuration.runtime, configuration.memory, managed.memory_per_cpu));
+  const auto told = functions::managed_concurrency(configuration);
   return environment::managed_variant(
       std::move(on_demand),
       {.max_concurrency = static_cast<std::size_t>(told),

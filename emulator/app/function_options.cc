@@ -105,11 +105,14 @@ tl::expected<void, AppError> apply_flags(const FunctionOptions& options,
   }
   if (options.snap_start) function.snap_start = functions::SnapStart::published_versions;
   if (options.managed_concurrency) {
-    function.managed = functions::ManagedInstances{.max_concurrency = options.managed_concurrency};
-    // Source: developer guide, Managed Instances.
-    function.logging.format = functions::LogFormat::json;
-    // What nobody has said is as the service has it there.
-    if (function.memory == functions::kMinMemory) function.memory = functions::kMinManagedMemory;
+    if (!function.managed) {
+      function.managed.emplace();
+      // Source: developer guide, Managed Instances.
+      function.logging.format = functions::LogFormat::json;
+      // What nobody has said is as the service has it there.
+      if (function.memory == functions::kMinMemory) function.memory = functions::kMinManagedMemory;
+    }
+    function.managed->max_concurrency = options.managed_concurrency;
   }
   if (options.memory_mb) function.memory = {*options.memory_mb};
   if (options.log_format == "Text") function.logging.format = functions::LogFormat::text;

@@ -45,12 +45,13 @@ bool is_file(std::string_view path) {
 
 // What is no number says nothing of how many calls a runtime may park: any number, then.
 std::size_t concurrency_of(const std::string& told) {
+  constexpr std::size_t kMost = functions::kMaxManagedConcurrency;
   std::size_t value = 0;
   const auto [end, error] = std::from_chars(told.data(), told.data() + told.size(), value);
   if (error != std::errc{} || end != told.data() + told.size() || value == 0) {
-    return environment::kMaxManagedConcurrency;
+    return kMost;
   }
-  return std::min(value, environment::kMaxManagedConcurrency);
+  return std::min(value, kMost);
 }
 
 // Source: the published emulator's mode for Managed Instances, which gives the function these

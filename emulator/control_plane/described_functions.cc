@@ -40,9 +40,7 @@ Document configuration_of(const functions::FunctionConfiguration& described,
         {"CapacityProviderArn",
          terms.provider.empty() ? arn_of_kind(world, "capacity-provider", "hearth")
                                 : terms.provider},
-        {"PerExecutionEnvironmentMaxConcurrency",
-         terms.max_concurrency.value_or(functions::usual_managed_concurrency(
-             described.runtime, described.memory, terms.memory_per_cpu))},
+        {"PerExecutionEnvironmentMaxConcurrency", functions::managed_concurrency(described)},
         {"ExecutionEnvironmentMemoryGiBPerVCpu", terms.memory_per_cpu}};
     configuration["State"] = kNotInvocable;
     configuration["CapacityProviderConfig"] = {

@@ -211,11 +211,6 @@ Checked check_tenants(const Document& configuration) {
   return tl::unexpected(not_with_tenants("SnapStart"));
 }
 
-void set_json_levels(Document& logging) {
-  if (!logging.contains("ApplicationLogLevel")) logging["ApplicationLogLevel"] = "INFO";
-  if (!logging.contains("SystemLogLevel")) logging["SystemLogLevel"] = "INFO";
-}
-
 void apply_logging(const Document& input, Document& configuration) {
   auto& logging = configuration["LoggingConfig"];
   if (const auto given = input.find("LoggingConfig"); given != input.end()) {
@@ -223,7 +218,8 @@ void apply_logging(const Document& input, Document& configuration) {
   }
   // Source: developer guide, advanced logging controls: with JSON both levels are INFO unless told.
   if (logging.value("LogFormat", "Text") == "JSON") {
-    set_json_levels(logging);
+    if (!logging.contains("ApplicationLogLevel")) logging["ApplicationLogLevel"] = "INFO";
+    if (!logging.contains("SystemLogLevel")) logging["SystemLogLevel"] = "INFO";
   } else {
     logging.erase("ApplicationLogLevel");
     logging.erase("SystemLogLevel");

@@ -99,8 +99,7 @@ std::optional<Outcome> ConcurrentEnvironment::open_launch() {
 
 // What only a JSON log has a line for.
 void ConcurrentEnvironment::tell_event(TelemetryRecord record) {
-  const auto lines = event_lines(*spec_, record, world_.clock.wall_now());
-  if (!lines.empty()) log_.platform(lines);
+  log_.platform(event_lines(*spec_, record, world_.clock.wall_now()));
   if (const auto telemetry = audience()) telemetry->record(std::move(record));
 }
 
@@ -114,7 +113,7 @@ void ConcurrentEnvironment::tell_init(const std::optional<Outcome>& failure, Nan
     }
     if (telemetry) telemetry->record(reported_extension(extension));
   }
-  if (!lines.empty()) log_.platform(lines);
+  log_.platform(lines);
   tell_event(InitRuntimeDone{.type = init_type_of(spec_->initialization),
                              .phase = FailurePhase::init,
                              .outcome = outcome_of_runtime(type),

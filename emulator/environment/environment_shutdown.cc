@@ -12,7 +12,7 @@ namespace emulator::environment {
 void Environment::end_with(const SharedOngoing& ongoing, Ending ending) {
   if (!has_extensions()) {
     drop_launch(ending.reason);
-    if (!ending.lines.empty()) log_.platform(ending.lines);
+    log_.platform(ending.lines);
     finish(ongoing, ending.error_type, StillRunning::no);
     return;
   }
@@ -24,7 +24,7 @@ void Environment::end_with(const SharedOngoing& ongoing, Ending ending) {
   }
   // In this phase only the destructor takes it away, which waits for threads of the launch.
   if (launch != nullptr) launch->drain_output();
-  if (!ending.lines.empty()) log_.platform(ending.lines);
+  log_.platform(ending.lines);
   measure(*ongoing, ending.error_type);
   hold_end_lines(*ongoing, StillRunning::no);
   log_.flush();

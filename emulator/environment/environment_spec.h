@@ -68,9 +68,7 @@ enum class TenantIsolation : std::uint8_t { none, per_tenant };
 // What is told of invocations whose caller has not decided it. Source: service model, TracingMode.
 enum class Tracing : std::uint8_t { pass_through, active };
 
-// Of a function on Managed Instances. Source of the limits: service model.
-inline constexpr std::size_t kMaxManagedConcurrency = 1'600;
-inline constexpr std::size_t kMaxManagedEnvironments = 15'000;
+// Of a function on Managed Instances.
 // The service keeps three, one in each availability zone; a host has none of these. Our choice.
 inline constexpr std::size_t kDefaultManagedEnvironments = 1;
 // Where nobody says how many there may be. Our choice: the service has no such limit, and a host

@@ -28,8 +28,7 @@ std::shared_ptr<Telemetry> Environment::audience() const {
 
 // What only a JSON log has a line for.
 void Environment::tell_event(TelemetryRecord record) {
-  const auto lines = event_lines(*spec_, record, world_.clock.wall_now());
-  if (!lines.empty()) log_.platform(lines);
+  log_.platform(event_lines(*spec_, record, world_.clock.wall_now()));
   if (const auto telemetry = audience()) telemetry->record(std::move(record));
 }
 
@@ -62,7 +61,7 @@ void Environment::tell_extensions() {
     lines += extension_lines(*spec_, extension, world_.clock.wall_now());
     if (telemetry) telemetry->record(reported_extension(extension));
   }
-  if (!lines.empty()) log_.platform(lines);
+  log_.platform(lines);
 }
 
 void Environment::tell_init_report(FailurePhase phase,
@@ -77,8 +76,7 @@ void Environment::tell_init_report(FailurePhase phase,
                         .tracing = {}};
   // A failure's and a snapshot's are logged in every format, by whoever told of them.
   if (!failure && spec_->initialization != Initialization::snap_start) {
-    const auto lines = event_lines(*spec_, reported, world_.clock.wall_now());
-    if (!lines.empty()) log_.platform(lines);
+    log_.platform(event_lines(*spec_, reported, world_.clock.wall_now()));
   }
   const auto telemetry = audience();
   if (!telemetry) return;

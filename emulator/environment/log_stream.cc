@@ -61,6 +61,7 @@ bool LogSource::drain(int descriptor) {
 }
 
 void LogStream::platform(std::string_view lines) {
+  if (lines.empty()) return;
   const std::lock_guard lock(mutex_);
   end_function_lines();
   emit(lines);

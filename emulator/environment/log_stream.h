@@ -76,7 +76,7 @@ class LogStream {
   void begin(std::string_view lines, CaptureTail capture, std::string_view request_id = {});
 
   // Writes platform lines after everything that was drained; an unfinished line of the function is
-  // ended first.
+  // ended first. Does nothing without lines.
   void platform(std::string_view lines);
 
   // Like platform(), but written by the next call that writes, or by flush(): so the lines have

@@ -35,9 +35,7 @@ ManagedPool::Group& ManagedPool::group_of(const Spec& spec) {
 
 void ManagedPool::forget_if_empty(const Spec& spec) {
   const auto found = groups_.find(spec);
-  if (found == groups_.end()) return;
-  const auto& group = found->second;
-  if (!group.kept && group.size() == 0 && group.callers == 0) groups_.erase(found);
+  if (found != groups_.end() && found->second.forgettable()) groups_.erase(found);
 }
 
 // ---- Which environment serves.
@@ -56,8 +54,11 @@ tl::expected<Served, Throttled> ManagedPool::serve(const Spec& spec,
     --inside_;
     auto& group = groups_.at(spec);
     --group.callers;
-    scale_in(group);
-    schedule_scaling_in();
+    // Most have no more than they are to keep.
+    if (group.size() > group.least()) {
+      scale_in(group);
+      schedule_scaling_in();
+    }
     forget_if_empty(spec);
   }
   changed_.notify_all();
@@ -217,9 +218,7 @@ void ManagedPool::scale_in_all() {
   changed_.notify_all();
   if (stopped_) return;
   for (auto& [_, group] : groups_) scale_in(group);
-  std::erase_if(groups_, [](const auto& one) {
-    return !one.second.kept && one.second.size() == 0 && one.second.callers == 0;
-  });
+  std::erase_if(groups_, [](const auto& one) { return one.second.forgettable(); });
   schedule_scaling_in();
 }
 

@@ -83,6 +83,7 @@ class ManagedPool {
 
     std::size_t least() const { return kept ? scale.min_environments : 0; }
     std::size_t size() const { return ready.size() + initialising.size(); }
+    bool forgettable() const { return !kept && size() == 0 && callers == 0; }
   };
 
   // With mutex_ held.

@@ -7,10 +7,6 @@ bool is_text(const EnvironmentSpec& spec) { return spec.logging.format == LogFor
 
 }  // namespace
 
-std::string event_lines(const EnvironmentSpec& spec, const TelemetryRecord& record, WallTime now) {
-  return is_text(spec) ? std::string() : json_log_line({now, record}, spec.logging);
-}
-
 std::string start_lines(const EnvironmentSpec& spec, std::string_view request_id, WallTime now) {
   if (is_text(spec)) return start_line(request_id, spec.version);
   return json_log_line(
@@ -68,6 +64,10 @@ std::string extension_lines(const EnvironmentSpec& spec,
                             WallTime now) {
   if (is_text(spec)) return extension_line(extension);
   return json_log_line({now, reported_extension(extension)}, spec.logging);
+}
+
+std::string event_lines(const EnvironmentSpec& spec, const TelemetryRecord& record, WallTime now) {
+  return is_text(spec) ? std::string() : json_log_line({now, record}, spec.logging);
 }
 
 std::string outcome_lines(const EnvironmentSpec& spec,

@@ -23,9 +23,6 @@ using WallTime = std::chrono::system_clock::time_point;
 InstanceFacts instance_facts(const EnvironmentSpec& spec, std::string_view environment_id);
 
 // Each result is whole lines, newline included, or empty.
-// Of what a text log has no line for.
-std::string event_lines(const EnvironmentSpec& spec, const TelemetryRecord& record, WallTime now);
-
 std::string start_lines(const EnvironmentSpec& spec, std::string_view request_id, WallTime now);
 std::string end_lines(const EnvironmentSpec& spec, const InvocationReport& report, WallTime now);
 std::string init_report_lines(const EnvironmentSpec& spec, const InitReport& report, WallTime now);
@@ -40,6 +37,9 @@ std::string restore_report_lines(const EnvironmentSpec& spec,
 std::string extension_lines(const EnvironmentSpec& spec,
                             const runtime_api::ExtensionStatus& extension,
                             WallTime now);
+
+// Of what a text log has no line for.
+std::string event_lines(const EnvironmentSpec& spec, const TelemetryRecord& record, WallTime now);
 
 // A JSON log says what went wrong in the events of the invocation's end, and has no sentence for
 // it.

@@ -163,11 +163,11 @@ Reply rie_refusal_reply(const invoke::Refusal& refusal) {
       break;
     case invoke::Refusal::Kind::tenant_missing:
     case invoke::Refusal::Kind::tenant_unexpected:
+    case invoke::Refusal::Kind::not_invocable:
       status = 400;
       break;
     case invoke::Refusal::Kind::snapshot_not_ready:
     case invoke::Refusal::Kind::snapshot_failed:
-    case invoke::Refusal::Kind::not_invocable:
       status = 409;
       break;
     case invoke::Refusal::Kind::shutting_down:

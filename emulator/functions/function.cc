@@ -115,7 +115,11 @@ tl::expected<void, ConfigurationError> validate_managed(const FunctionConfigurat
     return refuse(
         "tenant isolation and Managed Instances do not go together; leave one of them out");
   }
-  if (managed_cpus(c.memory, c.managed->memory_per_cpu) < 1) {
+  const auto ratio = c.managed->memory_per_cpu;
+  if (!(ratio >= kMinMemoryPerCpu && ratio <= kMaxMemoryPerCpu)) {
+    return refuse("ExecutionEnvironmentMemoryGiBPerVCpu is from 2 to 8; choose 2, 4 or 8");
+  }
+  if (managed_cpus(c.memory, ratio) < 1) {
     return refuse(std::to_string(c.memory.mebibytes) +
                   " MB are no whole vCPU on Managed Instances; raise the memory, or lower "
                   "ExecutionEnvironmentMemoryGiBPerVCpu");
@@ -153,6 +157,12 @@ int usual_managed_concurrency(std::string_view runtime, MemorySize memory, doubl
   if (runtime.starts_with("python")) each = 16;
   const auto cpus = std::max(managed_cpus(memory, memory_per_cpu), 1);
   return std::min(each * cpus, kMaxManagedConcurrency);
+}
+
+int managed_concurrency(const FunctionConfiguration& configuration) {
+  const auto& managed = *configuration.managed;
+  return managed.max_concurrency.value_or(usual_managed_concurrency(
+      configuration.runtime, configuration.memory, managed.memory_per_cpu));
 }
 
 bool supports_managed_instances(std::string_view runtime) {

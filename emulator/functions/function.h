@@ -69,6 +69,8 @@ struct Logging {
 // Source: a published emulator that is compared with the service; the least of the three ratios
 // that the developer guide names.
 inline constexpr double kUsualMemoryPerCpu = 2.0;
+inline constexpr double kMinMemoryPerCpu = 2.0;
+inline constexpr double kMaxMemoryPerCpu = 8.0;
 
 // Of a function whose environments on Managed Instances serve several invocations at a time.
 struct ManagedInstances {
@@ -114,6 +116,10 @@ struct FunctionConfiguration {
 
   bool operator==(const FunctionConfiguration&) const = default;
 };
+
+// Invocations at a time in an environment of a function on Managed Instances: as it says, or as is
+// usual.
+int managed_concurrency(const FunctionConfiguration& configuration);
 
 // A configuration that AWS would refuse, with a sentence that says what to change.
 struct ConfigurationError {

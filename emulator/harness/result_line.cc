@@ -64,11 +64,11 @@ std::string_view exception_name(invoke::Refusal::Kind kind) {
       return "InvalidRuntimeException";
     case invoke::Refusal::Kind::tenant_missing:
     case invoke::Refusal::Kind::tenant_unexpected:
+    case invoke::Refusal::Kind::not_invocable:
       return "InvalidParameterValueException";
     case invoke::Refusal::Kind::snapshot_not_ready:
       return "SnapStartNotReadyException";
     case invoke::Refusal::Kind::snapshot_failed:
-    case invoke::Refusal::Kind::not_invocable:
       return "ResourceConflictException";
     case invoke::Refusal::Kind::not_kept:
       return "ServiceException";

@@ -3,6 +3,7 @@
 #include "emulator/template/function_reader.h"
 
 #include <algorithm>
+#include <charconv>
 #include <climits>
 #include <cstdint>
 
@@ -63,9 +64,11 @@ FunctionReader::Failure FunctionReader::read_managed_instances() {
     managed.provider = arn->text;
   }
   if (const auto* ratio = members->find("ExecutionEnvironmentMemoryGiBPerVCpu")) {
-    std::int64_t gibibytes = 0;
-    if (auto failure = number_in(*ratio, "GiB", gibibytes)) return failure;
-    managed.memory_per_cpu = static_cast<double>(gibibytes);
+    const auto* const end = ratio->text.data() + ratio->text.size();
+    const auto read = std::from_chars(ratio->text.data(), end, managed.memory_per_cpu);
+    if (read.ec != std::errc{} || read.ptr != end) {
+      return error_at(*ratio, "GiB of memory for each vCPU are a number, as in 4.0");
+    }
   }
   const auto memory = property("MemorySize");
   if (!memory) return memory.error();

@@ -26,6 +26,12 @@ class Project {
  public:
   Project() { write("first"); }
   std::string folder() const { return (parent_.path() / "code").string(); }
+  tests::Words flags(const tests::Words& more) const {
+    tests::Words words = {
+        "--code", folder(), "--runtime", "python3.11", "--handler", "app.handler", "--name", "f"};
+    words.insert(words.end(), more.begin(), more.end());
+    return words;
+  }
   void write(const std::string& word) const { parent_.write("code/app.py", answers(word)); }
   void replace_file(const std::string& word) const {
     const auto written = parent_.write("app.py.new", answers(word));
@@ -91,16 +97,7 @@ TEST_CASE("a function that is created from a folder runs what lies there now", "
 
 TEST_CASE("a function that is given by --code runs what lies there now", "[hot-reload]") {
   const Project project;
-  Serving serving({"--code",
-                   project.folder(),
-                   "--runtime",
-                   "python3.11",
-                   "--handler",
-                   "app.handler",
-                   "--name",
-                   "f",
-                   "--timeout",
-                   "20"});
+  Serving serving(project.flags({"--timeout", "20"}));
   change_in_all_ways(LambdaApi(serving.port()), project);
   serving.stop();
 }
@@ -108,16 +105,7 @@ TEST_CASE("a function that is given by --code runs what lies there now", "[hot-r
 TEST_CASE("on Managed Instances changed code is initialised before anybody invokes it",
           "[hot-reload][managed]") {
   const Project project;
-  Serving serving({"--code",
-                   project.folder(),
-                   "--runtime",
-                   "python3.11",
-                   "--handler",
-                   "app.handler",
-                   "--name",
-                   "f",
-                   "--managed-instances",
-                   "1"});
+  Serving serving(project.flags({"--managed-instances", "1"}));
   const LambdaApi api(serving.port());
   const auto ready = [&](const json& other_than) {
     json id;

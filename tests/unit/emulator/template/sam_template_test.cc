@@ -541,6 +541,18 @@ TEST_CASE("a function of a template is on Managed Instances where its capacity p
                                .max_concurrency = 8, .memory_per_cpu = 4, .provider = "a"});
   CHECK(managed.memory.mebibytes == 8'192);
   CHECK(managed.logging.format == LogFormat::json);
+  // As the guide of SAM writes the ratio.
+  const auto ratio = [&](const std::string& text) {
+    return with(
+        "      MemorySize: 8192\n      CapacityProviderConfig:\n        Arn: a\n"
+        "        ExecutionEnvironmentMemoryGiBPerVCpu: " +
+        text + "\n");
+  };
+  CHECK(read(ratio("4.0"))->functions[0].configuration.managed->memory_per_cpu == 4.0);
+  CHECK(contains(complaint(ratio("much")), "a number, as in 4.0"));
+  for (const auto* wrong : {"0", "-1", "9", "nan"}) {
+    CHECK(contains(complaint(ratio(wrong)), "from 2 to 8"));
+  }
   const auto usual =
       read(with("      CapacityProviderConfig:\n        Arn: a\n"
                 "      LoggingConfig:\n        LogFormat: Text\n"));
