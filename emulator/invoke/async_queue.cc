@@ -220,9 +220,8 @@ void AsyncQueue::put_back(QueuedEvent& event) {
   {
     const std::lock_guard lock(mutex_);
     event.attempts.pop_back();
+    // Neither ready nor waiting, so that nothing takes it again before the end.
     event.state = EventState::queued;
-    // Beside those that wait, so that nothing takes it again before the end.
-    waiting_.emplace(event.due, event.sequence);
   }
   world_.activity.end();
 }

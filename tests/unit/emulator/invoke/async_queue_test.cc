@@ -425,6 +425,19 @@ TEST_CASE("a closed queue refuses events and says how many are lost", "[events]"
   }
 }
 
+TEST_CASE("an event that the end of Hearth put back is not taken when another one is due",
+          "[events]") {
+  const auto store = emulator::state::store_in_memory();
+  EventWorld world(*store);
+  world.functions.answer("f", {refuses(Refusal::Kind::shutting_down)});
+  world.functions.answer("g", {fails(), fails()});
+  REQUIRE(world.accept("f", "put back"));
+  REQUIRE(world.accept("g", "another"));
+  world.advance(10min);
+  CHECK(times_of(world, "another") == Times{0, 60, 180});
+  CHECK(times_of(world, "put back") == Times{0});
+}
+
 TEST_CASE("an attempt that the end of Hearth refused was not made, and is made at the next start",
           "[events]") {
   RememberingStore store;
