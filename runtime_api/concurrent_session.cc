@@ -102,7 +102,7 @@ TakeResult ConcurrentSession::take(const std::function<bool()>& connected) {
 
 tl::expected<SharedInvocation, AnswerRefusal> ConcurrentSession::begin_answer(
     std::string_view request_id) {
-  const std::lock_guard lock(mutex_);
+  std::unique_lock lock(mutex_);
   const auto found = exchanges_.find(request_id);
   // An id that is still on its way to the runtime is one that it cannot know.
   if (ended_ || found == exchanges_.end() || found->second->stage == Stage::offered ||
@@ -118,7 +118,10 @@ tl::expected<SharedInvocation, AnswerRefusal> ConcurrentSession::begin_answer(
     return tl::unexpected(AnswerRefusal::already_answered);
   }
   found->second->stage = Stage::answering;
-  return found->second->invocation;
+  auto invocation = found->second->invocation;
+  lock.unlock();
+  if (answering_) answering_(*invocation);
+  return invocation;
 }
 
 void ConcurrentSession::complete_answer(std::string_view request_id, RuntimeAnswer answer) {

@@ -54,8 +54,11 @@ class ConcurrentSession {
   // Called on the thread that serves the runtime's call, with no lock held, when it is about to be
   // given an invocation. It may not block.
   using Taken = std::function<void(const NextInvocation& invocation)>;
+  // The same, when an answer to it begins to come.
+  using Answering = std::function<void(const NextInvocation& invocation)>;
 
-  explicit ConcurrentSession(Taken taken = {}) : taken_(std::move(taken)) {}
+  explicit ConcurrentSession(Taken taken = {}, Answering answering = {})
+      : taken_(std::move(taken)), answering_(std::move(answering)) {}
   ConcurrentSession(const ConcurrentSession&) = delete;
   ConcurrentSession& operator=(const ConcurrentSession&) = delete;
   ~ConcurrentSession() = default;
@@ -110,6 +113,7 @@ class ConcurrentSession {
   void wake_all();
 
   const Taken taken_;
+  const Answering answering_;
   mutable std::mutex mutex_;  // guards everything below
   std::condition_variable initialised_;
   std::condition_variable offered_;

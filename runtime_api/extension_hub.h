@@ -84,7 +84,7 @@ class ExtensionHub {
 
   struct Terms {
     FunctionIdentity function;
-    std::vector<std::string> launched{};  // the names of the external ones, not more than allowed
+    std::vector<std::string> launched{};          // the names of the external ones
     std::function<std::string()> new_identifier;  // a UUID in lower case
     Service service = Service::on;
     bool offers_invoke = true;  // or SHUTDOWN alone

@@ -35,8 +35,9 @@ std::string without_cause(const std::string& body) {
 constexpr std::string_view kStreaming = "streaming";
 
 // An unknown mode is refused. "buffered" is what an absent header means.
-bool is_known_mode(const std::optional<std::string>& mode) {
-  return !mode || *mode == kStreaming || *mode == "buffered";
+bool is_known_mode(const std::optional<std::string>& mode, ResponseRules rules) {
+  if (!mode || *mode == kStreaming) return true;
+  return rules == ResponseRules::service && *mode == "buffered";
 }
 
 std::vector<CausingException> exceptions_of(const PostedRequest& posted,
@@ -117,7 +118,7 @@ RuntimeReply told_too_large(std::uint64_t limit_bytes) {
 void heed_trailers(const NextInvocation& invocation,
                    const PostedRequest::Body& body,
                    RuntimeAnswer& answer) {
-  if (invocation.error_trailers == ErrorTrailers::ignored) return;
+  if (invocation.rules == ResponseRules::published_emulator) return;
   auto error = read_error_trailers(body.error_type_trailer, body.error_body_trailer);
   if (!error) return;
   answer.kind = RuntimeAnswer::Kind::error;
@@ -157,7 +158,7 @@ RuntimeReply pass_on(const OpenAnswer& open, const PostedRequest& posted) {
 }
 
 RuntimeReply take_response(const OpenAnswer& open, const PostedRequest& posted) {
-  if (!is_known_mode(posted.response_mode)) {
+  if (!is_known_mode(posted.response_mode, open.invocation->rules)) {
     open.refuse();
     return error_reply(400, "InvalidFunctionResponseMode", "Invalid function response mode");
   }

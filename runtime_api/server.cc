@@ -37,9 +37,15 @@ constexpr time_t kKeepAliveSeconds = 24 * 3600;
 constexpr time_t kTransferSeconds = 900;
 
 // The header alone is a wish to the peer. The library itself hangs up after a body that breaks off,
-// and this one, whose end is the connection's, breaks off behind `body`.
-void send_and_hang_up(std::string body, const std::string& type, httplib::Response& response) {
-  response.set_header("Connection", "close");
+// and this one, whose end is the connection's, breaks off behind `body`. To an error, and to who
+// wished it, the library writes the header by itself.
+void send_and_hang_up(std::string body,
+                      const std::string& type,
+                      const httplib::Request& request,
+                      httplib::Response& response) {
+  const bool written = response.status >= httplib::StatusCode::BadRequest_400 ||
+                       request.get_header_value("Connection") == "close";
+  if (!written) response.set_header("Connection", "close");
   response.set_content_provider(type,
                                 [body = std::move(body)](std::size_t, httplib::DataSink& sink) {
                                   if (!body.empty()) sink.write(body.data(), body.size());
@@ -47,12 +53,12 @@ void send_and_hang_up(std::string body, const std::string& type, httplib::Respon
                                 });
 }
 
-void send(RuntimeReply reply, httplib::Response& response) {
+void send(RuntimeReply reply, const httplib::Request& request, httplib::Response& response) {
   response.status = reply.status;
   for (const auto& [name, value] : reply.headers) response.set_header(name, value);
   if (reply.connection == RuntimeReply::Connection::ends) {
     if (reply.invocation) reply.body = reply.invocation->payload;
-    send_and_hang_up(std::move(reply.body), reply.content_type, response);
+    send_and_hang_up(std::move(reply.body), reply.content_type, request, response);
     return;
   }
   if (!reply.content_type.empty()) response.set_header("Content-Type", reply.content_type);
@@ -126,8 +132,10 @@ PostedRequest posted_request(const httplib::Request& request, PostedBody& body) 
   posted.content_type = content_type_of(request);
   posted.error_type = request.get_header_value("Lambda-Runtime-Function-Error-Type");
   posted.error_cause = request.get_header_value("Lambda-Runtime-Function-XRay-Error-Cause");
-  if (request.has_header("Lambda-Runtime-Function-Response-Mode")) {
-    posted.response_mode = request.get_header_value("Lambda-Runtime-Function-Response-Mode");
+  // An empty one is none, as it is to the emulator that AWS publishes.
+  auto mode = request.get_header_value("Lambda-Runtime-Function-Response-Mode");
+  if (!mode.empty()) {
+    posted.response_mode = std::move(mode);
   } else {
     posted.announces_error_trailer = announces_trailer(request, kErrorTypeTrailer);
   }
@@ -169,7 +177,7 @@ void send_unread(RuntimeReply reply, const httplib::Request& request, httplib::R
     reply.connection = RuntimeReply::Connection::ends;
     leave_body_unread(request);
   }
-  send(std::move(reply), response);
+  send(std::move(reply), request, response);
 }
 
 // Whether the connection that this thread serves has passed the check.
@@ -178,7 +186,7 @@ thread_local bool connection_passed = false;
 // Answers 403, reads no body and ends the connection.
 void refuse(const httplib::Request& request, httplib::Response& response) {
   response.status = httplib::StatusCode::Forbidden_403;
-  send_and_hang_up({}, "text/plain", response);
+  send_and_hang_up({}, "text/plain", request, response);
   leave_body_unread(request);
 }
 
@@ -272,7 +280,7 @@ class Server::Listener final : public httplib::Server {
       PostedBody body(request, reader);
       auto reply = answer(request, body);
       body.finish();
-      send(std::move(reply), response);
+      send(std::move(reply), request, response);
     };
   }
 

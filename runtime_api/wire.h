@@ -26,9 +26,10 @@ inline constexpr std::uint64_t kMaxStreamedBytes = std::uint64_t{200} * 1024 * 1
 // because an error body reaches the caller like a response does.
 inline constexpr std::uint64_t kMaxErrorBytes = kMaxResponseBytes;
 
-// Whether an error that a runtime reports behind a response that it streams counts. Lambda honours
-// it; the emulator that AWS publishes takes what came before it for a success.
-enum class ErrorTrailers : std::uint8_t { honoured, ignored };
+// Whose rules a response is taken by: Lambda's, which honours an error behind a response that is
+// streamed; or those of the emulator that AWS publishes, which takes what came before it for a
+// success, and knows no mode by name but "streaming".
+enum class ResponseRules : std::uint8_t { service, published_emulator };
 
 // What a runtime gets from /runtime/invocation/next, and how its answer is taken. Absent values are
 // not sent at all: clients parse a header that is present, even an empty one.
@@ -45,7 +46,7 @@ struct NextInvocation {
   // Where a response that is streamed goes while it arrives. Nothing: it is collected like any
   // other. Shared, because the thread that reads the runtime's body may outlast the invocation.
   std::shared_ptr<ResponseStream> stream;
-  ErrorTrailers error_trailers = ErrorTrailers::honoured;
+  ResponseRules rules = ResponseRules::service;
 };
 
 // What a runtime sent back for one invocation.

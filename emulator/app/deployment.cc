@@ -76,28 +76,33 @@ environment::LogFormatting log_formatting(const functions::Logging& logging) {
   return formatting;
 }
 
-// Source of the form of version and ARN: recorded. Both name a build of AWS's, so ours are noughts.
-environment::EnvironmentSpec with_snap_start(environment::EnvironmentSpec on_demand,
-                                             const functions::FunctionConfiguration& configuration,
-                                             const DeploymentWorld& world) {
-  auto spec = environment::snap_start_variant(std::move(on_demand));
-  const auto& runtime = configuration.runtime;
+// "nodejs:22.v0" of nodejs22.x. Source of the form of version and ARN: recorded. Both name a build
+// of AWS's, so ours are noughts.
+void name_runtime_version(const functions::FunctionConfiguration& configuration,
+                          const DeploymentWorld& world,
+                          environment::EnvironmentSpec& spec) {
+  auto runtime = configuration.runtime;
+  if (runtime.ends_with(".x")) runtime.resize(runtime.size() - 2);
   const auto digit = runtime.find_first_of("0123456789");
   const bool managed = configuration.command.empty() && !runtime.starts_with("provided");
-  if (!managed || digit == std::string::npos) return spec;
+  if (!managed || digit == std::string::npos) return;
   spec.runtime_version = runtime.substr(0, digit) + ":" + runtime.substr(digit) + ".v0";
   spec.runtime_version_arn = "arn:aws:lambda:" + world.region + "::runtime:" + std::string(64, '0');
-  return spec;
 }
 
-environment::EnvironmentSpec on_managed_instances(
+tl::expected<environment::EnvironmentSpec, AppError> on_managed_instances(
     environment::EnvironmentSpec on_demand, const functions::FunctionConfiguration& configuration) {
   const auto told = functions::managed_concurrency(configuration);
-  return environment::managed_variant(
-      std::move(on_demand),
-      {.max_concurrency = static_cast<std::size_t>(told),
-       .told = std::to_string(told),
-       .scale = {.max_environments = environment::kMostManagedEnvironments}});
+  const auto& managed = *configuration.managed;
+  const auto scale = environment::managed_scale(managed.min_environments, managed.max_environments);
+  if (!scale) {
+    return tl::unexpected(
+        AppError{kWrongUsage, "function " + configuration.name + ": " + scale.error()});
+  }
+  return environment::managed_variant(std::move(on_demand),
+                                      {.max_concurrency = static_cast<std::size_t>(told),
+                                       .told = std::to_string(told),
+                                       .scale = *scale});
 }
 
 }  // namespace
@@ -143,6 +148,8 @@ tl::expected<Deployed, AppError> deploy(const functions::FunctionConfiguration& 
 
   if (!world.image_working_folder.empty()) spec->working_folder = world.image_working_folder;
 
+  name_runtime_version(configuration, world, *spec);
+
   Deployed deployed;
   if (launch->remark) deployed.remarks.push_back(*launch->remark);
   if (auto remark = assign_machine(*spec, configuration, folders, *launch, world.machine)) {
@@ -150,9 +157,13 @@ tl::expected<Deployed, AppError> deploy(const functions::FunctionConfiguration& 
   }
   if (configuration.snap_start == functions::SnapStart::published_versions &&
       version != functions::kLatestVersion) {
-    *spec = with_snap_start(std::move(*spec), configuration, world);
+    *spec = environment::snap_start_variant(std::move(*spec));
   }
-  if (configuration.managed) *spec = on_managed_instances(std::move(*spec), configuration);
+  if (configuration.managed) {
+    auto managed = on_managed_instances(std::move(*spec), configuration);
+    if (!managed) return tl::unexpected(std::move(managed.error()));
+    *spec = std::move(*managed);
+  }
   deployed.spec = std::move(spec);
   deployed.package = std::move(*package);
   return deployed;

@@ -6,11 +6,14 @@
 #include "emulator/control_plane/managed_instances.h"
 #include "emulator/control_plane/utf8_text.h"
 #include "emulator/control_plane/version_publishing.h"
+#include "emulator/environment/environment_spec.h"
 #include "emulator/registry/stored_function.h"
 
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <optional>
+#include <string>
 
 namespace emulator::control_plane {
 namespace {
@@ -76,6 +79,29 @@ const char* not_utf8(const functions::FunctionConfiguration& described) {
   return nullptr;
 }
 
+// How many environments it is described to have: what its $LATEST.PUBLISHED has, and an addition to
+// how it was described last.
+struct DescribedScaling {
+  std::optional<registry::ScalingConfig> config{};
+  std::string description{};
+};
+
+tl::expected<DescribedScaling, registry::RegistryError> scaling_of(
+    const functions::FunctionConfiguration& described) {
+  const auto& managed = described.managed;
+  if (!managed || (!managed->min_environments && !managed->max_environments)) return {};
+  const auto scale =
+      environment::managed_scale(managed->min_environments, managed->max_environments);
+  if (!scale) {
+    return tl::unexpected(registry::RegistryError{
+        registry::RegistryError::Kind::store, "function " + described.name + ": " + scale.error()});
+  }
+  const registry::ScalingConfig config{static_cast<int>(scale->min_environments),
+                                       static_cast<int>(scale->max_environments)};
+  return DescribedScaling{
+      config, "\n" + std::to_string(config.least) + " to " + std::to_string(config.most)};
+}
+
 }  // namespace
 
 tl::expected<void, registry::RegistryError> put_described(
@@ -85,6 +111,8 @@ tl::expected<void, registry::RegistryError> put_described(
         registry::RegistryError::Kind::store,
         "function " + described.name + ": " + what + " is not UTF-8; name it otherwise"});
   }
+  const auto scaling = scaling_of(described);
+  if (!scaling) return tl::unexpected(scaling.error());
   auto configuration = configuration_of(described, world);
   auto code = folder_as_code(described.code);
   configuration["CodeSha256"] = code.sha256_base64;
@@ -94,7 +122,7 @@ tl::expected<void, registry::RegistryError> put_described(
   latest.code.command = described.command;
   latest.code.layers = described.layers;
   latest.configuration = configuration.dump();
-  auto as_described = registry::stored_version(latest);
+  auto as_described = registry::stored_version(latest) + scaling->description;
 
   const auto base = world.registry.find(described.name);
   auto record = base ? *base : registry::FunctionRecord{};
@@ -107,6 +135,11 @@ tl::expected<void, registry::RegistryError> put_described(
   // Source: developer guide, "$LATEST.PUBLISHED version in Lambda Managed Instances": templates
   // have it made by themselves.
   record.latest_published = described.managed ? published_in_place(latest, world) : nullptr;
+  if (scaling->config) {
+    record.scaling[std::string(functions::kLatestPublished)] = *scaling->config;
+  } else {
+    record.scaling.erase(std::string(functions::kLatestPublished));
+  }
   record.latest = std::make_shared<const registry::FunctionVersion>(std::move(latest));
   const auto kept = base ? world.registry.replace(base, std::move(record))
                          : world.registry.create(std::move(record));

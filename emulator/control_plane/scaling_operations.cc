@@ -6,7 +6,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include <algorithm>
+#include <optional>
 
 // How many environments a version on Managed Instances has. Source of the rules: developer guide,
 // "Scaling Lambda Managed Instances"; the texts are ours.
@@ -35,22 +35,14 @@ tl::expected<NamedQualifier, ServiceError> managed_version(const Document& input
       " is not on Managed Instances; its environments are limited by PutFunctionConcurrency"));
 }
 
-// What is left out is as it is where nobody says anything; the most is never less than the least.
 tl::expected<ScalingConfig, ServiceError> asked_for(const Document& given) {
-  auto config = kUsual;
-  config.least = given.value(kLeast, config.least);
-  config.most = given.value(kMost, std::max(config.most, config.least));
-  if (config.least > config.most) {
-    return tl::unexpected(invalid_parameter_value(
-        std::string(kLeast) + " (" + std::to_string(config.least) + ") is more than " + kMost +
-        " (" + std::to_string(config.most) + "); name both"));
-  }
-  if (config.least == 0 && config.most > 0) {
-    return tl::unexpected(invalid_parameter_value(
-        std::string(kLeast) + " is 0 only where " + kMost +
-        " is too, which deactivates the version; raise the one or lower the other"));
-  }
-  return config;
+  const auto number = [&](const char* name) {
+    return given.contains(name) ? std::optional<int>(given[name].get<int>()) : std::nullopt;
+  };
+  const auto scale = environment::managed_scale(number(kLeast), number(kMost));
+  if (!scale) return tl::unexpected(invalid_parameter_value(scale.error()));
+  return ScalingConfig{static_cast<int>(scale->min_environments),
+                       static_cast<int>(scale->max_environments)};
 }
 
 Answer put_scaling(const Document& input, ServiceWorld& world) {

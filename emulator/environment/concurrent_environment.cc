@@ -12,8 +12,9 @@ namespace {
 // Managed Instances.
 std::string managed_start_lines(const EnvironmentSpec& spec,
                                 const std::string& request_id,
+                                const InvocationContext& context,
                                 WallTime now) {
-  if (spec.logging.format == LogFormat::json) return start_lines(spec, request_id, now);
+  if (spec.logging.format == LogFormat::json) return start_lines(spec, request_id, context, now);
   return "START RequestId: " + request_id + "\tVersion: " + spec.version + "\n";
 }
 
@@ -81,15 +82,18 @@ std::optional<Outcome> ConcurrentEnvironment::open_launch() {
        .log = log_,
        .clock = world_.clock,
        .timers = world_.timers,
-       .new_uuid = world_.new_uuid},
+       .new_uuid = world_.new_uuid,
+       .advise = world_.advise},
       {.settled = [](std::string_view) {},
-       .failed = [this](std::string_view) { failed(); },
+       .failed = [this] { failed(); },
        .segments = world_.segments,
        .runtime_initialised = [](std::string_view) {},
        .answer_begun = [] {},
        .answer_complete = [](const runtime_api::RuntimeAnswer&) {},
        .runtime_done = [](std::string_view) {},
-       .taken = [this](const runtime_api::NextInvocation& invocation) { begun(invocation); }});
+       .taken = [this](const runtime_api::NextInvocation& invocation) { begun(invocation); },
+       .answering =
+           [this](const runtime_api::NextInvocation& invocation) { answer_begun(invocation); }});
   if (!opened) return opened.error();
   const std::lock_guard lock(mutex_);
   launch_ = std::move(*opened);
@@ -149,6 +153,7 @@ tl::expected<Served, ConcurrentEnvironment::Unserved> ConcurrentEnvironment::ser
     ++serving_;
     launch = launch_.get();
   }
+  note_underway(*invocation, terms.trace);
   InvocationReport report;
   report.request_id = invocation->request_id;
   report.function_name = spec_->function_name;
@@ -162,7 +167,8 @@ tl::expected<Served, ConcurrentEnvironment::Unserved> ConcurrentEnvironment::ser
   const auto started = world_.clock.monotonic_now();
   auto outcome = launch->exchange_one(std::move(invocation), deadline, spec_->timeout);
   report.duration = world_.clock.monotonic_now() - started;
-  if (outcome) finish(report, *outcome);
+  const auto context = take_context(report);
+  if (outcome) finish(report, context, *outcome);
   {
     const std::lock_guard lock(mutex_);
     if (outcome) {
@@ -181,16 +187,56 @@ tl::expected<Served, ConcurrentEnvironment::Unserved> ConcurrentEnvironment::ser
 // On the thread that gives the runtime its invocation, so before anything that the runtime prints.
 void ConcurrentEnvironment::begun(const runtime_api::NextInvocation& invocation) {
   const auto now = world_.clock.wall_now();
-  log_.platform(managed_start_lines(*spec_, invocation.request_id, now));
+  InvocationContext context;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto mine = underway_.find(invocation.request_id);
+    if (mine != underway_.end()) context = mine->second.context;
+  }
+  log_.platform(managed_start_lines(*spec_, invocation.request_id, context, now));
   if (const auto telemetry = audience()) {
     telemetry->record(InvocationStart{.request_id = invocation.request_id,
                                       .version = spec_->version,
-                                      .tenant_id = invocation.tenant_id,
-                                      .tracing = {}});
+                                      .tenant_id = std::move(context.tenant_id),
+                                      .tracing = std::move(context.tracing)});
   }
 }
 
-void ConcurrentEnvironment::finish(InvocationReport& report, const Outcome& outcome) {
+// ---- What events tell of it.
+
+// Two of one id cannot be under way: the session refuses the later, and the earlier keeps its own.
+void ConcurrentEnvironment::note_underway(const runtime_api::NextInvocation& invocation,
+                                          const TraceContext& trace) {
+  InvocationContext context{.tenant_id = invocation.tenant_id,
+                            .tracing = tracing_of(trace, invocation.trace_id)};
+  const std::lock_guard lock(mutex_);
+  auto& mine = underway_[invocation.request_id];
+  if (mine.users++ == 0) mine.context = std::move(context);
+}
+
+// One that has timed out meanwhile is not there any more.
+void ConcurrentEnvironment::answer_begun(const runtime_api::NextInvocation& invocation) {
+  const auto now = world_.clock.wall_now();
+  const std::lock_guard lock(mutex_);
+  const auto mine = underway_.find(invocation.request_id);
+  if (mine != underway_.end()) mine->second.answer_begun = now;
+}
+
+InvocationContext ConcurrentEnvironment::take_context(const InvocationReport& report) {
+  const auto now = world_.clock.wall_now();
+  const std::lock_guard lock(mutex_);
+  const auto mine = underway_.find(report.request_id);
+  auto context = mine->second.context;
+  context.spans =
+      spans_of(report.started,
+               {.first_byte = mine->second.answer_begun, .last_byte = now, .next_asked = {}});
+  if (--mine->second.users == 0) underway_.erase(mine);
+  return context;
+}
+
+void ConcurrentEnvironment::finish(InvocationReport& report,
+                                   const InvocationContext& context,
+                                   const Outcome& outcome) {
   report.error_type = error_type(outcome);
   if (report.timed_out()) report.duration = std::min<Nanoseconds>(report.duration, spec_->timeout);
   const auto now = world_.clock.wall_now();
@@ -199,10 +245,13 @@ void ConcurrentEnvironment::finish(InvocationReport& report, const Outcome& outc
   if (spec_->profile == Profile::aws) {
     lines = outcome_lines(*spec_, outcome, report.request_id, now);
   }
-  log_.platform(lines + end_lines(*spec_, report, now));
+  log_.platform(lines + end_lines(*spec_, report, context, now));
   if (const auto telemetry = audience()) {
-    telemetry->record(InvocationReported{
-        .report = report, .profile = spec_->profile, .tenant_id = {}, .spans = {}, .tracing = {}});
+    telemetry->record(InvocationReported{.report = report,
+                                         .profile = spec_->profile,
+                                         .tenant_id = context.tenant_id,
+                                         .spans = context.spans,
+                                         .tracing = context.tracing});
   }
   world_.reported(report);
 }

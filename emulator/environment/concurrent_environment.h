@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -68,8 +69,18 @@ class ConcurrentEnvironment {
 
  private:
   std::optional<Outcome> open_launch();
+  // Of an invocation that is under way, for events.
+  struct Underway {
+    InvocationContext context;
+    std::optional<WallTime> answer_begun{};
+    std::size_t users = 0;  // calls of serve() with this id
+  };
+
+  void note_underway(const runtime_api::NextInvocation& invocation, const TraceContext& trace);
   void begun(const runtime_api::NextInvocation& invocation);
-  void finish(InvocationReport& report, const Outcome& outcome);
+  void answer_begun(const runtime_api::NextInvocation& invocation);
+  InvocationContext take_context(const InvocationReport& report);
+  void finish(InvocationReport& report, const InvocationContext& context, const Outcome& outcome);
   void failed();
   std::shared_ptr<Telemetry> audience() const;
   void tell_event(TelemetryRecord record);
@@ -88,6 +99,7 @@ class ConcurrentEnvironment {
   // Set by initialise(), taken away by close() when nobody is inside.
   std::unique_ptr<Launch> launch_;
   std::size_t serving_ = 0;
+  std::map<std::string, Underway, std::less<>> underway_;
   std::uint64_t invocations_ = 0;
   TimePoint idle_since_;  // since it was initialised, or since it last served
   bool initialised_ = false;

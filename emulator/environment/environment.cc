@@ -67,7 +67,7 @@ Served Environment::serve(runtime_api::NextInvocation next, const ServingTerms& 
   ongoing->started = world_.clock.monotonic_now();
   ongoing->report.started = world_.clock.wall_now();
   const auto deadline = ongoing->started + spec_->timeout;
-  log_.begin(start_lines(*spec_, next.request_id, ongoing->report.started),
+  log_.begin(start_lines(*spec_, next.request_id, log_context(*ongoing), ongoing->report.started),
              terms.release_at == ReleaseAt::report ? CaptureTail::yes : CaptureTail::no,
              next.request_id);
 
@@ -79,15 +79,8 @@ Served Environment::serve(runtime_api::NextInvocation next, const ServingTerms& 
   } else if (claim(ongoing)) {
     // What failed in Init was sampled there.
     if (phase() != Phase::initialising) take_sample(ongoing.get());
-    const bool timed_out = std::holds_alternative<TimedOut>(outcome);
-    Ending ending{std::string(error_type(outcome)),
-                  timed_out ? ShutdownReason::timeout : failure_reason()};
-    if (spec_->profile == Profile::aws) {
-      ending.lines =
-          outcome_lines(*spec_, outcome, ongoing->report.request_id, world_.clock.wall_now());
-    }
     tell_fault(outcome, *ongoing);
-    end_with(ongoing, std::move(ending));
+    end_with(ongoing, ending_of(outcome, *ongoing));
   }
   return served(ongoing, std::move(outcome));
 }
@@ -140,8 +133,8 @@ Outcome Environment::exchange(runtime_api::NextInvocation next,
   const auto left = duration_cast<milliseconds>(deadline - world_.clock.monotonic_now());
   const auto deadline_on_wall = world_.clock.wall_now() + left;
   next.deadline_ms = duration_cast<milliseconds>(deadline_on_wall.time_since_epoch()).count();
-  next.error_trailers = spec_->profile == Profile::aws ? runtime_api::ErrorTrailers::honoured
-                                                       : runtime_api::ErrorTrailers::ignored;
+  next.rules = spec_->profile == Profile::aws ? runtime_api::ResponseRules::service
+                                              : runtime_api::ResponseRules::published_emulator;
   const auto invocation = std::make_shared<const runtime_api::NextInvocation>(std::move(next));
   auto outcome = launch_->exchange(invocation, deadline, spec_->timeout);
   if (!outcome && !ongoing.cold) {
@@ -172,7 +165,7 @@ void Environment::release(const SharedOngoing& ongoing, TimePoint deadline) {
     lock.unlock();
     if (claim(ongoing)) {
       take_sample(ongoing.get());
-      end_with(ongoing, {std::string(launch_->failure_type()), failure_reason()});
+      end_with(ongoing, ending_of(launch_->how_it_failed(FailurePhase::invoke, {}), *ongoing));
     }
     return;
   }
@@ -191,6 +184,17 @@ void Environment::release(const SharedOngoing& ongoing, TimePoint deadline) {
         const auto late = weak.lock();
         if (environment && late) environment->settle_deadline_passed(late);
       });
+}
+
+Environment::Ending Environment::ending_of(const Outcome& outcome, const Ongoing& ongoing) const {
+  const bool timed_out = std::holds_alternative<TimedOut>(outcome);
+  Ending ending{std::string(error_type(outcome)),
+                timed_out ? ShutdownReason::timeout : failure_reason()};
+  if (spec_->profile == Profile::aws) {
+    ending.lines =
+        outcome_lines(*spec_, outcome, ongoing.report.request_id, world_.clock.wall_now());
+  }
+  return ending;
 }
 
 // ---- What others find out.
@@ -212,12 +216,14 @@ void Environment::settled(std::uint64_t launch, std::string_view error_type) {
   finish(ongoing, error_type, StillRunning::yes);
 }
 
-void Environment::launch_failed(std::uint64_t launch, std::string_view error_type) {
+void Environment::launch_failed(std::uint64_t launch) {
   SharedOngoing answered;
+  Launch* failed = nullptr;
   bool idled = false;
   {
     const std::lock_guard lock(mutex_);
     if (launch != launches_) return;
+    failed = launch_.get();
     if (!std::exchange(launch_failed_, true)) failed_by_itself_ = !retired_;
     if (phase_ == Phase::settling) answered = ongoing_;
     idled = phase_ == Phase::idle;
@@ -226,11 +232,12 @@ void Environment::launch_failed(std::uint64_t launch, std::string_view error_typ
   }
   if (answered && claim(answered)) {
     take_sample(answered.get());
-    if (has_extensions()) {
-      return end_with(answered, {std::string(error_type), failure_reason()});
-    }
+    // A thread of the launch must not wait; what ended has.
+    auto ending = ending_of(failed->how_it_failed(FailurePhase::invoke, {}), *answered);
+    if (has_extensions()) return end_with(answered, std::move(ending));
     // Nothing is left to be ended that the next invocation would wait for.
-    finish(answered, error_type, StillRunning::no);
+    log_.platform(ending.lines);
+    finish(answered, ending.error_type, StillRunning::no);
   }
   drop_failed_launch_later();
   if (idled && lost_) lost_(*this);
@@ -286,7 +293,7 @@ void Environment::hold_end_lines(Ongoing& ongoing, StillRunning running) {
   if (ongoing.unrestored) return;
   tell_report(ongoing);
   if (!prints_report(spec_->profile, ongoing.report, running == StillRunning::yes)) return;
-  log_.hold(end_lines(*spec_, ongoing.report, world_.clock.wall_now()));
+  log_.hold(end_lines(*spec_, ongoing.report, log_context(ongoing), world_.clock.wall_now()));
 }
 
 void Environment::serve_again(const SharedOngoing& ongoing, StillRunning running) {

@@ -10,6 +10,7 @@
 #include "emulator/environment/log_stream.h"
 #include "emulator/environment/outcome.h"
 #include "emulator/environment/output_pump.h"
+#include "emulator/environment/platform_lines.h"
 #include "emulator/environment/shutdown_terms.h"
 #include "emulator/environment/telemetry_event.h"
 #include "emulator/sandbox/sandbox.h"
@@ -169,7 +170,7 @@ class Environment : public std::enable_shared_from_this<Environment> {
   std::optional<Outcome> initialise_inside(TimePoint deadline, Ongoing& ongoing);
   std::optional<Outcome> initialise(TimePoint deadline, FailurePhase phase, Ongoing* ongoing);
   std::optional<Outcome> launch_processes(FailurePhase phase);
-  void advise(const NeverStarted& never);
+  void advise(const NeverStarted& never) const;
   void give_up_init();
   tl::expected<void, NeverStarted> make_sandbox();
   bool take_up();
@@ -192,7 +193,7 @@ class Environment : public std::enable_shared_from_this<Environment> {
   void release(const SharedOngoing& ongoing, TimePoint deadline);
 
   void settled(std::uint64_t launch, std::string_view error_type);
-  void launch_failed(std::uint64_t launch, std::string_view error_type);
+  void launch_failed(std::uint64_t launch);
   void settle_deadline_passed(const SharedOngoing& ongoing);
   bool claim(const SharedOngoing& ongoing);
   void finish(const SharedOngoing& ongoing, std::string_view error_type, StillRunning running);
@@ -207,6 +208,9 @@ class Environment : public std::enable_shared_from_this<Environment> {
 
   // In environment_telemetry.cc.
   std::shared_ptr<Telemetry> audience() const;
+  bool is_heard() const;
+  InvocationContext context_of(const Ongoing& ongoing) const;
+  InvocationContext log_context(const Ongoing& ongoing) const;
   void tell_event(TelemetryRecord record);
   void tell_init_start(FailurePhase phase);
   void tell_runtime_initialised(FailurePhase phase, std::string_view error_type);
@@ -223,6 +227,7 @@ class Environment : public std::enable_shared_from_this<Environment> {
   void tell_report(Ongoing& ongoing);
 
   // In environment_shutdown.cc.
+  Ending ending_of(const Outcome& outcome, const Ongoing& ongoing) const;
   void end_with(const SharedOngoing& ongoing, Ending ending);
   void shut_down_later(const SharedOngoing& ongoing, ShutdownReason reason);
   std::unique_ptr<Launch> take_launch();  // with mutex_ held

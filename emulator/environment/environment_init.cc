@@ -155,7 +155,7 @@ void Environment::give_up_init() {
   move_to(Cause::processes_lost);
 }
 
-void Environment::advise(const NeverStarted& never) {
+void Environment::advise(const NeverStarted& never) const {
   if (!never.hint.empty()) world_.advise(never.hint);
 }
 
@@ -187,9 +187,10 @@ std::optional<Outcome> Environment::launch_processes(FailurePhase phase) {
        .log = log_,
        .clock = world_.clock,
        .timers = world_.timers,
-       .new_uuid = world_.new_uuid},
+       .new_uuid = world_.new_uuid,
+       .advise = world_.advise},
       {.settled = [this, launch](std::string_view type) { settled(launch, type); },
-       .failed = [this, launch](std::string_view type) { launch_failed(launch, type); },
+       .failed = [this, launch] { launch_failed(launch); },
        .segments = world_.segments,
        .runtime_initialised =
            [this, phase](std::string_view type) { tell_runtime_initialised(phase, type); },

@@ -131,7 +131,7 @@ void Environment::stop() {
     launch = launches_;
     launch_->interrupt();
   }
-  launch_failed(launch, "Runtime.ExitError");
+  launch_failed(launch);
 }
 
 void Environment::shut_down() {

@@ -116,4 +116,26 @@ std::map<std::string, std::string> function_variables(const VariableSources& s) 
   return variables;
 }
 
+tl::expected<ManagedScale, std::string> managed_scale(std::optional<int> least,
+                                                      std::optional<int> most) {
+  const auto fewest = least.value_or(static_cast<int>(kDefaultManagedEnvironments));
+  const auto usual = std::max(static_cast<int>(kMostManagedEnvironments), fewest);
+  const auto largest = most.value_or(usual);
+  if (fewest < 0 || fewest > largest) {
+    return tl::unexpected("MinExecutionEnvironments (" + std::to_string(fewest) +
+                          ") is more than MaxExecutionEnvironments (" + std::to_string(largest) +
+                          ") or less than 0; name both");
+  }
+  if (largest > kMaxManagedEnvironments) {
+    return tl::unexpected("MaxExecutionEnvironments is at most " +
+                          std::to_string(kMaxManagedEnvironments) + "; lower it");
+  }
+  if (fewest == 0 && largest > 0) {
+    return tl::unexpected(
+        std::string("MinExecutionEnvironments is 0 only where MaxExecutionEnvironments is too, "
+                    "which deactivates the version; raise the one or lower the other"));
+  }
+  return ManagedScale{static_cast<std::size_t>(fewest), static_cast<std::size_t>(largest)};
+}
+
 }  // namespace emulator::environment

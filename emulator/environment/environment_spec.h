@@ -10,6 +10,8 @@
 #include "emulator/time/clock.h"
 #include "runtime_api/restore_routes.h"
 
+#include <tl/expected.hpp>
+
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -75,11 +77,20 @@ inline constexpr std::size_t kDefaultManagedEnvironments = 1;
 // has less room.
 inline constexpr std::size_t kMostManagedEnvironments = 3;
 
+// Source: CloudFormation reference, FunctionScalingConfig.
+inline constexpr int kMaxManagedEnvironments = 15'000;
+
 // How many environments a version has; both 0: it is deactivated.
 struct ManagedScale {
   std::size_t min_environments = kDefaultManagedEnvironments;
   std::size_t max_environments = kDefaultManagedEnvironments;
 };
+
+// The same, where one is left out as is usual; the most is never less than the least. An error is a
+// sentence: the least is more than the most, or is 0 alone, or there are too many. Source of the
+// rules: developer guide, "Scaling Lambda Managed Instances"; the sentences are ours.
+tl::expected<ManagedScale, std::string> managed_scale(std::optional<int> least,
+                                                      std::optional<int> most);
 
 struct ManagedInstances {
   std::size_t max_concurrency = 1;  // invocations at a time in one environment

@@ -7,16 +7,6 @@
 #include <utility>
 
 namespace emulator::environment {
-namespace {
-
-// `header` as the runtime is given it.
-std::optional<EventTracing> tracing_of(const InvocationReport& report,
-                                       const std::optional<std::string>& header) {
-  if (!header || header->empty()) return std::nullopt;
-  return EventTracing{.span_id = report.trace.invocation_segment, .value = *header};
-}
-
-}  // namespace
 
 // Null where nobody listens, so that nothing has to be put together for it.
 std::shared_ptr<Telemetry> Environment::audience() const {
@@ -24,6 +14,26 @@ std::shared_ptr<Telemetry> Environment::audience() const {
   if (!launch_ || !launch_->telemetry()) return nullptr;
   const auto& telemetry = launch_->telemetry();
   return telemetry->open() || telemetry->has_subscribers() ? telemetry : nullptr;
+}
+
+// A log in the JSON format has what telemetry has.
+bool Environment::is_heard() const {
+  return spec_->logging.format == LogFormat::json || audience() != nullptr;
+}
+
+InvocationContext Environment::context_of(const Ongoing& ongoing) const {
+  AnswerTimes times;
+  {
+    const std::lock_guard lock(mutex_);
+    times = ongoing.answer_times;
+  }
+  return {.tenant_id = ongoing.tenant_id,
+          .tracing = tracing_of(ongoing.report.trace, ongoing.trace_id),
+          .spans = spans_of(ongoing.report.started, times)};
+}
+
+InvocationContext Environment::log_context(const Ongoing& ongoing) const {
+  return spec_->logging.format == LogFormat::json ? context_of(ongoing) : InvocationContext{};
 }
 
 // What only a JSON log has a line for.
@@ -35,10 +45,12 @@ void Environment::tell_event(TelemetryRecord record) {
 // ---- Init.
 
 void Environment::tell_init_start(FailurePhase phase) {
-  tell_event(InitStart{.type = init_type_of(spec_->initialization),
-                       .phase = phase,
-                       .instance = instance_facts(*spec_, id_),
-                       .tracing = {}});
+  InitStart start{.type = init_type_of(spec_->initialization),
+                  .phase = phase,
+                  .instance = instance_facts(*spec_, id_),
+                  .tracing = {}};
+  log_.platform(init_start_lines(*spec_, start, world_.clock.wall_now()));
+  if (const auto telemetry = audience()) telemetry->record(std::move(start));
 }
 
 void Environment::tell_runtime_initialised(FailurePhase phase, std::string_view error_type) {
@@ -90,34 +102,35 @@ void Environment::tell_init_report(FailurePhase phase,
 void Environment::tell_start(const Ongoing& ongoing) {
   const auto telemetry = audience();
   if (!telemetry) return;
+  auto context = context_of(ongoing);
   telemetry->record(InvocationStart{.request_id = ongoing.report.request_id,
                                     .version = ongoing.report.version,
-                                    .tenant_id = ongoing.tenant_id,
-                                    .tracing = tracing_of(ongoing.report, ongoing.trace_id)});
+                                    .tenant_id = std::move(context.tenant_id),
+                                    .tracing = std::move(context.tracing)});
 }
 
 void Environment::answer_begun(std::uint64_t launch) {
-  if (!audience()) return;
+  if (!is_heard()) return;
   const auto now = world_.clock.wall_now();
   const std::lock_guard lock(mutex_);
   if (launch == launches_ && ongoing_) ongoing_->answer_times.first_byte = now;
 }
 
 void Environment::answer_complete(std::uint64_t launch, const runtime_api::RuntimeAnswer& answer) {
-  const bool heard = audience() != nullptr;
-  // A log in the JSON format names the size as well, and a trace the exceptions.
-  const bool told = heard || spec_->logging.format != LogFormat::text;
-  if (!told && answer.exceptions.empty()) return;
+  const bool heard = is_heard();
+  // A trace names the exceptions.
+  if (!heard && answer.exceptions.empty()) return;
   const auto now = world_.clock.wall_now();
   const std::lock_guard lock(mutex_);
   if (launch != launches_ || !ongoing_) return;
   ongoing_->report.exceptions = answer.exceptions;
-  if (told) ongoing_->produced_bytes = answer.size_bytes;
-  if (heard) ongoing_->answer_times.last_byte = now;
+  if (!heard) return;
+  ongoing_->produced_bytes = answer.size_bytes;
+  ongoing_->answer_times.last_byte = now;
 }
 
 void Environment::runtime_done(std::uint64_t launch, std::string_view error_type) {
-  if (!audience()) return;
+  if (!is_heard()) return;
   SharedOngoing ongoing;
   {
     const std::lock_guard lock(mutex_);
@@ -132,21 +145,20 @@ void Environment::runtime_done(std::uint64_t launch, std::string_view error_type
 void Environment::tell_runtime_done(Ongoing& ongoing, std::string_view error_type) {
   const auto telemetry = audience();
   if (!telemetry) return;
-  AnswerTimes times;
   std::uint64_t produced_bytes = 0;
   {
     const std::lock_guard lock(mutex_);
     if (std::exchange(ongoing.runtime_done, true)) return;
-    times = ongoing.answer_times;
     produced_bytes = ongoing.produced_bytes;
   }
+  auto context = context_of(ongoing);
   telemetry->record(RuntimeDone{.request_id = ongoing.report.request_id,
-                                .tenant_id = ongoing.tenant_id,
+                                .tenant_id = std::move(context.tenant_id),
                                 .outcome = outcome_of_runtime(error_type),
                                 .duration = world_.clock.monotonic_now() - ongoing.started,
                                 .produced_bytes = produced_bytes,
-                                .spans = spans_of(ongoing.report.started, times),
-                                .tracing = tracing_of(ongoing.report, ongoing.trace_id)});
+                                .spans = std::move(context.spans),
+                                .tracing = std::move(context.tracing)});
 }
 
 void Environment::tell_fault(const Outcome& outcome, const Ongoing& ongoing) {
@@ -161,16 +173,12 @@ void Environment::tell_report(Ongoing& ongoing) {
   tell_runtime_done(ongoing, ongoing.report.error_type);
   const auto telemetry = audience();
   if (!telemetry) return;
-  AnswerTimes times;
-  {
-    const std::lock_guard lock(mutex_);
-    times = ongoing.answer_times;
-  }
+  auto context = context_of(ongoing);
   telemetry->record(InvocationReported{.report = ongoing.report,
                                        .profile = spec_->profile,
-                                       .tenant_id = ongoing.tenant_id,
-                                       .spans = spans_of(ongoing.report.started, times),
-                                       .tracing = tracing_of(ongoing.report, ongoing.trace_id)});
+                                       .tenant_id = std::move(context.tenant_id),
+                                       .spans = std::move(context.spans),
+                                       .tracing = std::move(context.tracing)});
 }
 
 }  // namespace emulator::environment

@@ -51,8 +51,8 @@ ExtensionSet::StartFailure not_started(const FoundExtensions::Program& program,
           error.error_number == EACCES ? "PermissionDenied" : "UnknownError"};
 }
 
-ExtensionSet::StartFailure too_many() {
-  return {launch_error({},
+ExtensionSet::StartFailure too_many(std::string name) {
+  return {launch_error(std::move(name),
                        "more than " + std::to_string(runtime_api::kMaxExtensions) +
                            " extensions in the layers' folder 'extensions'"),
           "TooManyExtensions"};
@@ -74,13 +74,15 @@ FoundExtensions find_extensions(const EnvironmentSpec::LayersFolder& layers) {
     std::error_code unknown;
     if (entries->is_directory(unknown)) continue;
     const auto name = entries->path().filename();
-    found.programs.push_back({name.string(), (seen / name).string()});
+    FoundExtensions::Program program{name.string(), (seen / name).string()};
+    const auto place = std::upper_bound(
+        found.programs.begin(), found.programs.end(), program, [](const auto& a, const auto& b) {
+          return a.name < b.name;
+        });
+    found.programs.insert(place, std::move(program));
     // How many too many there are is of no interest.
-    if (found.programs.size() > runtime_api::kMaxExtensions) break;
+    if (found.programs.size() > runtime_api::kMaxExtensions + 1) found.programs.pop_back();
   }
-  std::sort(found.programs.begin(), found.programs.end(), [](const auto& a, const auto& b) {
-    return a.name < b.name;
-  });
   return found;
 }
 
@@ -109,7 +111,9 @@ tl::expected<void, ExtensionSet::StartFailure> ExtensionSet::start(
     sandbox::Sandbox& sandbox,
     sandbox::StartRequest like,
     const std::function<void(sandbox::Process&)>& started) {
-  if (programs_.size() > runtime_api::kMaxExtensions) return tl::unexpected(too_many());
+  if (programs_.size() > runtime_api::kMaxExtensions) {
+    return tl::unexpected(too_many(programs_.back().name));
+  }
   for (const auto& program : programs_) {
     like.program.argv = {program.path};
     auto process = sandbox.start(like);

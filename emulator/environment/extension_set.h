@@ -36,7 +36,8 @@ struct FoundExtensions {
     std::string path;  // as processes see it
     bool operator==(const Program&) const = default;
   };
-  std::vector<Program> programs;  // by name; one more than allowed tells that there are too many
+  // By name. Where there are more than allowed, the first one too many is the last here.
+  std::vector<Program> programs;
   enum class Switch { on, off } turned = Switch::on;
 };
 

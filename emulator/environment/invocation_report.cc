@@ -41,6 +41,14 @@ std::string printable(std::string text) {
   return text;
 }
 
+std::string version_fields(std::string_view runtime_version, std::string_view version_arn) {
+  std::string fields;
+  if (runtime_version.empty()) return fields;
+  fields.append(" Runtime Version: ").append(runtime_version);
+  fields.append("\tRuntime Version ARN: ").append(version_arn);
+  return fields;
+}
+
 }  // namespace
 
 std::int64_t billed_duration_ms(const InvocationReport& report, Profile profile) {
@@ -95,13 +103,12 @@ std::string init_report_line(const InitReport& report) {
   return line + failure_fields(report.error_type) + "\n";
 }
 
+std::string init_start_line(std::string_view runtime_version, std::string_view version_arn) {
+  return "INIT_START" + version_fields(runtime_version, version_arn) + "\n";
+}
+
 std::string restore_start_line(std::string_view runtime_version, std::string_view version_arn) {
-  std::string line = "RESTORE_START";
-  if (!runtime_version.empty()) {
-    line.append(" Runtime Version: ").append(runtime_version);
-    line.append("\tRuntime Version ARN: ").append(version_arn);
-  }
-  return line + "\n";
+  return "RESTORE_START" + version_fields(runtime_version, version_arn) + "\n";
 }
 
 std::string restore_report_line(const RestoreReport& report) {

@@ -78,6 +78,9 @@ struct InitReport {
 // "INIT_REPORT Init Duration: …\tPhase: …\tStatus: …\n", of a success the duration alone.
 std::string init_report_line(const InitReport& report);
 
+// "INIT_START Runtime Version: …\tRuntime Version ARN: …\n". Source: recorded, 2023-09.
+std::string init_start_line(std::string_view runtime_version, std::string_view version_arn);
+
 // "RESTORE_START Runtime Version: …\tRuntime Version ARN: …\n"; a runtime of the function's own has
 // neither. Source: recorded for managed runtimes.
 std::string restore_start_line(std::string_view runtime_version, std::string_view version_arn);

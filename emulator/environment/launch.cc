@@ -1,5 +1,7 @@
 #include "emulator/environment/launch.h"
 
+#include "emulator/environment/platform_lines.h"
+
 #include <signal.h>
 
 #include <cerrno>
@@ -93,9 +95,9 @@ Launch::Launch(LaunchWorld world, Callbacks callbacks, FoundExtensions found)
             hub_.runtime_settled(error_type);
           },
           {.begun = callbacks_.answer_begun, .complete = callbacks_.answer_complete}),
-      concurrent_(world.spec.managed
-                      ? std::make_unique<runtime_api::ConcurrentSession>(callbacks_.taken)
-                      : nullptr),
+      concurrent_(world.spec.managed ? std::make_unique<runtime_api::ConcurrentSession>(
+                                           callbacks_.taken, callbacks_.answering)
+                                     : nullptr),
       extensions_(std::move(found.programs),
                   world.log,
                   world.pump,
@@ -122,7 +124,12 @@ std::shared_ptr<Telemetry> Launch::make_telemetry(FoundExtensions::Switch turned
         if (!socket) return tl::unexpected(std::move(socket.error().message));
         return *socket;
       },
-      spec().logging.format);
+      spec().logging.format,
+      // What is named here is the environment's, and outlives the launch as the telemetry may.
+      [&spec = world_.spec, &log = world_.log, &clock = world_.clock](
+          const TelemetryRecord& record) {
+        log.platform(event_lines(spec, record, clock.wall_now()));
+      });
 }
 
 runtime_api::RuntimeDesk Launch::runtime_desk() {
@@ -268,6 +275,7 @@ std::optional<Outcome> Launch::start_extensions(TimePoint deadline,
   if (!all) {
     const auto& [failure, kind] = all.error();
     hub_.ended(failure.name, runtime_api::ExtensionCause::launch_failed, kind);
+    advise_of(failure);
     return failure;
   }
   switch (hub_.await_registered(deadline)) {

@@ -48,6 +48,7 @@ struct LaunchWorld {
   const time::Clock& clock;
   time::TimerQueue& timers;
   const std::function<std::string()>& new_uuid;
+  const std::function<void(std::string_view)>& advise;  // see World
 };
 
 // Any thread, except where it says otherwise.
@@ -60,9 +61,8 @@ class Launch {
     // on a thread of the listener. The type is empty after a plain response.
     std::function<void(std::string_view error_type)> settled;
     // The launch can serve no more: its runtime has ended, or an extension has, or has reported an
-    // error: "Runtime.ExitError", "Extension.Crash" … On the pump's thread, or on one of the
-    // listener; what ended has been drained.
-    std::function<void(std::string_view error_type)> failed;
+    // error. On the pump's thread, or on one of the listener; what ended has been drained.
+    std::function<void()> failed;
     // See World::segments.
     std::function<void(const std::string& function_name, std::string_view datagram)> segments{};
     // For telemetry, each on a thread of the listener or the one that awaits the init, while the
@@ -74,6 +74,8 @@ class Launch {
     std::function<void(std::string_view error_type)> runtime_done;
     // On Managed Instances: the runtime is about to be given an invocation.
     std::function<void(const runtime_api::NextInvocation& invocation)> taken{};
+    // The same, when its answer begins to come.
+    std::function<void(const runtime_api::NextInvocation& invocation)> answering{};
   };
 
   // Opens the listener; nothing runs yet.
@@ -115,8 +117,9 @@ class Launch {
                                                std::chrono::milliseconds limit);
   std::size_t in_flight() const { return concurrent_ ? concurrent_->in_flight() : 0; }
 
-  // Of a launch that has failed: the pipe and the connection may tell before the kernel does.
-  Outcome how_it_failed(FailurePhase phase);
+  // Of a launch that has failed: the pipe and the connection may tell before the kernel does, so it
+  // is worth `patience`.
+  Outcome how_it_failed(FailurePhase phase, std::chrono::milliseconds patience = kLastWords);
 
   // Shuts the processes down within their budget, and blocks until they are gone. At once where
   // there is no extension, and when kill() is called meanwhile. Not while another thread is inside
@@ -128,9 +131,6 @@ class Launch {
   // Whether there is somebody to shut down, rather than to kill.
   bool has_extensions() const { return budget().total.count() > 0; }
   std::vector<runtime_api::ExtensionStatus> extensions() const { return hub_.extensions(); }
-
-  // "Runtime.ExitError", "Extension.Crash" …, of a launch that has failed. Does not wait.
-  std::string_view failure_type();
 
   // What this launch tells its extensions; null where it tells nothing. Shared, because whoever
   // tells the end of an invocation may be the last to know of the launch.
@@ -183,6 +183,8 @@ class Launch {
   void extension_reported(const std::string& name, runtime_api::ExtensionErrorPhase phase);
   void fail(ExtensionFailed failure);
 
+  void advise_of(const ExtensionFailed& failure);
+  void advise_of_untaken() const;
   void end_runtime(TimePoint deadline);
   void end_extensions(ShutdownReason reason, TimePoint deadline);
 

@@ -41,7 +41,7 @@ void Launch::runtime_ended() {
   end_sessions(runtime_api::Session::Arriving::is_read);
   // The hub's waits are of the thread that waits for the runtime too.
   hub_.abandon();
-  if (!on_purpose) callbacks_.failed(failure_type());
+  if (!on_purpose) callbacks_.failed();
 }
 
 void Launch::extension_ended(const std::string& name) {
@@ -77,14 +77,37 @@ void Launch::fail(ExtensionFailed failure) {
   {
     const std::lock_guard lock(mutex_);
     if (ending_ || killed_ || runtime_ended_ || failure_) return;
-    failure_ = std::move(failure);
+    failure_ = failure;
   }
+  advise_of(failure);
   abandon_sessions();
   hub_.abandon();
-  callbacks_.failed(failure_type());
+  callbacks_.failed();
 }
 
-Outcome Launch::how_it_failed(FailurePhase phase) {
+// The function's log names no extension, and a developer has several.
+void Launch::advise_of(const ExtensionFailed& failure) {
+  auto told = failure;
+  if (const auto exit = extensions_.exited_within(failure.name, {})) {
+    told.exit_code = exit->code;
+    told.signal = exit->signal;
+  }
+  const auto reason = describe(told);
+  world_.advise("extension " + failure.name + " failed with " + failure.error_type +
+                (reason.empty() ? "" : ": " + reason) + "; see what it printed");
+}
+
+// What a log has of it is not all that a developer may be looking for.
+void Launch::advise_of_untaken() const {
+  if (!telemetry_) return;
+  for (const auto& [extension, events] : telemetry_->untaken()) {
+    world_.advise("extension " + extension + " has not taken " + std::to_string(events) +
+                  " telemetry events, and its environment has ended; it has to answer deliveries "
+                  "until it exits in the Shutdown phase");
+  }
+}
+
+Outcome Launch::how_it_failed(FailurePhase phase, std::chrono::milliseconds patience) {
   std::optional<ExtensionFailed> failure;
   bool interrupted = false;
   {
@@ -97,23 +120,17 @@ Outcome Launch::how_it_failed(FailurePhase phase) {
     auto* const process = runtime();
     const auto exit = process == nullptr
                           ? sandbox::Exit{}
-                          : process->exited_within(kLastWords).value_or(sandbox::Exit{});
+                          : process->exited_within(patience).value_or(sandbox::Exit{});
     if (world_.sandbox.usage().memory_exceeded) return OutOfMemory{phase};
     return RuntimeExited{.exit_code = exit.code, .signal = exit.signal, .phase = phase};
   }
-  const auto exit = extensions_.exited_within(failure->name, kLastWords).value_or(sandbox::Exit{});
+  const auto exit = extensions_.exited_within(failure->name, patience).value_or(sandbox::Exit{});
   if (world_.sandbox.usage().memory_exceeded) return OutOfMemory{phase};
   failure->exit_code = exit.code;
   failure->signal = exit.signal;
   failure->reason = "extension " + failure->name + " reported an error";
   failure->phase = phase;
   return std::move(*failure);
-}
-
-std::string_view Launch::failure_type() {
-  if (world_.sandbox.usage().memory_exceeded) return "Runtime.OutOfMemory";
-  const std::lock_guard lock(mutex_);
-  return failure_ ? std::string_view(failure_->error_type) : "Runtime.ExitError";
 }
 
 // ---- What is ended.
@@ -159,6 +176,7 @@ void Launch::shut_down(ShutdownReason reason) {
     if (telemetry_) telemetry_->hurry();
     end_runtime(begun + budget.runtime);
     if (census.external > 0) end_extensions(reason, begun + budget.total);
+    advise_of_untaken();
   }
   kill();
 }

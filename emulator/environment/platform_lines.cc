@@ -7,22 +7,50 @@ bool is_text(const EnvironmentSpec& spec) { return spec.logging.format == LogFor
 
 }  // namespace
 
-std::string start_lines(const EnvironmentSpec& spec, std::string_view request_id, WallTime now) {
-  if (is_text(spec)) return start_line(request_id, spec.version);
-  return json_log_line(
-      {now, InvocationStart{.request_id = std::string(request_id), .version = spec.version}},
-      spec.logging);
+std::optional<EventTracing> tracing_of(const TraceContext& trace,
+                                       const std::optional<std::string>& header) {
+  if (!header || header->empty()) return std::nullopt;
+  return EventTracing{.span_id = trace.invocation_segment, .value = *header};
 }
 
-std::string end_lines(const EnvironmentSpec& spec, const InvocationReport& report, WallTime now) {
+// What is repeated inside an invocation has no such line of its own in a text log.
+std::string init_start_lines(const EnvironmentSpec& spec, const InitStart& start, WallTime now) {
+  if (!is_text(spec)) return json_log_line({now, start}, spec.logging);
+  const auto& instance = start.instance;
+  if (start.phase != FailurePhase::init || instance.runtime_version.empty()) return {};
+  return init_start_line(instance.runtime_version, instance.runtime_version_arn);
+}
+
+std::string start_lines(const EnvironmentSpec& spec,
+                        std::string_view request_id,
+                        const InvocationContext& context,
+                        WallTime now) {
+  if (is_text(spec)) return start_line(request_id, spec.version);
+  const InvocationStart start{.request_id = std::string(request_id),
+                              .version = spec.version,
+                              .tenant_id = context.tenant_id,
+                              .tracing = context.tracing};
+  return json_log_line({now, start}, spec.logging);
+}
+
+std::string end_lines(const EnvironmentSpec& spec,
+                      const InvocationReport& report,
+                      const InvocationContext& context,
+                      WallTime now) {
   if (is_text(spec)) return end_lines(report, spec.profile);
   const RuntimeDone done{.request_id = report.request_id,
+                         .tenant_id = context.tenant_id,
                          .outcome = outcome_of_runtime(report.error_type),
                          .duration = report.duration,
-                         .produced_bytes = report.produced_bytes};
-  return json_log_line({now, done}, spec.logging) +
-         json_log_line({now, InvocationReported{.report = report, .profile = spec.profile}},
-                       spec.logging);
+                         .produced_bytes = report.produced_bytes,
+                         .spans = context.spans,
+                         .tracing = context.tracing};
+  const InvocationReported reported{.report = report,
+                                    .profile = spec.profile,
+                                    .tenant_id = context.tenant_id,
+                                    .spans = context.spans,
+                                    .tracing = context.tracing};
+  return json_log_line({now, done}, spec.logging) + json_log_line({now, reported}, spec.logging);
 }
 
 std::string init_report_lines(const EnvironmentSpec& spec, const InitReport& report, WallTime now) {

@@ -12,8 +12,10 @@
 #include "runtime_api/extension_hub.h"
 
 #include <chrono>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace emulator::environment {
 
@@ -22,9 +24,27 @@ using WallTime = std::chrono::system_clock::time_point;
 // What is told of the environment where one begins.
 InstanceFacts instance_facts(const EnvironmentSpec& spec, std::string_view environment_id);
 
-// Each result is whole lines, newline included, or empty.
-std::string start_lines(const EnvironmentSpec& spec, std::string_view request_id, WallTime now);
-std::string end_lines(const EnvironmentSpec& spec, const InvocationReport& report, WallTime now);
+// What events tell of an invocation beside its report.
+struct InvocationContext {
+  std::optional<std::string> tenant_id{};
+  std::optional<EventTracing> tracing{};
+  std::vector<Span> spans{};
+};
+
+// `header` as the runtime is given it; absent or empty: there is nothing to tell.
+std::optional<EventTracing> tracing_of(const TraceContext& trace,
+                                       const std::optional<std::string>& header);
+
+// Each result is whole lines, newline included, or empty. A text log has no place for the context.
+std::string init_start_lines(const EnvironmentSpec& spec, const InitStart& start, WallTime now);
+std::string start_lines(const EnvironmentSpec& spec,
+                        std::string_view request_id,
+                        const InvocationContext& context,
+                        WallTime now);
+std::string end_lines(const EnvironmentSpec& spec,
+                      const InvocationReport& report,
+                      const InvocationContext& context,
+                      WallTime now);
 std::string init_report_lines(const EnvironmentSpec& spec, const InitReport& report, WallTime now);
 
 std::string restore_start_lines(const EnvironmentSpec& spec,

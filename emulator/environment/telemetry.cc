@@ -11,18 +11,20 @@ using runtime_api::SubscriptionRefused;
 Telemetry::Telemetry(const time::Clock& clock,
                      time::TimerQueue& timers,
                      runtime_api::Connect connect,
-                     LogFormat function_format)
+                     LogFormat function_format,
+                     Log log)
     : clock_(clock),
       timers_(timers),
       connect_(std::move(connect)),
-      function_format_(function_format) {}
+      function_format_(function_format),
+      log_(std::move(log)) {}
 
 Telemetry::~Telemetry() = default;
 
 template <typename Action>
 void Telemetry::for_each_delivery(const Action& action) const {
-  const auto count = delivery_count_.load(std::memory_order_acquire);
-  for (std::size_t i = 0; i < count; ++i) action(*deliveries_[i]);
+  const auto count = subscriber_count_.load(std::memory_order_acquire);
+  for (std::size_t i = 0; i < count; ++i) action(*subscribers_[i].delivery);
 }
 
 // ---- Subscriptions.
@@ -85,7 +87,8 @@ tl::expected<std::unique_ptr<TelemetryDelivery>, SubscriptionRefused> Telemetry:
       // Shared because functions are copied; nobody else keeps it.
       [channel](std::span<const std::string> events, const runtime_api::Interruption& stop) {
         return channel->deliver(events, stop);
-      });
+      },
+      log_ ? [log = log_](const LogsDropped& loss) { log(loss); } : TelemetryDelivery::TellLoss());
   if (!delivery) return Refusal(SubscriptionRefused{Reason::failed, std::move(delivery.error())});
   return std::move(*delivery);
 }
@@ -107,14 +110,16 @@ tl::expected<void, SubscriptionRefused> Telemetry::subscribe(const std::string& 
     }
     events = kept_;
     lost = not_kept_;
-    const auto index = delivery_count_.load(std::memory_order_relaxed);
+    const auto index = subscriber_count_.load(std::memory_order_relaxed);
     subscriber = delivery->get();
-    deliveries_[index] = std::move(*delivery);
-    delivery_count_.store(index + 1, std::memory_order_release);
+    subscribers_[index] = {extension, std::move(*delivery)};
+    subscriber_count_.store(index + 1, std::memory_order_release);
   }
   // What is recorded meanwhile may come before it; the API promises no order, only that it comes.
   replay(*subscriber, events, lost);
-  record(Subscribed{subscription.api, extension, subscription.categories});
+  const Subscribed subscribed{subscription.api, extension, subscription.categories};
+  record(subscribed);
+  if (log_) log_(subscribed);
   return {};
 }
 
@@ -146,7 +151,7 @@ void Telemetry::close_subscriptions() {
 // later finds it among what was kept.
 std::size_t Telemetry::keep(const TelemetryEvent& event) {
   const std::lock_guard lock(mutex_);
-  const auto subscribers = delivery_count_.load(std::memory_order_relaxed);
+  const auto subscribers = subscriber_count_.load(std::memory_order_relaxed);
   if (!open()) return subscribers;
   if (const auto* printed = std::get_if<PrintedLine>(&event.record)) {
     const auto cost = printed->line.size() + sizeof(TelemetryEvent);
@@ -163,14 +168,14 @@ std::size_t Telemetry::keep(const TelemetryEvent& event) {
 }
 
 void Telemetry::record(TelemetryRecord record) {
-  auto subscribers = delivery_count_.load(std::memory_order_acquire);
+  auto subscribers = subscriber_count_.load(std::memory_order_acquire);
   const bool keeping = open();
   if (!keeping && subscribers == 0) return;
   const TelemetryEvent event{clock_.wall_now(), std::move(record)};
   if (keeping) subscribers = keep(event);
   const auto category = category_of(event.record);
   for (std::size_t i = 0; i < subscribers; ++i) {
-    auto& delivery = *deliveries_[i];
+    auto& delivery = *subscribers_[i].delivery;
     const auto& subscription = delivery.subscription();
     if (!subscription.categories.contains(category)) continue;
     for (auto& text : json_texts(event, subscription.schema)) delivery.give(std::move(text));
@@ -179,7 +184,7 @@ void Telemetry::record(TelemetryRecord record) {
 
 LineTap Telemetry::line_tap() {
   return [this](EventCategory writer, std::string_view line) {
-    if (!open() && delivery_count_.load(std::memory_order_acquire) == 0) return;
+    if (!open() && subscriber_count_.load(std::memory_order_acquire) == 0) return;
     const bool application = writer == EventCategory::function;
     record(PrintedLine{.writer = writer,
                        .line = std::string(line),
@@ -216,8 +221,20 @@ DeliveryCounts Telemetry::counts() const {
     sum.delivered += counts.delivered;
     sum.dropped += counts.dropped;
     sum.pending += counts.pending;
+    sum.untold += counts.untold;
   });
   return sum;
+}
+
+std::vector<Telemetry::Untaken> Telemetry::untaken() const {
+  std::vector<Untaken> lacking;
+  const auto count = subscriber_count_.load(std::memory_order_acquire);
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto counts = subscribers_[i].delivery->counts();
+    const auto events = counts.pending + counts.untold;
+    if (events > 0) lacking.push_back({subscribers_[i].extension, events});
+  }
+  return lacking;
 }
 
 }  // namespace emulator::environment

@@ -42,12 +42,17 @@ class Telemetry {
  public:
   using TimePoint = time::TimerQueue::TimePoint;
 
-  // `clock`, `timers` and whatever `connect` uses must outlive it. `function_format` is how the
-  // function's lines are told.
+  // Takes what arises here, a subscription or a loss, for the function's log. On any thread, with
+  // no lock held.
+  using Log = std::function<void(const TelemetryRecord& record)>;
+
+  // `clock`, `timers` and whatever `connect` and `log` use must outlive it. `function_format` is
+  // how the function's lines are told.
   Telemetry(const time::Clock& clock,
             time::TimerQueue& timers,
             runtime_api::Connect connect,
-            LogFormat function_format);
+            LogFormat function_format,
+            Log log);
   Telemetry(const Telemetry&) = delete;
   Telemetry& operator=(const Telemetry&) = delete;
   ~Telemetry();  // ends the deliveries, whatever is pending
@@ -62,7 +67,7 @@ class Telemetry {
       const std::string& extension, const runtime_api::Subscription& subscription);
 
   // Whether anybody has to be told anything. Cheap.
-  bool has_subscribers() const { return delivery_count_.load(std::memory_order_acquire) != 0; }
+  bool has_subscribers() const { return subscriber_count_.load(std::memory_order_acquire) != 0; }
 
   // Whether Init is under way.
   bool open() const;
@@ -89,10 +94,21 @@ class Telemetry {
   // Of all subscribers together.
   DeliveryCounts counts() const;
 
+  // What subscribers never had, those told of it not counted: of each that lacks something.
+  struct Untaken {
+    std::string extension;
+    std::uint64_t events = 0;
+  };
+  std::vector<Untaken> untaken() const;
+
  private:
   struct Loss {
     std::uint64_t records = 0;
     std::uint64_t bytes = 0;
+  };
+  struct Subscriber {
+    std::string extension;
+    std::unique_ptr<TelemetryDelivery> delivery;
   };
   using Refusal = tl::unexpected<runtime_api::SubscriptionRefused>;
 
@@ -111,11 +127,12 @@ class Telemetry {
   time::TimerQueue& timers_;
   const runtime_api::Connect connect_;
   const LogFormat function_format_;
+  const Log log_;
 
   // Written in order and never taken away, so whoever has read the count may use that many without
   // the lock: telling an event costs no more of it.
-  std::array<std::unique_ptr<TelemetryDelivery>, kMaxSubscriptions> deliveries_;
-  std::atomic<std::size_t> delivery_count_{0};
+  std::array<Subscriber, kMaxSubscriptions> subscribers_;
+  std::atomic<std::size_t> subscriber_count_{0};
   std::atomic<bool> open_{true};
 
   mutable std::mutex mutex_;  // guards what follows, and the writing of the above

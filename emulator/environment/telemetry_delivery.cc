@@ -41,12 +41,14 @@ struct TelemetryDelivery::Shared : std::enable_shared_from_this<Shared> {
          const time::Clock& clock_in,
          time::TimerQueue& timers_in,
          Send send_in,
+         TellLoss tell_loss_in,
          std::unique_ptr<runtime_api::Interruption> interruption_in)
       : buffering(subscription.buffering),
         schema(subscription.schema),
         clock(clock_in),
         timers(timers_in),
         send(std::move(send_in)),
+        tell_loss(std::move(tell_loss_in)),
         interruption(std::move(interruption_in)) {}
 
   // On the delivery's thread.
@@ -57,12 +59,13 @@ struct TelemetryDelivery::Shared : std::enable_shared_from_this<Shared> {
                    std::string& reason,
                    std::unique_lock<std::mutex>& lock);
   void back_off(milliseconds length, std::unique_lock<std::mutex>& lock);
+  void tell_losses(std::unique_lock<std::mutex>& lock);
 
   // With the mutex held.
   bool batch_ready() const;
   std::vector<Item> take_batch();
   void close_gap();
-  Item loss_item(Loss loss, std::string reason) const;
+  Item loss_item(Loss loss, std::string reason);
   bool is_empty() const { return queue.empty() && in_flight_cost == 0; }
   bool begin_step(milliseconds length);
 
@@ -77,6 +80,7 @@ struct TelemetryDelivery::Shared : std::enable_shared_from_this<Shared> {
   const time::Clock& clock;
   time::TimerQueue& timers;
   const Send send;
+  const TellLoss tell_loss;
   const std::unique_ptr<runtime_api::Interruption> interruption;
 
   mutable std::mutex mutex;  // guards what follows
@@ -89,7 +93,9 @@ struct TelemetryDelivery::Shared : std::enable_shared_from_this<Shared> {
   std::uint64_t queued_items = 0;     // the same
   std::uint64_t delivered = 0;
   std::uint64_t dropped = 0;
-  Loss gap;  // since the last batch was taken
+  std::uint64_t told = 0;           // of those dropped, by what the subscriber has
+  std::vector<LogsDropped> losses;  // not yet told to others
+  Loss gap;                         // since the last batch was taken
   bool gap_open = false;
   bool due = false;          // the oldest event has waited long enough
   bool age_pending = false;  // a timer will look
@@ -179,11 +185,11 @@ std::vector<Item> TelemetryDelivery::Shared::take_batch() {
   return batch;
 }
 
-Item TelemetryDelivery::Shared::loss_item(Loss loss, std::string reason) const {
-  const TelemetryEvent event{clock.wall_now(),
-                             LogsDropped{.reason = std::move(reason),
-                                         .dropped_records = loss.records,
-                                         .dropped_bytes = loss.bytes}};
+Item TelemetryDelivery::Shared::loss_item(Loss loss, std::string reason) {
+  LogsDropped dropped_now{
+      .reason = std::move(reason), .dropped_records = loss.records, .dropped_bytes = loss.bytes};
+  const TelemetryEvent event{clock.wall_now(), dropped_now};
+  if (tell_loss) losses.push_back(std::move(dropped_now));
   return {.json = json_texts(event, schema).front(),
           .given = clock.monotonic_now(),
           .tells_loss = true,
@@ -201,7 +207,7 @@ void TelemetryDelivery::Shared::run() {
   std::unique_lock lock(mutex);
   for (;;) {
     changed.wait(lock, [this] { return ending || (!paused && batch_ready()); });
-    if (ending) return;
+    if (ending) return tell_losses(lock);
     auto batch = take_batch();
     // Whether the rest is old enough has to be found out anew.
     const bool age = !queue.empty() && !age_pending;
@@ -212,9 +218,19 @@ void TelemetryDelivery::Shared::run() {
       schedule_age(age_at);
       lock.lock();
     }
+    tell_losses(lock);
     send_batch(std::move(batch), lock);
+    tell_losses(lock);
     changed.notify_all();
   }
+}
+
+void TelemetryDelivery::Shared::tell_losses(std::unique_lock<std::mutex>& lock) {
+  if (losses.empty()) return;
+  const auto telling = std::exchange(losses, {});
+  lock.unlock();
+  for (const auto& loss : telling) tell_loss(loss);
+  lock.lock();
 }
 
 void TelemetryDelivery::Shared::send_batch(std::vector<Item> batch,
@@ -222,7 +238,9 @@ void TelemetryDelivery::Shared::send_batch(std::vector<Item> batch,
   std::vector<std::string> texts;
   texts.reserve(batch.size());
   Loss at_stake;
+  std::uint64_t telling = 0;
   for (auto& item : batch) {
+    telling += item.lost_records;
     at_stake.records += item.tells_loss ? item.lost_records : 1;
     at_stake.bytes += item.tells_loss ? item.lost_bytes : item.json.size();
     texts.push_back(std::move(item.json));
@@ -233,6 +251,7 @@ void TelemetryDelivery::Shared::send_batch(std::vector<Item> batch,
   in_flight_cost = 0;
   if (arrived) {
     delivered += events;
+    told += telling;
     return;
   }
   dropped += events;
@@ -346,11 +365,12 @@ tl::expected<std::unique_ptr<TelemetryDelivery>, std::string> TelemetryDelivery:
     runtime_api::Subscription subscription,
     const time::Clock& clock,
     time::TimerQueue& timers,
-    Send send) try {
+    Send send,
+    TellLoss tell_loss) try {
   auto interruption = runtime_api::Interruption::make();
   if (!interruption) return tl::unexpected(std::move(interruption.error()));
   auto shared = std::make_shared<Shared>(
-      subscription, clock, timers, std::move(send), std::move(*interruption));
+      subscription, clock, timers, std::move(send), std::move(tell_loss), std::move(*interruption));
   return std::unique_ptr<TelemetryDelivery>(
       new TelemetryDelivery(std::move(subscription), std::move(shared)));
 } catch (const std::system_error& error) {
@@ -415,7 +435,8 @@ DeliveryCounts TelemetryDelivery::counts() const {
   const std::lock_guard lock(shared_->mutex);
   return {.delivered = shared_->delivered,
           .dropped = shared_->dropped,
-          .pending = shared_->queued_items + shared_->in_flight_items};
+          .pending = shared_->queued_items + shared_->in_flight_items,
+          .untold = shared_->dropped - shared_->told};
 }
 
 }  // namespace emulator::environment

@@ -4,7 +4,7 @@
 // What is lost is told: a gap is whatever is dropped from one batch's taking to the next, and each
 // gap is followed by exactly one platform.logsDropped with its counts. Where that event is itself
 // lost, the next one has its counts as well. So at any time, of the events that were given:
-// delivered + dropped + pending is all of them.
+// delivered + dropped + pending is all of them. Whoever ends a delivery asks it what was left.
 #pragma once
 
 #include "emulator/environment/telemetry_event.h"
@@ -44,6 +44,8 @@ struct DeliveryCounts {
   std::uint64_t delivered = 0;  // events that the subscriber has for certain
   std::uint64_t dropped = 0;
   std::uint64_t pending = 0;
+  // Of those dropped, how many no platform.logsDropped has told the subscriber of for certain.
+  std::uint64_t untold = 0;
 };
 
 // Any thread, except where it says otherwise.
@@ -55,13 +57,18 @@ class TelemetryDelivery {
   using Send = std::function<tl::expected<void, std::string>(
       std::span<const std::string> events, const runtime_api::Interruption& interruption)>;
 
+  // Each platform.logsDropped that the subscriber is to have, for others to know; on the delivery's
+  // thread, with no lock held. May be empty.
+  using TellLoss = std::function<void(const LogsDropped&)>;
+
   // `clock` and `timers` must outlive the delivery; its timers do nothing but wake it. Fails where
   // the host has no thread or descriptor left, with a sentence.
   static tl::expected<std::unique_ptr<TelemetryDelivery>, std::string> start(
       runtime_api::Subscription subscription,
       const time::Clock& clock,
       time::TimerQueue& timers,
-      Send send);
+      Send send,
+      TellLoss tell_loss);
   TelemetryDelivery(const TelemetryDelivery&) = delete;
   TelemetryDelivery& operator=(const TelemetryDelivery&) = delete;
 

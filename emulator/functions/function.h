@@ -81,6 +81,10 @@ struct ManagedInstances {
   // ExecutionEnvironmentMemoryGiBPerVCpu.
   double memory_per_cpu = kUsualMemoryPerCpu;
   std::string provider{};  // the ARN of its capacity provider; empty: Hearth's own
+  // How many environments each of its versions has, as far as it says. Source: SAM developer guide,
+  // FunctionScalingConfig.
+  std::optional<int> min_environments{};
+  std::optional<int> max_environments{};
   bool operator==(const ManagedInstances&) const = default;
 };
 inline constexpr int kMaxManagedConcurrency = 1'600;

@@ -82,4 +82,27 @@ FunctionReader::Failure FunctionReader::read_managed_instances() {
   return std::nullopt;
 }
 
+// Source: SAM developer guide and CloudFormation reference, FunctionScalingConfig of a function.
+FunctionReader::Failure FunctionReader::read_managed_scaling() {
+  const auto scaling = property("FunctionScalingConfig");
+  if (!scaling) return scaling.error();
+  if (!*scaling) return std::nullopt;
+  auto& managed = result_.configuration.managed;
+  if (!managed) {
+    return error_at(**scaling,
+                    "FunctionScalingConfig is for functions with a CapacityProviderConfig; add "
+                    "one, or limit the function with ReservedConcurrentExecutions");
+  }
+  const auto read = [&](const char* name, std::optional<int>& into) -> Failure {
+    const auto* told = (*scaling)->find(name);
+    if (told == nullptr) return std::nullopt;
+    std::int64_t number = 0;
+    if (auto failure = number_in(*told, "environments", number)) return failure;
+    into = static_cast<int>(std::clamp<std::int64_t>(number, -1, INT_MAX));
+    return std::nullopt;
+  };
+  if (auto failure = read("MinExecutionEnvironments", managed->min_environments)) return failure;
+  return read("MaxExecutionEnvironments", managed->max_environments);
+}
+
 }  // namespace emulator::templates

@@ -154,6 +154,7 @@ tl::expected<FunctionDeclaration, TemplateError> FunctionReader::read() {
                           &FunctionReader::read_tenancy,
                           &FunctionReader::read_snap_start,
                           &FunctionReader::read_managed_instances,
+                          &FunctionReader::read_managed_scaling,
                           &FunctionReader::read_logging,
                           &FunctionReader::read_architecture,
                           &FunctionReader::read_variables,

@@ -64,6 +64,7 @@ class FunctionReader {
   Failure read_tenancy();
   Failure read_snap_start();
   Failure read_managed_instances();
+  Failure read_managed_scaling();
   Failure read_logging();
   // Sets `into` to the member of `map`, if it is written; it must be one of `words`.
   static Failure take_word(const Node& map,

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <map>
 #include <memory>
 #include <sstream>
 #include <string>
@@ -64,11 +65,13 @@ struct Scene {
   ~Scene() {
     if (environment) environment->shut_down();
   }
-  Served serve(const std::string& id) {
+  Served serve(const std::string& id) { return serve(id, kWithReport); }
+  Served serve_until_answered(const std::string& id) { return serve(id, {}); }
+  Served serve(const std::string& id, const ServingTerms& terms) {
     if (!environment) {
       environment = std::make_shared<Environment>("env-1", spec, world.world, [](Environment&) {});
     }
-    return environment->serve(next_invocation(id, "12345"), kWithReport);
+    return environment->serve(next_invocation(id, "12345"), terms);
   }
 
   tests::ExtensionsFolder folder;
@@ -224,6 +227,71 @@ TEST_CASE("a JSON log has events for the platform's lines and objects for the fu
   CHECK(log.find("\"producedBytes\":5,") != std::string::npos);
   CHECK(log.find("\"type\":\"platform.report\"") != std::string::npos);
   CHECK(log.find("REPORT RequestId") == std::string::npos);
+}
+
+TEST_CASE("a JSON log tells who subscribed, and what an invocation's events tell", "[telemetry]") {
+  tests::TcpListener listener;
+  int status = 0;
+  Scene scene({"a"}, [&](ScriptedProcess& process) {
+    if (tests::extension_name(process).empty()) return chat(process);
+    return watch(process, tcp(listener), status);
+  });
+  scene.spec->logging = {.format = LogFormat::json, .system_level = LogLevel::debug};
+  REQUIRE(succeeded(scene.serve("id-1").outcome));
+  std::map<std::string, nlohmann::json> records;
+  std::istringstream lines(scene.world.log());
+  for (std::string line; std::getline(lines, line);) {
+    const auto object = nlohmann::json::parse(line);
+    if (object.contains("type")) records[object["type"]] = object["record"];
+  }
+  CHECK(records["platform.telemetrySubscription"]["name"] == "a");
+  CHECK(records["platform.telemetrySubscription"]["types"].size() == 3);
+  REQUIRE(records["platform.runtimeDone"]["spans"].size() == 3);
+  CHECK(records["platform.runtimeDone"]["spans"][2]["name"] == "runtimeOverhead");
+  CHECK(records["platform.report"]["spans"].size() == 3);
+}
+
+TEST_CASE("an internal extension is given what is left before its process ends", "[telemetry]") {
+  tests::HttpListener listener;
+  tests::Trace trace;
+  Scene scene({}, [&](ScriptedProcess& process) {
+    const tests::InternalExtension inner(process, [&](ScriptedExtension& extension) {
+      extension.register_for("{}");
+      extension.subscribe(http(listener), 30'000);
+      trace.add("subscribed");
+      extension.next();
+    });
+    trace.await("subscribed");
+    const auto event = process.next();
+    process.mind_termination();
+    process.print("handled\n");
+    process.respond(process.id_of(event), event.body);
+    process.await_termination();
+    // Its batch would have waited for half a minute.
+    listener.received.await_type("function");
+    trace.add("had all");
+    return ScriptEnd{.code = 0, .signal = {}};
+  });
+  REQUIRE(succeeded(scene.serve_until_answered("id-1").outcome));
+  CHECK(listener.received.all().empty());
+  scene.environment->shut_down();
+  CHECK(trace.has("had all"));
+}
+
+TEST_CASE("what a subscriber has not taken at its end is told to the developer", "[telemetry]") {
+  const tests::LoopbackSocket deaf;
+  int status = 0;
+  Scene scene({"sleeper"}, [&](ScriptedProcess& process) {
+    if (tests::extension_name(process).empty()) return chat(process);
+    return watch(process,
+                 R"({"protocol":"HTTP","URI":"http://sandbox.localdomain:)" +
+                     std::to_string(deaf.port()) + R"(/"})",
+                 status);
+  });
+  REQUIRE(succeeded(scene.serve("id-1").outcome));
+  scene.environment->shut_down();
+  REQUIRE(scene.world.advice().size() == 1);
+  CHECK(scene.world.advice().front().starts_with("extension sleeper has not taken "));
 }
 
 TEST_CASE("a JSON log tells of Init at the level that its events have", "[telemetry]") {

@@ -25,6 +25,7 @@ using namespace emulator::environment;
 using namespace std::chrono_literals;
 using tests::EnvironmentWorld;
 using tests::ExtensionsFolder;
+using tests::InternalExtension;
 using tests::next_invocation;
 using tests::ScriptedExtension;
 using tests::ScriptedProcess;
@@ -97,35 +98,6 @@ struct Scene {
   EnvironmentWorld world;
   std::shared_ptr<EnvironmentSpec> spec;
   std::shared_ptr<Environment> environment;
-};
-
-// A thread of the runtime's process that plays an internal extension. Its calls wait on a
-// connection of its own, which breaks when the object goes.
-class InternalExtension {
- public:
-  InternalExtension(ScriptedProcess& runtime, std::function<void(ScriptedExtension&)> script)
-      : beside_({.argv = {"inner"},
-                 .environment = {{"AWS_LAMBDA_RUNTIME_API",
-                                  runtime.variable("AWS_LAMBDA_RUNTIME_API")}},
-                 .output = -1,
-                 .launch_number = 0}),
-        thread_([this, script = std::move(script)] {
-          try {
-            ScriptedExtension extension(beside_, "inner");
-            script(extension);
-          } catch (const tests::Killed&) {
-          }
-        }) {}
-  InternalExtension(const InternalExtension&) = delete;
-  InternalExtension& operator=(const InternalExtension&) = delete;
-  ~InternalExtension() {
-    beside_.kill();
-    thread_.join();
-  }
-
- private:
-  ScriptedProcess beside_;
-  std::thread thread_;
 };
 
 std::string body_of(const Served& served) {
@@ -275,11 +247,15 @@ TEST_CASE("an extension that cannot be started is a launch error with the reason
   CHECK(scene.world.launcher.programs().empty());
 }
 
-TEST_CASE("more than ten extensions are a launch error") {
-  Scene scene({"1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11"}, cast({}));
+TEST_CASE("more than ten extensions are a launch error, and the first too many is named") {
+  Scene scene({"a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"}, cast({}));
   const auto served = scene.make()->serve(next_invocation("id-1"), kWithReport);
   CHECK(error_type(served.outcome) == "Extension.LaunchError");
   CHECK(scene.world.launcher.launches() == 0);
+  CHECK(logged(scene.world,
+               "EXTENSION\tName: k\tState: LaunchError\tEvents: []\t"
+               "Error Type: TooManyExtensions\n"));
+  CHECK_FALSE(logged(scene.world, "EXTENSION\tName: l\t"));
 }
 
 TEST_CASE("an extension that never registers is an init that takes too long") {
@@ -466,6 +442,11 @@ TEST_CASE("an extension that ends after the response leaves the answer good") {
   trace.add("answered");
   scene.world.await_reports(1);
   CHECK(scene.world.reports().front().error_type == "Extension.Crash");
+  CHECK(logged(scene.world, "RequestId: id-1 Error: exit status 1\nExtension.Crash\nEND "));
+  // The log names none of several.
+  CHECK(scene.world.advice() ==
+        std::vector<std::string>{
+            "extension bad failed with Extension.Crash: exit status 1; see what it printed"});
   scene.await_idle(1);
   CHECK(environment->phase() == Phase::reset);
 }
@@ -574,6 +555,39 @@ TEST_CASE("who ignores the end is killed when its time is over") {
   CHECK(trace.has("told"));
   CHECK(scene.world.clock.monotonic_now() - begun >= 2s);
   CHECK(scene.world.launcher.living() == 0);
+}
+
+TEST_CASE("one that dies while all are shut down takes nothing from the others") {
+  Trace trace;
+  Scene scene({"frail", "steady"},
+              cast({{"frail",
+                     [&](ScriptedProcess& p) -> ScriptEnd {
+                       ScriptedExtension extension(p);
+                       extension.register_for(tests::kInvokeAndShutdown);
+                       while (!ScriptedExtension::is_shutdown(extension.next())) {
+                       }
+                       trace.add("frail dies");
+                       return {.code = {}, .signal = SIGSEGV};
+                     }},
+                    {"steady", [&](ScriptedProcess& p) -> ScriptEnd {
+                       ScriptedExtension extension(p);
+                       extension.register_for(tests::kInvokeAndShutdown);
+                       while (!ScriptedExtension::is_shutdown(extension.next())) {
+                       }
+                       trace.await("frail dies");
+                       p.print("the last of it\n");
+                       trace.add("steady has done its work");
+                       return {.code = 0, .signal = {}};
+                     }}}));
+  const auto environment = scene.make();
+  environment->serve(next_invocation("id-1"), kWithReport);
+  environment->shut_down();
+  CHECK(logged(scene.world, "the last of it\n"));
+  CHECK(trace.has("steady has done its work"));
+  CHECK(scene.world.launcher.living() == 0);
+  // What ends when it was told to has not failed.
+  CHECK(scene.world.advice().empty());
+  CHECK(scene.world.reports().size() == 1);
 }
 
 TEST_CASE("without extensions nobody is asked: the processes are killed at once") {

@@ -7,6 +7,7 @@
 #include <catch2/catch_test_macros.hpp>
 
 #include <atomic>
+#include <chrono>
 #include <memory>
 #include <string>
 #include <thread>
@@ -41,9 +42,12 @@ ScriptEnd restored_echo(ScriptedProcess& process) {
 }
 
 struct Scene {
-  explicit Scene(tests::Script script) : folder({"ext"}), world(std::move(script)) {
+  explicit Scene(tests::Script script,
+                 std::chrono::milliseconds init_limit = std::chrono::minutes{10})
+      : folder({"ext"}), world(std::move(script)) {
     auto spec = world.snap_start_spec();
     spec->layers = folder.layers();
+    spec->init_limit = init_limit;
     environment = std::make_shared<Environment>("env-1", spec, world.world, [](Environment&) {});
   }
   ~Scene() { environment->shut_down(); }
@@ -121,5 +125,27 @@ TEST_CASE("an extension that ignores the end of a failed restore is killed",
   CHECK(std::holds_alternative<RestoreFailed>(scene.serve("id-1").outcome));
   scene.await_reset();
   CHECK(trace.has("told failure"));
+  CHECK(scene.world.launcher.living() == 0);
+}
+
+TEST_CASE("an extension that hangs in a snapshot's Init fails it when its time is over",
+          "[restore][extensions]") {
+  Trace trace;
+  std::atomic<bool> hangs = true;
+  Scene scene(
+      [&](ScriptedProcess& process) {
+        if (tests::extension_name(process).empty()) return restored_echo(process);
+        if (hangs.exchange(false)) {
+          ScriptedExtension(process).register_for(tests::kInvokeAndShutdown);
+          process.hang();
+        }
+        await_shutdown(process, trace);
+        return ScriptEnd{.code = 0, .signal = {}};
+      },
+      std::chrono::milliseconds{100});
+  const auto failure = scene.environment->initialise_provisioned();
+  REQUIRE(failure);
+  CHECK(std::holds_alternative<TimedOut>(*failure));
+  CHECK(scene.world.log().find("\tPhase: init\tStatus: timeout\n") != std::string::npos);
   CHECK(scene.world.launcher.living() == 0);
 }

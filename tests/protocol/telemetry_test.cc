@@ -41,7 +41,14 @@ auto soon() { return std::chrono::steady_clock::now() + 10min; }
 struct Launch {
   emulator::time::SystemClock clock;
   emulator::time::TimerQueue timers{clock, emulator::time::TimerDrive::own_thread};
-  Telemetry telemetry{clock, timers, tests::connect_to_loopback(), LogFormat::text};
+  std::vector<TelemetryRecord> logged;  // on the test's thread, while nothing is lost
+  Telemetry telemetry{clock,
+                      timers,
+                      tests::connect_to_loopback(),
+                      LogFormat::text,
+                      [this](const TelemetryRecord& record) {
+                        if (std::holds_alternative<Subscribed>(record)) logged.push_back(record);
+                      }};
 
   void print(const std::string& line, EventCategory writer = EventCategory::function) {
     telemetry.line_tap()(writer, line);
@@ -62,6 +69,8 @@ TEST_CASE("an HTTP subscriber gets arrays of events at its path", "[telemetry]")
         std::vector<std::string>{"platform.telemetrySubscription", "function", "extension"});
   CHECK(listener.received.of_type("function")[0]["record"] == "hello");
   CHECK(launch.telemetry.counts().delivered == 3);
+  REQUIRE(launch.logged.size() == 1);
+  CHECK(std::get<Subscribed>(launch.logged.front()).name == "e");
 }
 
 TEST_CASE("a TCP subscriber gets a line for each event", "[telemetry]") {
@@ -297,6 +306,28 @@ TEST_CASE("a function that prints faster than anybody reads loses nothing that i
   const auto counts = launch.telemetry.counts();
   CHECK(counts.delivered + counts.dropped == kLines + 1);
   listener.received.await_type("function", counts.delivered - 1);
-  if (counts.dropped > 0) listener.received.await_type("platform.logsDropped");
-  CHECK(listener.received.of_type("function").size() == counts.delivered - 1);
+  listener.received.await_lost(counts.dropped);
+  CHECK(listener.received.received_and_lost("function") == kLines);
+  CHECK(launch.telemetry.untaken().empty());
+}
+
+TEST_CASE("what a subscriber never had is known, and of which", "[telemetry]") {
+  tests::HttpListener listener;
+  const tests::LoopbackSocket deaf;
+  Launch launch;
+  REQUIRE(launch.telemetry.subscribe("listens", by_http(listener.port())));
+  REQUIRE(launch.telemetry.subscribe("sleeps", by_http(deaf.port())));
+  launch.telemetry.close_subscriptions();
+  constexpr std::uint64_t kPrinted = 20'000;
+  for (std::uint64_t i = 0; i < kPrinted; ++i) launch.print(std::string(1'000, 'x'));
+  listener.received.await_type("function");
+  launch.telemetry.hurry();
+  // Beside what it printed, each subscription is an event for both.
+  const auto of_sleeper = [&]() -> std::uint64_t {
+    for (const auto& [extension, events] : launch.telemetry.untaken()) {
+      if (extension == "sleeps") return events;
+    }
+    return 0;
+  };
+  CHECK(of_sleeper() == kPrinted + 1);
 }

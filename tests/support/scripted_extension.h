@@ -9,9 +9,11 @@
 #include <nlohmann/json.hpp>
 
 #include <condition_variable>
+#include <functional>
 #include <initializer_list>
 #include <mutex>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -64,12 +66,12 @@ class ScriptedExtension {
   }
 
   // To everything, by the Telemetry API. `destination` is the member's JSON.
-  HttpAnswer subscribe(const std::string& destination) {
+  HttpAnswer subscribe(const std::string& destination, int timeout_ms = 25) {
     return process_.put(
         "/2022-07-01/telemetry",
         R"({"schemaVersion":"2022-12-13","types":["platform","function","extension"],)"
-        R"("buffering":{"maxItems":1000,"maxBytes":262144,"timeoutMs":25},"destination":)" +
-            destination + "}",
+        R"("buffering":{"maxItems":1000,"maxBytes":262144,"timeoutMs":)" +
+            std::to_string(timeout_ms) + R"(},"destination":)" + destination + "}",
         named());
   }
 
@@ -89,6 +91,35 @@ class ScriptedExtension {
   ScriptedProcess& process_;
   const std::string name_;
   std::string identifier_;
+};
+
+// A thread of the runtime's process that plays an internal extension. Its calls wait on a
+// connection of its own, which breaks when the object goes.
+class InternalExtension {
+ public:
+  InternalExtension(ScriptedProcess& runtime, std::function<void(ScriptedExtension&)> script)
+      : beside_({.argv = {"inner"},
+                 .environment = {{"AWS_LAMBDA_RUNTIME_API",
+                                  runtime.variable("AWS_LAMBDA_RUNTIME_API")}},
+                 .output = -1,
+                 .launch_number = 0}),
+        thread_([this, script = std::move(script)] {
+          try {
+            ScriptedExtension extension(beside_, "inner");
+            script(extension);
+          } catch (const Killed&) {
+          }
+        }) {}
+  InternalExtension(const InternalExtension&) = delete;
+  InternalExtension& operator=(const InternalExtension&) = delete;
+  ~InternalExtension() {
+    beside_.kill();
+    thread_.join();
+  }
+
+ private:
+  ScriptedProcess beside_;
+  std::thread thread_;
 };
 
 // What happened, in order, as the test's programs and the test tell it. Any thread.

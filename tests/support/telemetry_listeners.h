@@ -35,6 +35,9 @@ class ReceivedEvents {
     const std::lock_guard lock(mutex_);
     events_.push_back(event);
     ++counts_[event["type"]];
+    if (event["type"] == "platform.logsDropped") {
+      lost_ += event["record"]["droppedRecords"].get<std::uint64_t>();
+    }
     changed_.notify_all();
   }
   std::vector<nlohmann::json> all() const {
@@ -60,6 +63,11 @@ class ReceivedEvents {
       return found != counts_.end() && found->second >= count;
     });
   }
+  // Until so many were told to be lost.
+  void await_lost(std::uint64_t count) const {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return lost_ >= count; });
+  }
   // Of the category: how many came, and how many were told to be lost.
   std::uint64_t received_and_lost(const std::string& type) const {
     std::uint64_t sum = of_type(type).size();
@@ -74,6 +82,7 @@ class ReceivedEvents {
   mutable std::condition_variable changed_;
   std::vector<nlohmann::json> events_;
   std::map<std::string, std::size_t> counts_;  // by type
+  std::uint64_t lost_ = 0;
 };
 
 inline runtime_api::Connect connect_to_loopback() {

@@ -110,11 +110,11 @@ struct StreamedCall {
 enum class Stream { absent, read };
 StreamedCall streamed(const PostedRequest& posted,
                       Stream wanted = Stream::read,
-                      ErrorTrailers trailers = ErrorTrailers::honoured) {
+                      ResponseRules rules = ResponseRules::service) {
   Session session([](std::string_view) {});
   auto next = std::make_shared<NextInvocation>();
   next->request_id = "a";
-  next->error_trailers = trailers;
+  next->rules = rules;
   const auto stream = std::make_shared<ResponseStream>();
   if (wanted == Stream::read) next->stream = stream;
   StreamedCall call;
@@ -164,7 +164,7 @@ TEST_CASE("an error behind a streamed response makes the answer an error", "[str
   CHECK(call.answer.kind == RuntimeAnswer::Kind::error);
   CHECK(call.answer.error_type == "Runtime.Late");
   CHECK(call.answer.body == "{\"a\":1}");
-  const auto ignored = streamed(posted, Stream::read, ErrorTrailers::ignored);
+  const auto ignored = streamed(posted, Stream::read, ResponseRules::published_emulator);
   CHECK(ignored.answer.kind == RuntimeAnswer::Kind::response);
 }
 
@@ -178,7 +178,7 @@ TEST_CASE("without a stream a streamed response is collected, and its trailers c
   const auto failed = streamed(posted, Stream::absent);
   CHECK(failed.answer.kind == RuntimeAnswer::Kind::error);
   CHECK(failed.answer.body == R"({"errorType":"Runtime.Late"})");
-  const auto ignored = streamed(posted, Stream::absent, ErrorTrailers::ignored);
+  const auto ignored = streamed(posted, Stream::absent, ResponseRules::published_emulator);
   CHECK(ignored.answer.kind == RuntimeAnswer::Kind::response);
   CHECK(ignored.answer.body == "collected");
 }
@@ -207,6 +207,29 @@ TEST_CASE("a response that announces the trailer and names no mode is streamed",
   const auto buffered = streamed(posted);
   CHECK(buffered.received.empty());
   CHECK(buffered.answer.body == "collected");
+}
+
+TEST_CASE("the published emulator knows no mode by name but streaming", "[stream][routes]") {
+  const auto status_of = [](const char* mode, ResponseRules rules) {
+    Session session([](std::string_view) {});
+    auto next = std::make_shared<NextInvocation>();
+    next->request_id = "a";
+    next->rules = rules;
+    auto posted = streaming({});
+    posted.response_mode = mode;
+    auto runtime = std::async(std::launch::async, [&] {
+      session.take([] { return true; });
+      const auto status = answer_response(session, ResponseCall{"a"}, posted).status;
+      session.end();
+      return status;
+    });
+    session.exchange(next, Session::TimePoint::max());
+    return runtime.get();
+  };
+  CHECK(status_of("buffered", ResponseRules::published_emulator) == 400);
+  CHECK(status_of("buffered", ResponseRules::service) == 202);
+  CHECK(status_of("Streaming", ResponseRules::service) == 400);
+  CHECK(status_of("streaming", ResponseRules::published_emulator) == 202);
 }
 
 TEST_CASE("a streamed response that breaks off is truncated, and its connection ends",

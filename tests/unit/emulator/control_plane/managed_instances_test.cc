@@ -265,3 +265,31 @@ TEST_CASE("a described function on Managed Instances is published where its code
   REQUIRE(put_described(function, scene.world));
   CHECK_FALSE(scene.world.registry.find("f")->latest_published);
 }
+
+TEST_CASE("a described function has as many environments as its description says", "[managed]") {
+  Scene scene;
+  emulator::functions::FunctionConfiguration function;
+  function.name = "f";
+  function.code = "/somewhere";
+  function.memory = emulator::functions::kMinManagedMemory;
+  function.managed.emplace();
+  function.managed->min_environments = 2;
+  function.managed->max_environments = 4;
+  const std::string published(emulator::functions::kLatestPublished);
+  const auto config = [&] { return scene.world.registry.find("f")->scaling; };
+  REQUIRE(put_described(function, scene.world));
+  CHECK(config().at(published) == emulator::registry::ScalingConfig{2, 4});
+  // What the API makes of it stays until it is described otherwise.
+  REQUIRE(scene.scale({{"MinExecutionEnvironments", 1}, {"MaxExecutionEnvironments", 1}}));
+  REQUIRE(put_described(function, scene.world));
+  CHECK(config().at(published) == emulator::registry::ScalingConfig{1, 1});
+  function.managed->max_environments = 5;
+  REQUIRE(put_described(function, scene.world));
+  CHECK(config().at(published) == emulator::registry::ScalingConfig{2, 5});
+  function.managed->min_environments = 6;
+  CHECK_FALSE(put_described(function, scene.world));
+  function.managed->min_environments.reset();
+  function.managed->max_environments.reset();
+  REQUIRE(put_described(function, scene.world));
+  CHECK(config().empty());
+}

@@ -132,3 +132,21 @@ TEST_CASE("what is wrong in a copy is no variable of a function with SnapStart",
   on_demand.profile = Profile::rie;
   CHECK(snap_start_variant(on_demand).variables.contains("AWS_LAMBDA_LOG_GROUP_NAME"));
 }
+
+TEST_CASE("a version's environments are as many as is said, and as is usual for the rest",
+          "[managed]") {
+  const auto usual = managed_scale({}, {});
+  REQUIRE(usual);
+  CHECK(usual->min_environments == kDefaultManagedEnvironments);
+  CHECK(usual->max_environments == kMostManagedEnvironments);
+  const auto many = managed_scale(5, {});
+  REQUIRE(many);
+  CHECK(many->min_environments == 5);
+  CHECK(many->max_environments == 5);
+  REQUIRE(managed_scale(0, 0));
+  CHECK(managed_scale(0, 0)->max_environments == 0);
+  CHECK(managed_scale(3, 2).error().find("is more than") != std::string::npos);
+  CHECK(managed_scale(-1, 2).error().find("less than 0") != std::string::npos);
+  CHECK(managed_scale(0, 2).error().find("deactivates") != std::string::npos);
+  CHECK(managed_scale(1, 15'001).error().find("at most 15000") != std::string::npos);
+}

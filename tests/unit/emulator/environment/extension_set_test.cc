@@ -41,11 +41,13 @@ TEST_CASE("a file beside the folder turns extensions off") {
   CHECK(found.turned == FoundExtensions::Switch::off);
 }
 
-TEST_CASE("more extensions than allowed are found to be too many, and not all read") {
+TEST_CASE("of more extensions than allowed the first too many, by name, is the last found") {
   const ScratchFolder opt;
   for (int i = 0; i < 30; ++i) opt.write("extensions/e" + std::to_string(i), "");
   const auto found = find_extensions({.host = opt.path().string(), .seen = "/opt"});
   CHECK(found.programs.size() == runtime_api::kMaxExtensions + 1);
+  CHECK(found.programs.front().name == "e0");
+  CHECK(found.programs.back().name == "e18");  // e0, e1, e10, e11 … e17, e18
 }
 
 TEST_CASE("extensions are not given the variables that are for the runtime alone") {

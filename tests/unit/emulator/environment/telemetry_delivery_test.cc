@@ -5,7 +5,10 @@
 
 #include <catch2/catch_test_macros.hpp>
 
+#include <memory>
+#include <mutex>
 #include <string>
+#include <vector>
 
 using namespace emulator::environment;
 using namespace std::chrono_literals;
@@ -23,7 +26,15 @@ struct Delivery {
   std::unique_ptr<TelemetryDelivery> start(runtime_api::Buffering buffering) {
     runtime_api::Subscription subscription;
     subscription.buffering = buffering;
-    return TelemetryDelivery::start(subscription, clock, timers, taker.send()).value();
+    return TelemetryDelivery::start(subscription,
+                                    clock,
+                                    timers,
+                                    taker.send(),
+                                    [this](const LogsDropped& loss) {
+                                      const std::lock_guard lock(mutex);
+                                      losses.push_back(loss);
+                                    })
+        .value();
   }
   void advance(std::chrono::milliseconds by) {
     clock.advance(by);
@@ -38,7 +49,14 @@ struct Delivery {
 
   tests::ManualClock clock;
   emulator::time::TimerQueue timers{clock, emulator::time::TimerDrive::by_hand};
+  std::vector<LogsDropped> told() {
+    const std::lock_guard lock(mutex);
+    return losses;
+  }
+
   BatchTaker taker;
+  std::mutex mutex;  // guards the next
+  std::vector<LogsDropped> losses;
   std::unique_ptr<TelemetryDelivery> delivery;
 };
 
@@ -166,6 +184,23 @@ TEST_CASE("beyond the queue's limit events are dropped, and each gap is told of 
                  "\"droppedRecords\":" + std::to_string(counts.dropped) +
                      ",\"droppedBytes\":" + std::to_string(counts.dropped * kBytes)) == 1);
   CHECK(events.size() == counts.delivered + 1);
+  CHECK(counts.untold == 0);
+  REQUIRE(d.told().size() == 1);
+  CHECK(d.told().front().dropped_records == counts.dropped);
+}
+
+TEST_CASE("what is dropped stays untold until the subscriber has heard of it", "[telemetry]") {
+  Delivery d;
+  d.taker.hold();
+  d.give(100, 200'000);
+  d.taker.await_attempts(1);
+  const auto before = d.delivery->counts();
+  CHECK(before.untold == before.dropped);
+  CHECK(before.untold > 0);
+  d.taker.let_go();
+  d.delivery->hurry();
+  CHECK(d.delivery->await_empty(kForever));
+  CHECK(d.delivery->counts().untold == 0);
 }
 
 TEST_CASE("short events fill the queue by what they take, not by their bytes", "[telemetry]") {

@@ -565,6 +565,17 @@ TEST_CASE("a function of a template is on Managed Instances where its capacity p
   CHECK(contains(complaint(with("      CapacityProviderConfig:\n"
                                 "        PerExecutionEnvironmentMaxConcurrency: 1601\n")),
                  "1601 invocations at a time"));
+  const auto scaled =
+      read(with("      CapacityProviderConfig: {Arn: a}\n"
+                "      FunctionScalingConfig: {MinExecutionEnvironments: 2}\n"));
+  REQUIRE(scaled);
+  CHECK(scaled->functions[0].configuration.managed->min_environments == 2);
+  CHECK_FALSE(scaled->functions[0].configuration.managed->max_environments);
+  CHECK(contains(complaint(with("      FunctionScalingConfig: {MinExecutionEnvironments: 2}\n")),
+                 "with a CapacityProviderConfig"));
+  CHECK(contains(complaint(with("      CapacityProviderConfig: {Arn: a}\n"
+                                "      FunctionScalingConfig: {MaxExecutionEnvironments: few}\n")),
+                 "environments"));
   const auto resource =
       read(with("      CapacityProviderConfig: {Arn: !GetAtt P.Arn}\n"
                 "  P:\n    Type: AWS::Serverless::CapacityProvider\n"
