@@ -21,6 +21,11 @@ namespace {
 // How a function was described last, as a setting of its record.
 constexpr const char* kDescribedAs = "described_as";
 
+// A role is mandatory in the API and nothing to Hearth.
+std::string described_role(const ServiceWorld& world) {
+  return "arn:aws:iam::" + world.account + ":role/hearth";
+}
+
 Document configuration_of(const functions::FunctionConfiguration& described,
                           const ServiceWorld& world) {
   auto configuration = default_configuration(described.name, world);
@@ -55,8 +60,7 @@ Document configuration_of(const functions::FunctionConfiguration& described,
     logging["ApplicationLogLevel"] = described.logging.application_level;
     logging["SystemLogLevel"] = described.logging.system_level;
   }
-  // A role is mandatory in the API and nothing to Hearth.
-  configuration["Role"] = "arn:aws:iam::" + world.account + ":role/hearth";
+  configuration["Role"] = described_role(world);
   if (!described.variables.empty()) {
     configuration["Environment"] = {{"Variables", described.variables}};
   }
@@ -77,6 +81,25 @@ const char* not_utf8(const functions::FunctionConfiguration& described) {
     if (!is(key) || !is(value)) return "an environment variable";
   }
   return nullptr;
+}
+
+// A provider that a described function names is there, as one that is made through the API is: its
+// operations list it. Networks and roles mean nothing here, and a template's are not read.
+tl::expected<void, registry::RegistryError> put_provider(const Document& configuration,
+                                                         ServiceWorld& world) {
+  const auto arn = capacity_provider_of(configuration);
+  if (arn.find(":capacity-provider:") == std::string::npos) return {};
+  const Document answer = {
+      {"CapacityProviderArn", arn},
+      {"State", "Active"},
+      {"VpcConfig", {{"SubnetIds", Document::array()}, {"SecurityGroupIds", Document::array()}}},
+      {"PermissionsConfig", {{"CapacityProviderOperatorRoleArn", described_role(world)}}},
+      {"LastModified", service_time(world.clock.wall_now())}};
+  const Document entry = {{"answer", answer}, {"tags", Document::object()}};
+  const auto kept = world.registry.put_resource(
+      registry::ResourceKind::capacity_provider, arn, std::nullopt, entry.dump());
+  if (kept || kept.error().kind == registry::RegistryError::Kind::exists) return {};
+  return tl::unexpected(kept.error());
 }
 
 // How many environments it is described to have: what its $LATEST.PUBLISHED has, and an addition to
@@ -116,6 +139,7 @@ tl::expected<void, registry::RegistryError> put_described(
   auto configuration = configuration_of(described, world);
   auto code = folder_as_code(described.code);
   configuration["CodeSha256"] = code.sha256_base64;
+  if (auto put = put_provider(configuration, world); !put) return put;
   registry::FunctionVersion latest;
   latest.function_name = described.name;
   latest.code = std::move(code.source);

@@ -75,15 +75,7 @@ std::optional<Outcome> ConcurrentEnvironment::open_launch() {
   sandbox_ = std::move(*made);
   sandbox_->set_cpu_quota(spec_->init_cpu_quota ? spec_->init_cpu_quota : spec_->machine.cpu.quota);
   auto opened = Launch::open(
-      {.spec = *spec_,
-       .log_stream_name = log_stream_name_,
-       .sandbox = *sandbox_,
-       .pump = world_.pump,
-       .log = log_,
-       .clock = world_.clock,
-       .timers = world_.timers,
-       .new_uuid = world_.new_uuid,
-       .advise = world_.advise},
+      launch_world(world_, *spec_, log_stream_name_, *sandbox_, log_),
       {.settled = [](std::string_view) {},
        .failed = [this] { failed(); },
        .segments = world_.segments,

@@ -58,6 +58,23 @@ struct World {
   std::function<void(const std::string& function_name, std::string_view datagram)> segments{};
 };
 
+// The same as each launch of an environment is given it, with what is the environment's own.
+inline LaunchWorld launch_world(const World& world,
+                                const EnvironmentSpec& spec,
+                                const std::string& log_stream_name,
+                                sandbox::Sandbox& sandbox,
+                                LogStream& log) {
+  return {.spec = spec,
+          .log_stream_name = log_stream_name,
+          .sandbox = sandbox,
+          .pump = world.pump,
+          .log = log,
+          .clock = world.clock,
+          .timers = world.timers,
+          .new_uuid = world.new_uuid,
+          .advise = world.advise};
+}
+
 struct Served {
   Outcome outcome;
   std::string log_tail;                      // only with ReleaseAt::report

@@ -180,15 +180,7 @@ std::optional<Outcome> Environment::launch_processes(FailurePhase phase) {
   if (auto made = make_sandbox(); !made) return made.error();
   sandbox_->set_cpu_quota(spec_->init_cpu_quota ? spec_->init_cpu_quota : spec_->machine.cpu.quota);
   auto opened = Launch::open(
-      {.spec = *spec_,
-       .log_stream_name = log_stream_name_,
-       .sandbox = *sandbox_,
-       .pump = world_.pump,
-       .log = log_,
-       .clock = world_.clock,
-       .timers = world_.timers,
-       .new_uuid = world_.new_uuid,
-       .advise = world_.advise},
+      launch_world(world_, *spec_, log_stream_name_, *sandbox_, log_),
       {.settled = [this, launch](std::string_view type) { settled(launch, type); },
        .failed = [this, launch] { launch_failed(launch); },
        .segments = world_.segments,

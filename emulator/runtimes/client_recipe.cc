@@ -1,6 +1,8 @@
 #include "emulator/runtimes/client_recipe.h"
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <cstdlib>
 #include <initializer_list>
 #include <map>
@@ -15,9 +17,29 @@ constexpr std::string_view kJavaClientVersion = "2.10.1";
 constexpr std::string_view kMavenDependencyPlugin =
     "org.apache.maven.plugins:maven-dependency-plugin:3.8.1";
 
-constexpr std::string_view kNodeEntry =
-    "import { run } from 'aws-lambda-ric';\n"
-    "await run(process.env.LAMBDA_TASK_ROOT ?? process.cwd(), process.argv[2]);\n";
+// AWS's client for Node.js has two lines: one for Node.js 22 and later, which starts when it is
+// imported, and the one before, which has a function for that. Its package manager would choose
+// among them by the interpreter too, but a line after these might lie in its folder otherwise.
+struct NodeClient {
+  int from_node;  // the first Node.js that it is for
+  std::string_view package;
+  std::string_view entry;
+  std::string_view folder;  // of what it consists of, in the package
+};
+constexpr std::array<NodeClient, 2> kNodeClients = {
+    {{22, "aws-lambda-ric@4", "import 'aws-lambda-ric';\n", ""},
+     {0,
+      "aws-lambda-ric@3",
+      "import { run } from 'aws-lambda-ric';\n"
+      "await run(process.env.LAMBDA_TASK_ROOT ?? process.cwd(), process.argv[2]);\n",
+      "dist/"}}};
+
+const NodeClient& node_client(const Interpreter& interpreter) {
+  int version = 0;
+  std::from_chars(
+      interpreter.version.data(), interpreter.version.data() + interpreter.version.size(), version);
+  return version >= kNodeClients.front().from_node ? kNodeClients.front() : kNodeClients.back();
+}
 
 // PATH with the interpreter's folder first, so that npm's and pip's children run on it as well.
 std::map<std::string, std::string> environment_for(const Interpreter& interpreter) {
@@ -45,7 +67,8 @@ ClientRecipe python_recipe(const Interpreter& interpreter, const fs::path& folde
 
 // Source of the programs: the install scripts of aws-lambda-ric, which configure and make libcurl
 // and aws-lambda-cpp, and node-gyp, which needs Python.
-ClientRecipe node_recipe(const fs::path& folder) {
+ClientRecipe node_recipe(const Interpreter& interpreter, const fs::path& folder) {
+  const auto& client = node_client(interpreter);
   ClientRecipe recipe;
   recipe.announcement = "installing aws-lambda-ric with npm; it compiles for about a minute";
   recipe.programs = {
@@ -58,10 +81,10 @@ ClientRecipe node_recipe(const fs::path& folder) {
                            "--no-audit",
                            "--no-fund",
                            "--no-update-notifier",
-                           "aws-lambda-ric"};
-  recipe.makes = {"node_modules/aws-lambda-ric/dist/index.mjs",
-                  "node_modules/aws-lambda-ric/dist/rapid-client.node"};
-  recipe.after = {{std::string(kNodeEntryFile), std::string(kNodeEntry)}};
+                           std::string(client.package)};
+  const auto package = "node_modules/aws-lambda-ric/" + std::string(client.folder);
+  recipe.makes = {package + "index.mjs", package + "rapid-client.node"};
+  recipe.after = {{std::string(kNodeEntryFile), std::string(client.entry)}};
   return recipe;
 }
 
@@ -121,7 +144,7 @@ ClientRecipe recipe_of(const Runtime& runtime,
     case Family::python:
       return python_recipe(interpreter, folder);
     case Family::nodejs:
-      return node_recipe(folder);
+      return node_recipe(interpreter, folder);
     case Family::java:
       return java_recipe(folder);
     case Family::ruby:

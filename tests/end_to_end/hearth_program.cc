@@ -118,7 +118,8 @@ bool matches(const std::string& text, const std::string& expression) {
 }
 
 std::string cold_log(const std::string& memory_mb) {
-  return "START RequestId: ([0-9a-f-]{36}) Version: \\$LATEST\n"
+  return "(?:INIT_START Runtime Version: [^\n]+\n)?"
+         "START RequestId: ([0-9a-f-]{36}) Version: \\$LATEST\n"
          "END RequestId: \\1\n"
          "REPORT RequestId: \\1\tDuration: [0-9]+\\.[0-9]{2} ms\tBilled Duration: [0-9]+ ms"
          "\tMemory Size: " +

@@ -21,4 +21,13 @@ Words interpreted_project(const std::string& name, const std::string& interprete
   return {"--template", HEARTH_SOURCE_DIR "/handlers/" + name + "/template.yaml"};
 }
 
+Words newer_node_project(const std::string& name) {
+  std::ifstream missing(HEARTH_BINARY_DIR "/newer-node/missing");
+  if (std::string what; std::getline(missing, what)) SKIP("SKIPPED: this host lacks " << what);
+  return {"--template",
+          HEARTH_SOURCE_DIR "/handlers/" + name + "/template.yaml",
+          "--runtime",
+          "nodejs22.x"};
+}
+
 }  // namespace tests

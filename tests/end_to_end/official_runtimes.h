@@ -15,4 +15,8 @@ Words built_project(const std::string& name);
 // that.
 Words interpreted_project(const std::string& name, const std::string& interpreter);
 
+// A project of the source tree for Node.js, run by the Node.js 22 that install-newer-node made;
+// skips the test where it could not, saying why.
+Words newer_node_project(const std::string& name);
+
 }  // namespace tests

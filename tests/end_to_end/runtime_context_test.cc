@@ -193,12 +193,26 @@ TEST_CASE("what a function streams is whole, and its late error behind it, in No
   CHECK(serving.stop().status == 0);
 }
 
-// The client for Node.js serves several at a time from Node.js 22 on.
+namespace {
+
+// Every language, Node.js by the client for its newer versions: the other one serves one at a time.
+Language each_concurrent_language() {
+  auto language = kLanguages[GENERATE(range(std::size_t{0}, std::size_t{5}))];
+  language.memory_mb = 2048;
+  return language;
+}
+
+Words concurrent_project_of(const Language& language) {
+  return language.name == "node" ? tests::newer_node_project(language.function())
+                                 : project_of(language);
+}
+
+}  // namespace
+
 TEST_CASE("on Managed Instances every client serves several invocations in one environment",
           "[official-runtimes][managed]") {
-  auto language = kLanguages[GENERATE(0, 2, 3, 4)];
-  language.memory_mb = 2048;
-  auto words = project_of(language);
+  const auto language = each_concurrent_language();
+  auto words = concurrent_project_of(language);
   words.insert(words.end(), {"--managed-instances", "4", "--memory", "2048"});
   Serving serving(words);
   const auto call = [&](int number) {
@@ -218,6 +232,30 @@ TEST_CASE("on Managed Instances every client serves several invocations in one e
       tests::invoke_function(serving.port(), language.function(), R"({"do":"describe"})");
   check_description(language, described, "$LATEST.PUBLISHED");
   CHECK(serving.stop().status == 0);
+}
+
+TEST_CASE("the client for newer versions of Node.js is run as the one for older ones",
+          "[official-runtimes]") {
+  const Language language{"node", "", 128, "WishError", "TypeError"};
+  const auto words = tests::newer_node_project(language.function());
+  Serving serving(words);
+  check_description(
+      language,
+      tests::invoke_function(serving.port(), language.function(), R"({"do":"describe"})"));
+  const auto failed = tests::invoke_function(
+      serving.port(), language.function(), R"({"do":"fail","text":"no such order"})");
+  CHECK(failed.header("X-Amz-Function-Error") == "Unhandled");
+  CHECK(failed.json().at("errorType") == language.error_type);
+  CHECK(serving.stop().status == 0);
+  auto failing = words;
+  failing.insert(failing.end(), {"--env", "CONTEXT_FAILS_IN_INIT=1", "--payload", "{}"});
+  const auto ended = tests::invoke(failing);
+  INFO(ended.errors);
+  CHECK(json::parse(ended.output).at("errorType") == language.init_error_type);
+  auto streaming = words;
+  streaming.insert(streaming.end(),
+                   {"--handler", "app.streaming", "--payload", R"({"parts":["one ","two"]})"});
+  CHECK(tests::invoke(streaming).output == "one two");
 }
 
 TEST_CASE("a start that fails answers the invocation with its reason in every language",

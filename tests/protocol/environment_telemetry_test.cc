@@ -241,6 +241,8 @@ TEST_CASE("a JSON log tells who subscribed, and what an invocation's events tell
   std::map<std::string, nlohmann::json> records;
   std::istringstream lines(scene.world.log());
   for (std::string line; std::getline(lines, line);) {
+    // What an extension prints stands as it was printed.
+    if (line == "watching") continue;
     const auto object = nlohmann::json::parse(line);
     if (object.contains("type")) records[object["type"]] = object["record"];
   }

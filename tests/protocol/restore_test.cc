@@ -66,13 +66,16 @@ TEST_CASE("a snapshot is frozen, restored for its first invocation and then like
   const auto environment = make(world, spec);
   REQUIRE_FALSE(environment->initialise_provisioned());
   await([&] { return world.launcher.machine().frozen.load(); });
-  CHECK(without_times(world.log()) == "before\nINIT_REPORT Init Duration: <t> ms\n");
+  CHECK(without_times(world.log()) ==
+        "INIT_START Runtime Version: java:21.v0\tRuntime Version ARN: arn:of:it\n"
+        "before\nINIT_REPORT Init Duration: <t> ms\n");
 
   const auto served = environment->serve(next_invocation("id-1", "[1]"), kWithLog);
   CHECK(std::get<Responded>(served.outcome).body == "[1]");
   CHECK(world.launcher.machine().thaws == 1);
   environment->serve(next_invocation("id-2"), kWithLog);
   CHECK(without_times(world.log()) ==
+        "INIT_START Runtime Version: java:21.v0\tRuntime Version ARN: arn:of:it\n"
         "before\nINIT_REPORT Init Duration: <t> ms\n"
         "RESTORE_START Runtime Version: java:21.v0\tRuntime Version ARN: arn:of:it\n"
         "after\nRESTORE_REPORT Restore Duration: <t> ms\n"

@@ -258,6 +258,11 @@ TEST_CASE("a described function on Managed Instances is published where its code
   const auto record = scene.world.registry.find("f");
   REQUIRE(record->latest_published);
   CHECK(record->latest_published->code.folder == "/somewhere");
+  // Hearth's own provider, which it did not name.
+  const auto provider =
+      scene.run(capacity_operations(), "GetCapacityProvider", {{"CapacityProviderName", "hearth"}});
+  REQUIRE(provider);
+  CHECK((*provider)["CapacityProvider"]["State"] == "Active");
   // What it has already is no provider that has to be there.
   CHECK(scene.update(config_of(capacity_provider_of(
       scene.ask(function_operations(), "GetFunctionConfiguration", Document::object()).value()))));

@@ -62,7 +62,8 @@ struct FakeInstaller {
     if (status != 0) return status;
     touch(command.folder / "awslambdaric/__main__.py", files_say);
     touch(command.folder / "awslambdaric/bootstrap.py", files_say);
-    const auto node = command.folder / "node_modules/aws-lambda-ric/dist";
+    const auto package = command.folder / "node_modules/aws-lambda-ric";
+    const auto node = command.argv.back().ends_with("@3") ? package / "dist" : package;
     touch(node / "index.mjs", files_say);
     if (compiles) touch(node / "rapid-client.node", files_say);
     for (const auto* name : {"runtime-interface-client", "core", "serialization"}) {
@@ -113,6 +114,26 @@ TEST_CASE("a client for Node.js is started by an entry file that prints nothing"
   const auto entry = contents(installed->folder / kNodeEntryFile);
   CHECK(entry.find("aws-lambda-ric") != std::string::npos);
   CHECK(entry.find("console") == std::string::npos);
+  CHECK(entry.find("run(") != std::string::npos);
+  CHECK(installer.asked.back().back() == "aws-lambda-ric@3");
+}
+
+TEST_CASE("from Node.js 22 on there is another client, which starts when it is imported",
+          "[runtimes]") {
+  const TemporaryFolder folder;
+  const RuntimeClientCache cache(folder.path() / "cache");
+  FakeInstaller installer;
+  for (const auto* version : {"22", "24"}) {
+    const auto installed =
+        install_client({{"nodejs" + std::string(version) + ".x", Family::nodejs, version},
+                        {"/usr/bin/node", version}},
+                       cache,
+                       installer.host(),
+                       kQuiet);
+    REQUIRE(installed);
+    CHECK(contents(installed->folder / kNodeEntryFile) == "import 'aws-lambda-ric';\n");
+    CHECK(installer.asked.back().back() == "aws-lambda-ric@4");
+  }
 }
 
 TEST_CASE("what the host lacks is named with its apt-get line before anything starts",
