@@ -99,7 +99,7 @@ tl::expected<void, SubscriptionRefused> Telemetry::subscribe(const std::string& 
   if (!is_new) return tl::unexpected(is_new.error());
   if (!*is_new) return {};
   auto delivery = connected(subscription);
-  std::vector<TelemetryEvent> events;
+  std::vector<SharedEvent> events;
   std::array<Loss, 3> lost{};
   TelemetryDelivery* subscriber = nullptr;
   {
@@ -124,12 +124,11 @@ tl::expected<void, SubscriptionRefused> Telemetry::subscribe(const std::string& 
 }
 
 void Telemetry::replay(TelemetryDelivery& delivery,
-                       const std::vector<TelemetryEvent>& events,
+                       const std::vector<SharedEvent>& events,
                        const std::array<Loss, 3>& lost) const {
   const auto& subscription = delivery.subscription();
   for (const auto& event : events) {
-    if (!subscription.categories.contains(category_of(event.record))) continue;
-    for (auto& text : json_texts(event, subscription.schema)) delivery.give(std::move(text));
+    if (subscription.categories.contains(category_of(event->record))) give(delivery, event);
   }
   for (const auto category : {EventCategory::function, EventCategory::extension}) {
     const auto& loss = lost[static_cast<std::size_t>(category)];
@@ -139,7 +138,7 @@ void Telemetry::replay(TelemetryDelivery& delivery,
 }
 
 void Telemetry::close_subscriptions() {
-  std::vector<TelemetryEvent> forgotten;
+  std::vector<SharedEvent> forgotten;
   const std::lock_guard lock(mutex_);
   open_.store(false, std::memory_order_release);
   forgotten.swap(kept_);
@@ -147,13 +146,22 @@ void Telemetry::close_subscriptions() {
 
 // ---- Events.
 
+// A line is text already, and its length is what the subscriber's limits are about; the text of any
+// other event is made when nobody waits for it.
+void Telemetry::give(TelemetryDelivery& delivery, const SharedEvent& event) {
+  if (!std::holds_alternative<PrintedLine>(event->record)) return delivery.give(event);
+  for (auto& text : json_texts(*event, delivery.subscription().schema)) {
+    delivery.give(std::move(text));
+  }
+}
+
 // Keeps it, if subscribers may still come, and says to how many it must be told: whoever subscribes
 // later finds it among what was kept.
-std::size_t Telemetry::keep(const TelemetryEvent& event) {
+std::size_t Telemetry::keep(const SharedEvent& event) {
   const std::lock_guard lock(mutex_);
   const auto subscribers = subscriber_count_.load(std::memory_order_relaxed);
   if (!open()) return subscribers;
-  if (const auto* printed = std::get_if<PrintedLine>(&event.record)) {
+  if (const auto* printed = std::get_if<PrintedLine>(&event->record)) {
     const auto cost = printed->line.size() + sizeof(TelemetryEvent);
     if (kept_line_bytes_ + cost > kMaxReplayBytes) {
       auto& loss = not_kept_[static_cast<std::size_t>(printed->writer)];
@@ -171,14 +179,13 @@ void Telemetry::record(TelemetryRecord record) {
   auto subscribers = subscriber_count_.load(std::memory_order_acquire);
   const bool keeping = open();
   if (!keeping && subscribers == 0) return;
-  const TelemetryEvent event{clock_.wall_now(), std::move(record)};
+  const auto event =
+      std::make_shared<const TelemetryEvent>(TelemetryEvent{clock_.wall_now(), std::move(record)});
   if (keeping) subscribers = keep(event);
-  const auto category = category_of(event.record);
+  const auto category = category_of(event->record);
   for (std::size_t i = 0; i < subscribers; ++i) {
     auto& delivery = *subscribers_[i].delivery;
-    const auto& subscription = delivery.subscription();
-    if (!subscription.categories.contains(category)) continue;
-    for (auto& text : json_texts(event, subscription.schema)) delivery.give(std::move(text));
+    if (delivery.subscription().categories.contains(category)) give(delivery, event);
   }
 }
 

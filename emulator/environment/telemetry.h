@@ -117,9 +117,10 @@ class Telemetry {
   tl::expected<std::unique_ptr<TelemetryDelivery>, runtime_api::SubscriptionRefused> connected(
       const runtime_api::Subscription& subscription);
   void replay(TelemetryDelivery& delivery,
-              const std::vector<TelemetryEvent>& events,
+              const std::vector<SharedEvent>& events,
               const std::array<Loss, 3>& lost) const;
-  std::size_t keep(const TelemetryEvent& event);
+  std::size_t keep(const SharedEvent& event);
+  static void give(TelemetryDelivery& delivery, const SharedEvent& event);
   template <typename Action>
   void for_each_delivery(const Action& action) const;
 
@@ -137,7 +138,7 @@ class Telemetry {
 
   mutable std::mutex mutex_;  // guards what follows, and the writing of the above
   std::vector<std::pair<std::string, runtime_api::Subscription>> taken_;
-  std::vector<TelemetryEvent> kept_;
+  std::vector<SharedEvent> kept_;
   std::size_t kept_line_bytes_ = 0;
   std::array<Loss, 3> not_kept_;  // by category
 };

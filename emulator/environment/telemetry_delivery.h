@@ -1,13 +1,12 @@
 // Brings events to one subscriber: buffers them, sends full or old batches on a thread of its own,
 // tries again, and counts what it must drop. Nobody who has an event to give ever waits.
 //
-// What is lost is told: a gap is whatever is dropped from one batch's taking to the next, and each
-// gap is followed by exactly one platform.logsDropped with its counts. Where that event is itself
-// lost, the next one has its counts as well. So at any time, of the events that were given:
-// delivered + dropped + pending is all of them. Whoever ends a delivery asks it what was left.
+// At any time, of the events that were given: delivered + dropped + pending is all of them. Whoever
+// ends a delivery asks it what was left.
 #pragma once
 
 #include "emulator/environment/telemetry_event.h"
+#include "emulator/environment/telemetry_queue.h"
 #include "emulator/time/clock.h"
 #include "emulator/time/timer_queue.h"
 #include "runtime_api/telemetry_channel.h"
@@ -26,10 +25,6 @@
 
 namespace emulator::environment {
 
-// Held of one subscription's events at a time, the batch that is on its way included. Our choice:
-// eight times the largest batch, and most of a second of 10 MB/s.
-inline constexpr std::size_t kMaxQueuedBytes = std::size_t{8} << 20;
-
 // One batch is tried this often. Our choice: with the pauses below it takes some three seconds,
 // which outlasts a garbage collection and not the patience of whoever reads the log.
 inline constexpr int kMaxSendAttempts = 6;
@@ -39,14 +34,6 @@ inline constexpr std::chrono::milliseconds kLongestBackOff{1'600};
 // A subscriber that has not taken a batch after this time is tried again. Our choice: an extension
 // shares a fraction of one CPU with the function at 128 MB.
 inline constexpr std::chrono::milliseconds kSendPatience{5'000};
-
-struct DeliveryCounts {
-  std::uint64_t delivered = 0;  // events that the subscriber has for certain
-  std::uint64_t dropped = 0;
-  std::uint64_t pending = 0;
-  // Of those dropped, how many no platform.logsDropped has told the subscriber of for certain.
-  std::uint64_t untold = 0;
-};
 
 // Any thread, except where it says otherwise.
 class TelemetryDelivery {
@@ -80,6 +67,10 @@ class TelemetryDelivery {
   // Never blocks. `json` is one event's text in the subscription's schema. Beyond the limit it is
   // dropped, with its number of bytes.
   void give(std::string json);
+
+  // The same for an event whose text is made on the delivery's thread, because invocations are on
+  // the way of whoever gives it. For the limits it counts as kAssumedEventBytes.
+  void give(const SharedEvent& event);
 
   // The next platform.logsDropped tells of these as well; they were never given.
   void count_dropped(std::uint64_t records, std::uint64_t bytes);

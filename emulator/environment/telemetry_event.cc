@@ -316,6 +316,24 @@ EventCategory category_of(const TelemetryRecord& record) {
   return printed != nullptr ? printed->writer : EventCategory::platform;
 }
 
+std::size_t count_json_texts(const TelemetryRecord& record, TelemetrySchema schema) {
+  const bool for_logs_api = Teller{schema}.for_logs_api();
+  const auto is_one_of = [&record]<typename... Records>(std::variant<Records...>*) {
+    return (std::holds_alternative<Records>(record) || ...);
+  };
+  if (!for_logs_api) return std::holds_alternative<Fault>(record) ? 0 : 1;
+  if (std::holds_alternative<InvocationReported>(record)) return 2;
+  using OfBeginnings = std::variant<InitStart,
+                                    InitRuntimeDone,
+                                    InitReported,
+                                    RestoreStart,
+                                    RestoreRuntimeDone,
+                                    RestoreReported>;
+  if (is_one_of(static_cast<OfBeginnings*>(nullptr))) return 0;
+  const bool older = schema == TelemetrySchema::v2020_08_15;
+  return older && std::holds_alternative<RuntimeDone>(record) ? 0 : 1;
+}
+
 std::vector<std::string> json_texts(const TelemetryEvent& event, TelemetrySchema schema) {
   if (const auto* printed = std::get_if<PrintedLine>(&event.record)) {
     return {text_of(event.time, *printed, schema)};

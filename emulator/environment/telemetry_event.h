@@ -13,7 +13,9 @@
 #include "runtime_api/telemetry_subscription.h"
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -180,6 +182,7 @@ struct TelemetryEvent {
   std::chrono::system_clock::time_point time{};
   TelemetryRecord record;
 };
+using SharedEvent = std::shared_ptr<const TelemetryEvent>;
 
 runtime_api::EventCategory category_of(const TelemetryRecord& record);
 
@@ -189,6 +192,9 @@ runtime_api::EventCategory category_of(const TelemetryRecord& record);
 // object with 2022-12-13 and a string before.
 std::vector<std::string> json_texts(const TelemetryEvent& event,
                                     runtime_api::TelemetrySchema schema);
+
+// How many texts that will be; cheap.
+std::size_t count_json_texts(const TelemetryRecord& record, runtime_api::TelemetrySchema schema);
 
 // The same as a platform line of a log in the JSON format, newline included; empty where the event
 // is none for the log, or its level is below `formatting`'s.

@@ -250,3 +250,30 @@ TEST_CASE("platform lines of a JSON log are events of its level", "[telemetry]")
   CHECK(json_log_line({kTime, Fault{"text"}}, info).empty());
   CHECK(json_log_line({kTime, PrintedLine{}}, info).empty());
 }
+
+TEST_CASE("an event's texts are as many as were counted before they were made", "[telemetry]") {
+  const std::vector<TelemetryRecord> records = {InitStart{},
+                                                InitRuntimeDone{},
+                                                InitReported{},
+                                                InvocationStart{},
+                                                RuntimeDone{},
+                                                InvocationReported{},
+                                                Fault{"a sentence"},
+                                                ExtensionReported{},
+                                                Subscribed{},
+                                                LogsDropped{},
+                                                RestoreStart{},
+                                                RestoreRuntimeDone{},
+                                                RestoreReported{},
+                                                PrintedLine{}};
+  REQUIRE(records.size() == std::variant_size_v<TelemetryRecord>);
+  for (const auto schema : {TelemetrySchema::v2020_08_15,
+                            TelemetrySchema::v2021_03_18,
+                            TelemetrySchema::v2022_07_01,
+                            TelemetrySchema::v2022_12_13}) {
+    for (const auto& record : records) {
+      CAPTURE(static_cast<int>(schema), record.index());
+      CHECK(count_json_texts(record, schema) == json_texts({{}, record}, schema).size());
+    }
+  }
+}
