@@ -1,6 +1,6 @@
 #include "emulator/control_plane/code_input.h"
 
-#include "emulator/front_doors/base64.h"
+#include "emulator/functions/base64.h"
 
 #include <nlohmann/json.hpp>
 #include <openssl/evp.h>
@@ -18,7 +18,7 @@ std::string sha256_base64(std::string_view text) {
   std::array<char, 32> digest{};
   auto* bytes = reinterpret_cast<unsigned char*>(digest.data());
   ::EVP_Digest(text.data(), text.size(), bytes, nullptr, ::EVP_sha256(), nullptr);
-  return front_doors::base64_encoded({digest.data(), digest.size()});
+  return functions::base64_encoded({digest.data(), digest.size()});
 }
 
 ServiceError refused(std::string message) { return invalid_parameter_value(std::move(message)); }
@@ -78,7 +78,7 @@ ServiceError from_package(const functions::CodePackageError& error, std::int64_t
 tl::expected<AcceptedCode, ServiceError> accept_zip(const std::string& base64,
                                                     const ServiceWorld& world,
                                                     std::int64_t unzipped_limit) {
-  const auto bytes = front_doors::base64_decoded(base64);
+  const auto bytes = functions::base64_decoded(base64);
   if (!bytes) {
     return tl::unexpected(serialization_failure("ZipFile is not base64"));
   }

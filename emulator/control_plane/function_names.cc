@@ -1,6 +1,6 @@
 #include "emulator/control_plane/function_names.h"
 
-#include "emulator/front_doors/base64.h"
+#include "emulator/functions/base64.h"
 
 #include <nlohmann/json.hpp>
 
@@ -152,7 +152,7 @@ tl::expected<Page, ServiceError> page_of(const Document& input) {
   }
   const auto marker = input.value("Marker", "");
   if (marker.empty()) return page;
-  auto key = front_doors::base64_decoded(marker);
+  auto key = functions::base64_decoded(marker);
   // Only what marker_after gives comes back as it is.
   if (!key || key->empty() || marker_after(*key) != marker) {
     return tl::unexpected(invalid_parameter_value(
@@ -162,6 +162,6 @@ tl::expected<Page, ServiceError> page_of(const Document& input) {
   return page;
 }
 
-std::string marker_after(std::string_view key) { return front_doors::base64_encoded(key); }
+std::string marker_after(std::string_view key) { return functions::base64_encoded(key); }
 
 }  // namespace emulator::control_plane

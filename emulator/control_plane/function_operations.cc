@@ -5,7 +5,7 @@
 #include "emulator/control_plane/managed_instances.h"
 #include "emulator/control_plane/operation.h"
 #include "emulator/control_plane/version_publishing.h"
-#include "emulator/front_doors/base64.h"
+#include "emulator/functions/base64.h"
 
 #include <nlohmann/json.hpp>
 

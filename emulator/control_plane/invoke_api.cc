@@ -2,8 +2,8 @@
 
 #include "emulator/control_plane/invoke_stream.h"
 #include "emulator/control_plane/snap_start.h"
-#include "emulator/front_doors/base64.h"
 #include "emulator/front_doors/request_target.h"
+#include "emulator/functions/base64.h"
 #include "emulator/invoke/error_body.h"
 #include "emulator/invoke/json_syntax.h"
 
@@ -116,7 +116,7 @@ tl::expected<std::optional<std::string>, ServiceError> parse_client_context(
                                                   std::to_string(kMaxClientContextBytes) +
                                                   " bytes of base64-encoded data."));
   }
-  auto context = front_doors::base64_decoded(*encoded);
+  auto context = functions::base64_decoded(*encoded);
   if (!context || invoke::find_json_fault(*context)) {
     return tl::unexpected(
         invalid_request_content("Client context must be a valid Base64-encoded JSON object."));
@@ -280,7 +280,7 @@ Reply invocation_reply(invoke::InvocationResult result,
     reply.headers.push_back({"X-Amzn-Trace-Id", std::string(trace_header)});
   }
   if (release_at == invoke::ReleaseAt::report) {
-    reply.headers.push_back({"X-Amz-Log-Result", front_doors::base64_encoded(result.log_tail)});
+    reply.headers.push_back({"X-Amz-Log-Result", functions::base64_encoded(result.log_tail)});
   }
   if (auto* responded = std::get_if<environment::Responded>(&result.outcome)) {
     reply.body = std::move(responded->body);

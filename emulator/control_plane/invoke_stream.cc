@@ -1,8 +1,8 @@
 #include "emulator/control_plane/invoke_stream.h"
 
 #include "emulator/control_plane/snap_start.h"
-#include "emulator/front_doors/base64.h"
 #include "emulator/front_doors/event_stream.h"
+#include "emulator/functions/base64.h"
 #include "emulator/invoke/error_body.h"
 
 #include <nlohmann/json.hpp>
@@ -124,7 +124,7 @@ void append_invoke_complete(std::string& out, const InvokeComplete& complete) {
     members["ErrorCode"] = complete.error_code;
     members["ErrorDetails"] = complete.error_details.substr(0, kMaxErrorDetailsBytes);
   }
-  if (complete.log_tail) members["LogResult"] = front_doors::base64_encoded(*complete.log_tail);
+  if (complete.log_tail) members["LogResult"] = functions::base64_encoded(*complete.log_tail);
   // What is not UTF-8, a character cut in two among it, becomes the replacement character.
   const auto payload =
       members.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);

@@ -2,8 +2,8 @@
 #include "emulator/control_plane/model_shape.h"
 #include "emulator/control_plane/service_model.h"
 #include "emulator/control_plane/utf8_text.h"
-#include "emulator/front_doors/base64.h"
 #include "emulator/front_doors/request_target.h"
+#include "emulator/functions/base64.h"
 #include "emulator/invoke/json_syntax.h"
 
 #include <nlohmann/json.hpp>
@@ -250,7 +250,7 @@ tl::expected<void, ServiceError> read_outside(const OperationMatch& match,
       }
       return {};
     case MemberLocation::payload:
-      input[member.name] = front_doors::base64_encoded(request.body);
+      input[member.name] = functions::base64_encoded(request.body);
       return {};
     case MemberLocation::body:
     case MemberLocation::status_code:

@@ -34,6 +34,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <vector>
 
 namespace emulator::environment {
@@ -152,6 +153,8 @@ class Launch {
 
  private:
   Launch(LaunchWorld world, Callbacks callbacks, FoundExtensions found);
+
+  static NeverStarted host_refused(const std::system_error& error);
 
   const EnvironmentSpec& spec() const { return world_.spec; }
   runtime_api::ExtensionHub::Terms hub_terms(FoundExtensions::Switch turned);

@@ -1,8 +1,8 @@
 #include "emulator/front_doors/rie_front_door.h"
 
-#include "emulator/front_doors/base64.h"
 #include "emulator/front_doors/content_sniffing.h"
 #include "emulator/front_doors/request_target.h"
+#include "emulator/functions/base64.h"
 #include "emulator/invoke/error_body.h"
 
 #include <optional>
@@ -123,7 +123,7 @@ tl::expected<invoke::InvocationRequest, Reply> parse_rie_request(Request request
   invoke::InvocationRequest invocation;
   if (const auto encoded = header_value(request, "X-Amz-Client-Context");
       encoded && !encoded->empty()) {
-    auto context = base64_decoded(*encoded);
+    auto context = functions::base64_decoded(*encoded);
     if (!context) return tl::unexpected(Reply{500, {}, {}, {}});
     if (!context->empty()) invocation.client_context = std::move(*context);
   }

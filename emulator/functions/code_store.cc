@@ -1,5 +1,6 @@
 #include "emulator/functions/code_store.h"
 
+#include "emulator/functions/base64.h"
 #include "emulator/functions/package_writer.h"
 
 #include <openssl/evp.h>
@@ -71,12 +72,6 @@ std::string hex_of(const Digest& digest) {
     hex += kDigits[byte & 0xfU];
   }
   return hex;
-}
-
-std::string base64_of(const Digest& digest) {
-  std::array<unsigned char, (kDigestBytes + 2) / 3 * 4 + 1> text{};  // and a zero
-  const int size = ::EVP_EncodeBlock(text.data(), digest.data(), kDigestBytes);
-  return {text.begin(), text.begin() + size};
 }
 
 // Guards the names of entries: a digest comes from outside, and a path must not.
@@ -300,7 +295,8 @@ tl::expected<StoredCode, CodePackageError> CodeStore::add(std::string_view zip_b
   const auto digest = digest_of(zip_bytes);
   if (!digest) return tl::unexpected(digest.error());
   StoredCode code{.sha256_hex = hex_of(*digest),
-                  .sha256_base64 = base64_of(*digest),
+                  .sha256_base64 = base64_encoded(
+                      {reinterpret_cast<const char*>(digest->data()), digest->size()}),
                   .zip_bytes = static_cast<std::int64_t>(zip_bytes.size())};
   // Before it is looked for, so that nobody removes it from here on.
   code.hold = uses_->hold_until_named(code.sha256_hex);

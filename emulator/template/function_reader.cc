@@ -1,6 +1,7 @@
 #include "emulator/template/function_reader.h"
 
 #include "emulator/template/closest_name.h"
+#include "emulator/template/function_properties.h"
 #include "emulator/template/globals.h"
 #include "emulator/template/local_content.h"
 
@@ -13,79 +14,11 @@
 namespace emulator::templates {
 namespace {
 
-constexpr std::array<std::string_view, 21> kSharedProperties = {"Architectures",
-                                                                "CapacityProviderConfig",
-                                                                "CodeSigningConfigArn",
-                                                                "Description",
-                                                                "DurableConfig",
-                                                                "Environment",
-                                                                "EphemeralStorage",
-                                                                "FileSystemConfigs",
-                                                                "FunctionName",
-                                                                "Handler",
-                                                                "ImageConfig",
-                                                                "KmsKeyArn",
-                                                                "Layers",
-                                                                "LoggingConfig",
-                                                                "MemorySize",
-                                                                "PackageType",
-                                                                "RecursiveLoop",
-                                                                "Role",
-                                                                "Runtime",
-                                                                "RuntimeManagementConfig",
-                                                                "Timeout"};
-constexpr std::array<std::string_view, 7> kMoreSharedProperties = {"PublishToLatestPublished",
-                                                                   "ReservedConcurrentExecutions",
-                                                                   "SnapStart",
-                                                                   "Tags",
-                                                                   "TenancyConfig",
-                                                                   "VpcConfig",
-                                                                   "FunctionScalingConfig"};
-constexpr std::array<std::string_view, 26> kServerlessProperties = {"AssumeRolePolicyDocument",
-                                                                    "AutoPublishAlias",
-                                                                    "AutoPublishAliasAllProperties",
-                                                                    "AutoPublishCodeSha256",
-                                                                    "CodeUri",
-                                                                    "DeadLetterQueue",
-                                                                    "DeploymentPreference",
-                                                                    "EventInvokeConfig",
-                                                                    "Events",
-                                                                    "FunctionUrlConfig",
-                                                                    "ImageUri",
-                                                                    "InlineCode",
-                                                                    "PermissionsBoundary",
-                                                                    "Policies",
-                                                                    "PropagateTags",
-                                                                    "ProvisionedConcurrencyConfig",
-                                                                    "RolePath",
-                                                                    "SourceKMSKeyArn",
-                                                                    "Tracing",
-                                                                    "VersionDeletionPolicy",
-                                                                    "VersionDescription",
-                                                                    "Connectors",
-                                                                    "LoggingConfig",
-                                                                    "SnapStart",
-                                                                    "RecursiveLoop",
-                                                                    "TenancyConfig"};
-constexpr std::array<std::string_view, 3> kPlainProperties = {
-    "Code", "DeadLetterConfig", "TracingConfig"};
-
 // Source: the public service model.
 constexpr std::array<std::string_view, 2> kLogFormats = {"Text", "JSON"};
 constexpr std::array<std::string_view, 6> kApplicationLevels = {
     "TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"};
 constexpr std::array<std::string_view, 3> kSystemLevels = {"DEBUG", "INFO", "WARN"};
-
-std::vector<std::string> known_properties(std::string_view type) {
-  std::vector<std::string> names(kSharedProperties.begin(), kSharedProperties.end());
-  names.insert(names.end(), kMoreSharedProperties.begin(), kMoreSharedProperties.end());
-  if (type == "AWS::Serverless::Function") {
-    names.insert(names.end(), kServerlessProperties.begin(), kServerlessProperties.end());
-  } else {
-    names.insert(names.end(), kPlainProperties.begin(), kPlainProperties.end());
-  }
-  return names;
-}
 
 std::string shown(std::string_view text) { return std::string(text.substr(0, 100)); }
 

@@ -3,10 +3,10 @@
 // context, the third the tenant id, the fourth the request id; the rest is the body.
 
 #include "emulator/control_plane/invoke_api.h"
-#include "emulator/front_doors/base64.h"
 #include "emulator/front_doors/content_sniffing.h"
 #include "emulator/front_doors/request_target.h"
 #include "emulator/front_doors/rie_front_door.h"
+#include "emulator/functions/base64.h"
 #include "emulator/invoke/json_syntax.h"
 
 #include <nlohmann/json.hpp>
@@ -56,8 +56,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
 
   compare_json(request.body);
   require(!front_doors::sniffed_content_type(request.body).empty());
-  if (const auto bytes = front_doors::base64_decoded(request.headers[0].second)) {
-    require(front_doors::base64_decoded(front_doors::base64_encoded(*bytes)) == bytes);
+  if (const auto bytes = functions::base64_decoded(request.headers[0].second)) {
+    require(functions::base64_decoded(functions::base64_encoded(*bytes)) == bytes);
   }
   const auto clean = front_doors::cleaned_path(request.target);
   require(front_doors::cleaned_path(clean) == clean);

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "emulator/control_plane/operation.h"
-#include "emulator/front_doors/base64.h"
+#include "emulator/functions/base64.h"
 #include "tests/support/manual_clock.h"
 #include "tests/support/remembering_store.h"
 #include "tests/support/scratch_folder.h"
@@ -20,7 +20,7 @@
 namespace tests {
 
 inline std::string zip_base64(const std::map<std::string, std::string>& files) {
-  return emulator::front_doors::base64_encoded(zip_bytes(files));
+  return emulator::functions::base64_encoded(zip_bytes(files));
 }
 
 // One thread.

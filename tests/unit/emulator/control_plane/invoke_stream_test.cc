@@ -1,7 +1,7 @@
 #include "emulator/control_plane/invoke_stream.h"
 
-#include "emulator/front_doors/base64.h"
 #include "emulator/front_doors/event_stream.h"
+#include "emulator/functions/base64.h"
 #include "tests/support/event_messages.h"
 
 #include <catch2/catch_test_macros.hpp>
@@ -109,7 +109,7 @@ TEST_CASE("an error behind the first byte is told by InvokeComplete, with the lo
     CHECK(json::parse(messages.back().payload) ==
           json{{"ErrorCode", "Unhandled"},
                {"ErrorDetails", details},
-               {"LogResult", emulator::front_doors::base64_encoded("the tail")}});
+               {"LogResult", emulator::functions::base64_encoded("the tail")}});
   }
 }
 

@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-namespace emulator::front_doors {
+namespace emulator::functions {
 
 std::string base64_encoded(std::string_view bytes);
 
@@ -15,4 +15,4 @@ std::string base64_encoded(std::string_view bytes);
 // text are skipped, as Go's decoder and Java's MIME decoder do.
 std::optional<std::string> base64_decoded(std::string_view text);
 
-}  // namespace emulator::front_doors
+}  // namespace emulator::functions

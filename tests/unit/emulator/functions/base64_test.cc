@@ -1,10 +1,10 @@
-#include "emulator/front_doors/base64.h"
+#include "emulator/functions/base64.h"
 
 #include <catch2/catch_test_macros.hpp>
 
-using namespace emulator::front_doors;
+using namespace emulator::functions;
 
-TEST_CASE("base64 of the standard's examples goes both ways", "[front_doors]") {
+TEST_CASE("base64 of the standard's examples goes both ways", "[functions]") {
   const std::pair<const char*, const char*> rows[] = {{"", ""},
                                                       {"f", "Zg=="},
                                                       {"fo", "Zm8="},
@@ -18,17 +18,17 @@ TEST_CASE("base64 of the standard's examples goes both ways", "[front_doors]") {
   }
 }
 
-TEST_CASE("every byte survives base64", "[front_doors]") {
+TEST_CASE("every byte survives base64", "[functions]") {
   std::string bytes;
   for (int i = 0; i < 256; ++i) bytes.push_back(static_cast<char>(i));
   CHECK(base64_decoded(base64_encoded(bytes)) == bytes);
 }
 
-TEST_CASE("line ends inside base64 are skipped", "[front_doors]") {
+TEST_CASE("line ends inside base64 are skipped", "[functions]") {
   CHECK(base64_decoded("Zm9v\r\nYmFy\n") == "foobar");
 }
 
-TEST_CASE("text that is not base64 is refused", "[front_doors]") {
+TEST_CASE("text that is not base64 is refused", "[functions]") {
   for (const auto* text : {"Z",
                            "Zg",
                            "Zg=",

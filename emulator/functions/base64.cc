@@ -1,9 +1,9 @@
-#include "emulator/front_doors/base64.h"
+#include "emulator/functions/base64.h"
 
 #include <array>
 #include <cstdint>
 
-namespace emulator::front_doors {
+namespace emulator::functions {
 namespace {
 
 constexpr std::string_view kAlphabet =
@@ -67,4 +67,4 @@ std::optional<std::string> base64_decoded(std::string_view text) {
   return bytes;
 }
 
-}  // namespace emulator::front_doors
+}  // namespace emulator::functions
