@@ -204,7 +204,10 @@ TEST_CASE("what was told before the processes stood still arrives after", "[tele
   int status = 0;
   Scene scene({"a"}, [&](ScriptedProcess& process) {
     if (tests::extension_name(process).empty()) return chat(process);
-    return watch(process, tcp(listener), status);
+    const auto end = watch(process, tcp(listener), status);
+    // Who is told of the end has time to take what is left.
+    listener.received.await_type("platform.report", 2);
+    return end;
   });
   scene.spec->freezing = Freezing::on;
   REQUIRE(succeeded(scene.serve("id-1").outcome));
