@@ -6,7 +6,6 @@
 #include "emulator/control_plane/managed_instances.h"
 #include "emulator/control_plane/utf8_text.h"
 #include "emulator/control_plane/version_publishing.h"
-#include "emulator/environment/environment_spec.h"
 #include "emulator/registry/stored_function.h"
 
 #include <nlohmann/json.hpp>
@@ -113,16 +112,14 @@ tl::expected<DescribedScaling, registry::RegistryError> scaling_of(
     const functions::FunctionConfiguration& described) {
   const auto& managed = described.managed;
   if (!managed || (!managed->min_environments && !managed->max_environments)) return {};
-  const auto scale =
-      environment::managed_scale(managed->min_environments, managed->max_environments);
-  if (!scale) {
-    return tl::unexpected(registry::RegistryError{
-        registry::RegistryError::Kind::store, "function " + described.name + ": " + scale.error()});
+  const auto config = scaling_config(managed->min_environments, managed->max_environments);
+  if (!config) {
+    return tl::unexpected(
+        registry::RegistryError{registry::RegistryError::Kind::store,
+                                "function " + described.name + ": " + config.error()});
   }
-  const registry::ScalingConfig config{static_cast<int>(scale->min_environments),
-                                       static_cast<int>(scale->max_environments)};
   return DescribedScaling{
-      config, "\n" + std::to_string(config.least) + " to " + std::to_string(config.most)};
+      *config, "\n" + std::to_string(config->least) + " to " + std::to_string(config->most)};
 }
 
 }  // namespace

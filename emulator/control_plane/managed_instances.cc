@@ -2,6 +2,7 @@
 
 #include "emulator/control_plane/function_configuration.h"
 #include "emulator/control_plane/snap_start.h"
+#include "emulator/environment/environment_spec.h"
 
 #include <nlohmann/json.hpp>
 
@@ -130,6 +131,14 @@ Checked check_publish_to(const Document& input, const Document& configuration) {
   return tl::unexpected(
       refused("PublishTo is for functions on Managed Instances; leave it out, or create the "
               "function with CapacityProviderConfig"));
+}
+
+tl::expected<registry::ScalingConfig, std::string> scaling_config(std::optional<int> least,
+                                                                  std::optional<int> most) {
+  const auto scale = environment::managed_scale(least, most);
+  if (!scale) return tl::unexpected(scale.error());
+  return registry::ScalingConfig{static_cast<int>(scale->min_environments),
+                                 static_cast<int>(scale->max_environments)};
 }
 
 }  // namespace emulator::control_plane

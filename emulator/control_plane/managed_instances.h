@@ -11,6 +11,7 @@
 
 #include <tl/expected.hpp>
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -45,6 +46,11 @@ ServiceError not_on_managed_instances(std::string_view feature);
 Document with_scaling_state(Document configuration,
                             const registry::FunctionVersion& version,
                             const ServiceWorld& world);
+
+// How many environments a version has by what is said of it; what is left out is as is usual. An
+// error is a sentence.
+tl::expected<registry::ScalingConfig, std::string> scaling_config(std::optional<int> least,
+                                                                  std::optional<int> most);
 
 // Whether PublishTo may be said of such a function.
 tl::expected<void, ServiceError> check_publish_to(const Document& input,

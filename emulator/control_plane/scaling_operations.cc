@@ -2,7 +2,6 @@
 #include "emulator/control_plane/function_names.h"
 #include "emulator/control_plane/managed_instances.h"
 #include "emulator/control_plane/operation.h"
-#include "emulator/environment/environment_spec.h"
 
 #include <nlohmann/json.hpp>
 
@@ -18,9 +17,8 @@ using registry::ScalingConfig;
 constexpr const char* kLeast = "MinExecutionEnvironments";
 constexpr const char* kMost = "MaxExecutionEnvironments";
 
-// Where nobody says. Our choice, see environment_spec.h.
-constexpr ScalingConfig kUsual{static_cast<int>(environment::kDefaultManagedEnvironments),
-                               static_cast<int>(environment::kMostManagedEnvironments)};
+// Where nobody says.
+ScalingConfig usual() { return scaling_config({}, {}).value(); }
 
 Document shown(const ScalingConfig& config) {
   return {{kLeast, config.least}, {kMost, config.most}};
@@ -39,10 +37,9 @@ tl::expected<ScalingConfig, ServiceError> asked_for(const Document& given) {
   const auto number = [&](const char* name) {
     return given.contains(name) ? std::optional<int>(given[name].get<int>()) : std::nullopt;
   };
-  const auto scale = environment::managed_scale(number(kLeast), number(kMost));
-  if (!scale) return tl::unexpected(invalid_parameter_value(scale.error()));
-  return ScalingConfig{static_cast<int>(scale->min_environments),
-                       static_cast<int>(scale->max_environments)};
+  const auto config = scaling_config(number(kLeast), number(kMost));
+  if (!config) return tl::unexpected(invalid_parameter_value(config.error()));
+  return *config;
 }
 
 Answer put_scaling(const Document& input, ServiceWorld& world) {
@@ -50,7 +47,7 @@ Answer put_scaling(const Document& input, ServiceWorld& world) {
   if (!named) return tl::unexpected(named.error());
   auto record = *named->record;
   const auto given = input.value("FunctionScalingConfig", Document::object());
-  auto config = kUsual;
+  auto config = usual();
   if (given.empty()) {
     record.scaling.erase(named->qualifier);
   } else {
@@ -70,7 +67,7 @@ Answer get_scaling(const Document& input, ServiceWorld& world) {
   Document answer = {{"FunctionArn", arn_of(world, named->record->name, named->qualifier)}};
   const auto found = named->record->scaling.find(named->qualifier);
   if (found == named->record->scaling.end()) {
-    answer["AppliedFunctionScalingConfig"] = shown(kUsual);
+    answer["AppliedFunctionScalingConfig"] = shown(usual());
     return answer;
   }
   answer["AppliedFunctionScalingConfig"] = shown(found->second);

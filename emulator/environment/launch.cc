@@ -2,10 +2,7 @@
 
 #include "emulator/environment/platform_lines.h"
 
-#include <signal.h>
-
 #include <cerrno>
-#include <map>
 #include <system_error>
 #include <utility>
 

@@ -20,6 +20,15 @@ Document config_of(const std::string& provider) {
              {{"CapacityProviderArn", provider}, {"PerExecutionEnvironmentMaxConcurrency", 8}}}}}};
 }
 
+emulator::functions::FunctionConfiguration described_on_managed_instances() {
+  emulator::functions::FunctionConfiguration function;
+  function.name = "f";
+  function.code = "/somewhere";
+  function.memory = emulator::functions::kMinManagedMemory;
+  function.managed.emplace();
+  return function;
+}
+
 // An account with a capacity provider.
 struct Scene : ServiceParts {
   Scene() {
@@ -249,11 +258,7 @@ TEST_CASE("a scaling configuration that makes no sense is refused", "[managed]")
 TEST_CASE("a described function on Managed Instances is published where its code lies",
           "[managed]") {
   Scene scene;
-  emulator::functions::FunctionConfiguration function;
-  function.name = "f";
-  function.code = "/somewhere";
-  function.memory = emulator::functions::kMinManagedMemory;
-  function.managed.emplace();
+  auto function = described_on_managed_instances();
   REQUIRE(put_described(function, scene.world));
   const auto record = scene.world.registry.find("f");
   REQUIRE(record->latest_published);
@@ -273,11 +278,7 @@ TEST_CASE("a described function on Managed Instances is published where its code
 
 TEST_CASE("a described function has as many environments as its description says", "[managed]") {
   Scene scene;
-  emulator::functions::FunctionConfiguration function;
-  function.name = "f";
-  function.code = "/somewhere";
-  function.memory = emulator::functions::kMinManagedMemory;
-  function.managed.emplace();
+  auto function = described_on_managed_instances();
   function.managed->min_environments = 2;
   function.managed->max_environments = 4;
   const std::string published(emulator::functions::kLatestPublished);
