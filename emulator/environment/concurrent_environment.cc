@@ -77,7 +77,7 @@ std::optional<Outcome> ConcurrentEnvironment::open_launch() {
   auto opened = Launch::open(
       launch_world(world_, *spec_, log_stream_name_, *sandbox_, log_),
       {.settled = [](std::string_view) {},
-       .failed = [this] { failed(); },
+       .failed = [this](Launch&) { failed(); },
        .segments = world_.segments,
        .runtime_initialised = [](std::string_view) {},
        .answer_begun = [] {},

@@ -136,18 +136,44 @@ Outcome Environment::exchange(runtime_api::NextInvocation next,
   next.rules = spec_->profile == Profile::aws ? runtime_api::ResponseRules::service
                                               : runtime_api::ResponseRules::published_emulator;
   const auto invocation = std::make_shared<const runtime_api::NextInvocation>(std::move(next));
-  auto outcome = launch_->exchange(invocation, deadline, spec_->timeout);
+  auto outcome = give(invocation, deadline);
   if (!outcome && !ongoing.cold) {
     // It ended while it was idle, and this is how we learn of it. Nothing of the invocation has
     // happened yet, so it begins anew; once, because now it is a cold one.
     drop_launch(failure_reason());
     if (auto failure = initialise_inside(deadline, ongoing)) return std::move(*failure);
     tell_start(ongoing);
-    outcome = launch_->exchange(invocation, deadline, spec_->timeout);
+    outcome = give(invocation, deadline);
   }
   if (!outcome) outcome = launch_->how_it_failed(FailurePhase::invoke);
   if (runtime_goes_on(*outcome)) note_answer(ongoing);
   return std::move(*outcome);
+}
+
+// The runtime may have asked for the next invocation, and have ended, before this thread wakes up
+// with the answer: whoever takes the launch away then waits until it has left.
+std::optional<Outcome> Environment::give(const runtime_api::SharedInvocation& invocation,
+                                         TimePoint deadline) {
+  struct Stay {
+    explicit Stay(Environment& environment_in) : environment(environment_in) {
+      const std::lock_guard lock(environment.mutex_);
+      ++environment.inside_launch_;
+      launch = environment.launch_.get();
+    }
+    Stay(const Stay&) = delete;
+    Stay& operator=(const Stay&) = delete;
+    ~Stay() {
+      {
+        const std::lock_guard lock(environment.mutex_);
+        --environment.inside_launch_;
+      }
+      environment.left_launch_.notify_all();
+    }
+    Environment& environment;
+    Launch* launch = nullptr;
+  };
+  const Stay stay(*this);
+  return stay.launch->exchange(invocation, deadline, spec_->timeout);
 }
 
 void Environment::note_answer(Ongoing& ongoing) {
@@ -216,14 +242,12 @@ void Environment::settled(std::uint64_t launch, std::string_view error_type) {
   finish(ongoing, error_type, StillRunning::yes);
 }
 
-void Environment::launch_failed(std::uint64_t launch) {
+void Environment::launch_failed(std::uint64_t launch, Launch& failed) {
   SharedOngoing answered;
-  Launch* failed = nullptr;
   bool idled = false;
   {
     const std::lock_guard lock(mutex_);
     if (launch != launches_) return;
-    failed = launch_.get();
     if (!std::exchange(launch_failed_, true)) failed_by_itself_ = !retired_;
     if (phase_ == Phase::settling) answered = ongoing_;
     idled = phase_ == Phase::idle;
@@ -233,7 +257,7 @@ void Environment::launch_failed(std::uint64_t launch) {
   if (answered && claim(answered)) {
     take_sample(answered.get());
     // A thread of the launch must not wait; what ended has.
-    auto ending = ending_of(failed->how_it_failed(FailurePhase::invoke, {}), *answered);
+    auto ending = ending_of(failed.how_it_failed(FailurePhase::invoke, {}), *answered);
     if (has_extensions()) return end_with(answered, std::move(ending));
     // Nothing is left to be ended that the next invocation would wait for.
     log_.platform(ending.lines);

@@ -206,11 +206,12 @@ class Environment : public std::enable_shared_from_this<Environment> {
   std::optional<Outcome> prepare(Ongoing& ongoing);
   Served served(const SharedOngoing& ongoing, Outcome outcome);
   Outcome exchange(runtime_api::NextInvocation next, TimePoint deadline, Ongoing& ongoing);
+  std::optional<Outcome> give(const runtime_api::SharedInvocation& invocation, TimePoint deadline);
   void note_answer(Ongoing& ongoing);
   void release(const SharedOngoing& ongoing, TimePoint deadline);
 
   void settled(std::uint64_t launch, std::string_view error_type);
-  void launch_failed(std::uint64_t launch);
+  void launch_failed(std::uint64_t launch, Launch& failed);
   void settle_deadline_passed(const SharedOngoing& ongoing);
   bool claim(const SharedOngoing& ongoing);
   void finish(const SharedOngoing& ongoing, std::string_view error_type, StillRunning running);
@@ -276,6 +277,8 @@ class Environment : public std::enable_shared_from_this<Environment> {
   // reset and gone. A callback of the launch may use it without the lock: its destruction waits for
   // the callback.
   std::unique_ptr<Launch> launch_;
+  std::size_t inside_launch_ = 0;  // threads that exchange an invocation with it
+  std::condition_variable left_launch_;
   std::size_t dropping_ = 0;  // launches that were taken away and are still being ended
   std::condition_variable dropped_;
   std::uint64_t launches_ = 0;  // which one a callback belongs to

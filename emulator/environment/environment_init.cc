@@ -182,7 +182,7 @@ std::optional<Outcome> Environment::launch_processes(FailurePhase phase) {
   auto opened = Launch::open(
       launch_world(world_, *spec_, log_stream_name_, *sandbox_, log_),
       {.settled = [this, launch](std::string_view type) { settled(launch, type); },
-       .failed = [this, launch] { launch_failed(launch); },
+       .failed = [this, launch](Launch& failed) { launch_failed(launch, failed); },
        .segments = world_.segments,
        .runtime_initialised =
            [this, phase](std::string_view type) { tell_runtime_initialised(phase, type); },

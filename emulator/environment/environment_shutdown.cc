@@ -66,6 +66,10 @@ void Environment::end(std::unique_ptr<Launch> dropped, ShutdownReason reason) {
   if (!dropped) return;
   dropped->shut_down(reason);
   dropped->drain_output();
+  {
+    std::unique_lock lock(mutex_);
+    left_launch_.wait(lock, [this] { return inside_launch_ == 0; });
+  }
   dropped.reset();
   {
     const std::lock_guard lock(mutex_);
@@ -123,15 +127,17 @@ void Environment::kill() {
 void Environment::stop() {
   if (!has_extensions()) return kill();
   std::uint64_t launch = 0;
+  Launch* failed = nullptr;
   {
     const std::lock_guard lock(mutex_);
     retired_ = true;
     // One that serves nobody is shut down by whoever retires it.
     if (!launch_ || phase_ == Phase::idle) return;
     launch = launches_;
+    failed = launch_.get();
     launch_->interrupt();
   }
-  launch_failed(launch);
+  launch_failed(launch, *failed);
 }
 
 void Environment::shut_down() {

@@ -62,8 +62,9 @@ class Launch {
     // on a thread of the listener. The type is empty after a plain response.
     std::function<void(std::string_view error_type)> settled;
     // The launch can serve no more: its runtime has ended, or an extension has, or has reported an
-    // error. On the pump's thread, or on one of the listener; what ended has been drained.
-    std::function<void()> failed;
+    // error. On the pump's thread, or on one of the listener; what ended has been drained. The
+    // launch stays until this returns, whoever has taken it away meanwhile.
+    std::function<void(Launch& failed)> failed;
     // See World::segments.
     std::function<void(const std::string& function_name, std::string_view datagram)> segments{};
     // For telemetry, each on a thread of the listener or the one that awaits the init, while the

@@ -41,7 +41,7 @@ void Launch::runtime_ended() {
   end_sessions(runtime_api::Session::Arriving::is_read);
   // The hub's waits are of the thread that waits for the runtime too.
   hub_.abandon();
-  if (!on_purpose) callbacks_.failed();
+  if (!on_purpose) callbacks_.failed(*this);
 }
 
 void Launch::extension_ended(const std::string& name) {
@@ -82,7 +82,7 @@ void Launch::fail(ExtensionFailed failure) {
   advise_of(failure);
   abandon_sessions();
   hub_.abandon();
-  callbacks_.failed();
+  callbacks_.failed(*this);
 }
 
 // The function's log names no extension, and a developer has several.
