@@ -36,8 +36,8 @@ FollowedProcess::~FollowedProcess() {
 }
 
 void FollowedProcess::stop_watching() {
-  if (exit_watch_) pump_.unwatch(*exit_watch_);
-  if (output_watch_) pump_.unwatch(*output_watch_);
+  if (const auto watch = std::exchange(exit_watch_, std::nullopt)) pump_.unwatch(*watch);
+  if (const auto watch = std::exchange(output_watch_, std::nullopt)) pump_.unwatch(*watch);
 }
 
 void FollowedProcess::drain_output() { source_->drain(process_->output_descriptor()); }

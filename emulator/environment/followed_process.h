@@ -36,6 +36,9 @@ class FollowedProcess {
   // Waits for the callback, ends the process and reaps it. Not on the pump's thread.
   ~FollowedProcess();
 
+  // Waits for the callback; nothing more is noticed of the process. Not on the pump's thread.
+  void stop_watching();
+
   pid_t pid() const { return process_->pid(); }
 
   // Whatever it printed until now reaches the log.
@@ -50,8 +53,6 @@ class FollowedProcess {
   void kill() noexcept { process_->kill(); }
 
  private:
-  void stop_watching();
-
   OutputPump& pump_;
   const std::unique_ptr<LogSource> source_;
   std::mutex process_mutex_;  // guards the calls of process_ that are for one thread

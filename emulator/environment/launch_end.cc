@@ -214,6 +214,8 @@ Launch::~Launch() {
   kill();
   server_.reset();
   extensions_.stop();
+  // While its callback goes on it asks how the process ended, and so the process stays until then.
+  if (auto* const process = runtime()) process->stop_watching();
   runtime_.reset();
   world_.log.set_tap({});
 }
