@@ -87,7 +87,7 @@ std::string_view name_of(report::SpanKind kind) {
 Json as_json(const report::Span& span) {
   Json attributes = Json::object();
   for (const auto& [key, value] : span.attributes) {
-    std::visit([&](const auto& known) { attributes[key] = known; }, value);
+    std::visit([&attributes, &name = key](const auto& known) { attributes[name] = known; }, value);
   }
   Json exceptions = Json::array();
   for (const auto& exception : span.exceptions) {
