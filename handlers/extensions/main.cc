@@ -2,7 +2,10 @@
 //
 //   recorder         prints every event, and leaves when it is told of the end
 //   listing          the same, after printing the names of the variables that it was given
-//   watcher          the same as recorder, and prints the telemetry that it subscribed to
+//   watcher          the same as recorder, and prints the telemetry that it subscribed to, up to
+//                    the first report of an invocation
+//   silent           the same as recorder, and prints nothing
+//   collector        the same as silent, and takes the telemetry that it subscribed to
 //   stuck            is told of an invocation and never asks for the next event
 //   deaf             is told of the end and stays
 //   mute             never registers
@@ -20,11 +23,13 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace {
 
 using extensions::Event;
 using extensions::Extension;
+using extensions::TelemetryListener;
 
 constexpr int kCrash = 6;
 constexpr int kReported = 3;
@@ -58,12 +63,16 @@ void misbehave(const std::string& mode, Extension& extension, const Event& event
 }
 
 // Until the report of an invocation has come.
-std::optional<extensions::TelemetryListener> watch(const std::string& who, Extension& extension) {
-  auto listener = extensions::TelemetryListener::open([who](const std::string& event) {
+TelemetryListener::Take print_telemetry(const std::string& who) {
+  return [who](const std::string& event) {
     tell(who, event);
     return event.find("\"platform.report\"") == std::string::npos;
-  });
-  if (listener && !extension.subscribe(listener->port())) std::exit(kReported);
+  };
+}
+
+std::optional<TelemetryListener> subscribed(Extension& extension, TelemetryListener::Take take) {
+  auto listener = TelemetryListener::open(std::move(take));
+  if (!listener || !extension.subscribe(listener->port())) std::exit(kReported);
   return listener;
 }
 
@@ -76,11 +85,18 @@ int run(const std::string& who, const std::string& mode, Extension& extension) {
     extension.report("init", "Extension.NotAble");
     return kReported;
   }
-  std::optional<extensions::TelemetryListener> telemetry;
-  if (mode == "watcher" && !(telemetry = watch(who, extension))) return kReported;
+  std::optional<TelemetryListener> telemetry;
+  if (mode == "watcher") telemetry = subscribed(extension, print_telemetry(who));
+  if (mode == "collector") {
+    // Wants more for as long as it lives.
+    subscribed(extension, [](const std::string&) { return true; })->leave_to_itself();
+  }
+  const bool silent = mode == "silent" || mode == "collector";
   while (const auto event = extension.next()) {
     const bool invoked = event->type == "INVOKE";
-    tell(who, event->type + " " + (invoked ? event->request_id : event->shutdown_reason));
+    if (!silent) {
+      tell(who, event->type + " " + (invoked ? event->request_id : event->shutdown_reason));
+    }
     misbehave(mode, extension, *event);
     if (invoked) continue;
     if (telemetry) telemetry->await_end();

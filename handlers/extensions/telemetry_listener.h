@@ -26,6 +26,9 @@ class TelemetryListener {
   // Blocks until nothing more is wanted, or nothing more comes.
   void await_end() { thread_.join(); }
 
+  // Listens until the process ends.
+  void leave_to_itself() { thread_.detach(); }
+
  private:
   TelemetryListener(std::uint16_t port, std::thread thread)
       : port_(port), thread_(std::move(thread)) {}

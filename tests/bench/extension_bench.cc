@@ -35,6 +35,7 @@ const std::vector<Candidate> kCandidates = {
     {"plain", "without extensions"},
     {"extended", "two extensions"},
     {"watched", "two extensions, one of them a telemetry subscriber"},
+    {"printing", "two extensions that print a line each"},
 };
 
 std::string function(const std::string& name,
@@ -58,15 +59,18 @@ void write_project(const tests::ScratchFolder& project) {
     std::filesystem::create_directories(target.parent_path());
     std::filesystem::copy_file(EXTENSION_PROGRAM, target);
   };
-  add("recorders/extensions/recorder");
-  add("recorders/extensions/recorder.2");
-  add("watchers/extensions/recorder");
-  add("watchers/extensions/watcher");
+  add("silent/extensions/silent");
+  add("silent/extensions/silent.2");
+  add("watching/extensions/silent");
+  add("watching/extensions/collector");
+  add("printers/extensions/recorder");
+  add("printers/extensions/recorder.2");
   project.write("template.yaml",
-                "Transform: AWS::Serverless-2016-10-31\nResources:\n" + layer("recorders") +
-                    layer("watchers") + function("plain", ECHO_PROJECT) +
-                    function("extended", ECHO_PROJECT, "      Layers: [!Ref recorders]\n") +
-                    function("watched", ECHO_PROJECT, "      Layers: [!Ref watchers]\n") +
+                "Transform: AWS::Serverless-2016-10-31\nResources:\n" + layer("silent") +
+                    layer("watching") + layer("printers") + function("plain", ECHO_PROJECT) +
+                    function("extended", ECHO_PROJECT, "      Layers: [!Ref silent]\n") +
+                    function("watched", ECHO_PROJECT, "      Layers: [!Ref watching]\n") +
+                    function("printing", ECHO_PROJECT, "      Layers: [!Ref printers]\n") +
                     function("stream", STREAM_PROJECT));
 }
 

@@ -55,6 +55,18 @@ ssize_t persist(const Call& call) {
   return result;
 }
 
+// Whoever ends a connection first keeps its port for a minute, and thousands are ended in a second:
+// so each comes from another address of the loopback.
+void bind_to_next_address(int connection) {
+  constexpr std::uint32_t kFirst = 0x7f010001;  // 127.1.0.1
+  constexpr std::uint32_t kAddresses = 1 << 16;
+  static std::uint32_t used = 0;
+  sockaddr_in from{};
+  from.sin_family = AF_INET;
+  from.sin_addr.s_addr = htonl(kFirst + used++ % kAddresses);
+  require(::bind(connection, reinterpret_cast<sockaddr*>(&from), sizeof from) == 0);
+}
+
 // One listener for all inputs; each has a session of its own.
 class Desk {
  public:
@@ -65,14 +77,12 @@ class Desk {
   // Sends all of `bytes`, and waits until the listener has hung up.
   void send(const std::string& bytes) const {
     const int connection = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bind_to_next_address(connection);
     sockaddr_in where{};
     where.sin_family = AF_INET;
     where.sin_port = htons(server_.port());
     where.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     require(::connect(connection, reinterpret_cast<sockaddr*>(&where), sizeof where) == 0);
-    // So that a million inputs do not use up the ports: closing resets the connection.
-    const linger none{.l_onoff = 1, .l_linger = 0};
-    ::setsockopt(connection, SOL_SOCKET, SO_LINGER, &none, sizeof none);
     std::string_view left = bytes;
     while (!left.empty()) {
       const auto sent =
