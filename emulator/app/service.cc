@@ -174,9 +174,9 @@ void Service::build_api() {
           [this](const std::string& function, const std::string& qualifier) {
             return provisioned_state(function, qualifier);
           },
-      .snapshot_status =
+      .version_status =
           [this](const std::string& function, const std::string& number) {
-            return deployments_->snapshot_status(function, number);
+            return deployments_->version_status(function, number);
           },
       .unrunnable = [this](const registry::FunctionVersion& version) -> std::optional<std::string> {
         const auto deployed = deploy(version);

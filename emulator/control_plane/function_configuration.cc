@@ -4,6 +4,7 @@
 #include "emulator/control_plane/layer_names.h"
 #include "emulator/control_plane/managed_instances.h"
 #include "emulator/control_plane/snap_start.h"
+#include "emulator/control_plane/version_state.h"
 
 #include <nlohmann/json.hpp>
 
@@ -303,12 +304,15 @@ Document configuration_of(const registry::FunctionVersion& version) {
 
 Document shown_configuration(const registry::FunctionVersion& version, const ServiceWorld& world) {
   auto configuration = configuration_of(version);
-  if (is_managed(configuration))
-    return with_scaling_state(std::move(configuration), version, world);
-  if (!world.snapshot_status || version.number == functions::kLatestVersion) return configuration;
-  if (!uses_snap_start(configuration)) return configuration;
-  return with_snapshot_state(std::move(configuration),
-                             world.snapshot_status(version.function_name, version.number));
+  if (version.number == functions::kLatestVersion || !is_made_ready(configuration)) {
+    return configuration;
+  }
+  if (world.version_status) {
+    configuration = with_version_state(std::move(configuration),
+                                       world.version_status(version.function_name, version.number));
+  }
+  if (!is_managed(configuration)) return configuration;
+  return with_scaling_state(std::move(configuration), version, world);
 }
 
 Document listed_configuration(const registry::FunctionVersion& version) {

@@ -9,7 +9,7 @@
 #pragma once
 
 #include "emulator/control_plane/service_error.h"
-#include "emulator/environment/snapshot_status.h"
+#include "emulator/environment/version_status.h"
 #include "emulator/functions/code_store.h"
 #include "emulator/functions/function.h"
 #include "emulator/registry/registry.h"
@@ -64,10 +64,10 @@ struct ServiceWorld {
   // Of a function's qualifier that has provisioned concurrency.
   std::function<ProvisionedState(const std::string& function, const std::string& qualifier)>
       provisioned_state{};
-  // Of a function's published version; nothing: it has no snapshot.
-  std::function<std::optional<environment::SnapshotStatus>(const std::string& function,
+  // Of a function's published version; nothing: it is not made ready before it is invoked.
+  std::function<std::optional<environment::VersionStatus>(const std::string& function,
                                                            const std::string& number)>
-      snapshot_status{};
+      version_status{};
   // Whether the machine could run such a function; a sentence where it could not.
   std::function<std::optional<std::string>(const registry::FunctionVersion&)> unrunnable{};
   // Below which folders code may be used in place. A function can reach this API too, and must not

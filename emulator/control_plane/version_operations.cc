@@ -2,8 +2,8 @@
 #include "emulator/control_plane/function_names.h"
 #include "emulator/control_plane/managed_instances.h"
 #include "emulator/control_plane/operation.h"
-#include "emulator/control_plane/snap_start.h"
 #include "emulator/control_plane/version_publishing.h"
+#include "emulator/control_plane/version_state.h"
 
 #include <nlohmann/json.hpp>
 
@@ -33,10 +33,10 @@ Answer publish_version(const Document& input, ServiceWorld& world) {
   auto answer = configuration_of(*published->version);
   const auto kept = world.registry.replace(named->record, std::move(published->record));
   if (!kept) return tl::unexpected(from_registry(kept.error(), named->record->name));
-  // Its snapshot is on its way, however quickly it may have come meanwhile.
-  if (uses_snap_start(answer)) {
-    return with_snapshot_state(std::move(answer),
-                               {{.state = environment::SnapshotStatus::State::pending}});
+  // What it needs is on its way, however quickly it may have come meanwhile.
+  if (is_made_ready(answer)) {
+    return with_version_state(std::move(answer),
+                               {{.state = environment::VersionStatus::State::pending}});
   }
   return answer;
 }

@@ -22,7 +22,12 @@ void ManagedPool::keep(const Spec& spec, std::optional<ManagedScale> scale) {
   auto& group = group_of(spec);
   group.kept = true;
   group.scale = scale.value_or(spec->managed->scale);
+  if (group.status.state != VersionStatus::State::active) {
+    group.status = {.state = VersionStatus::State::pending};
+  }
   replenish(spec, group.least());
+  // Where the host allows no thread nothing has begun.
+  settle_status(group, group.initialising.empty() ? group.failure : std::nullopt);
   scale_in(group);
   schedule_scaling_in();
 }
@@ -31,6 +36,23 @@ ManagedPool::Group& ManagedPool::group_of(const Spec& spec) {
   const auto [found, fresh] = groups_.try_emplace(spec);
   if (fresh) found->second.scale = spec->managed->scale;
   return found->second;
+}
+
+VersionStatus ManagedPool::status(const Spec& spec) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = groups_.find(spec);
+  return found == groups_.end() ? VersionStatus{} : found->second.status;
+}
+
+// A version that was ready once stays active: what it lost is made again.
+void ManagedPool::settle_status(Group& group, const std::optional<Outcome>& failure) {
+  using State = VersionStatus::State;
+  if (!group.kept || group.status.state == State::active) return;
+  if (group.ready.size() >= group.least()) {
+    group.status = {.state = State::active};
+  } else if (failure) {
+    group.status = {.state = State::failed, .failure = failure};
+  }
 }
 
 void ManagedPool::forget_if_empty(const Spec& spec) {
@@ -162,6 +184,7 @@ void ManagedPool::initialise(const Spec& spec, const SharedEnvironment& environm
     scale_in(*group);
     schedule_scaling_in();
   }
+  if (wanted) settle_status(*group, failure);
   forget_if_empty(spec);
 }
 
@@ -249,6 +272,7 @@ void ManagedPool::retire_version(const Spec& spec) {
   }
   found->second.failure.reset();
   found->second.kept = false;
+  found->second.status = {};
   changed_.notify_all();
   forget_if_empty(spec);
 }

@@ -5,6 +5,7 @@
 #include "emulator/environment/concurrency.h"
 #include "emulator/environment/concurrent_environment.h"
 #include "emulator/environment/job_threads.h"
+#include "emulator/environment/version_status.h"
 
 #include <tl/expected.hpp>
 
@@ -46,6 +47,10 @@ class ManagedPool {
   // ones go when they idle. Does not wait. retire_version() ends it.
   void keep(const Spec& spec, std::optional<ManagedScale> scale);
 
+  // Active once the least environments were there at a time; failed where an init failed before that,
+  // until one succeeds; `none` of a version that is not kept.
+  VersionStatus status(const Spec& spec) const;
+
   // Runs the invocation on the calling thread, in the first environment with an idle poll. Without
   // one, another environment is made and waited for, up to the most that the version may have; at
   // that, the caller is turned away at once. How an init failed that a caller waited for is its
@@ -79,6 +84,7 @@ class ManagedPool {
     std::size_t losses = 0;
     std::size_t callers = 0;  // threads in serve()
     bool kept = false;
+    VersionStatus status;
     ManagedScale scale;
 
     std::size_t least() const { return kept ? scale.min_environments : 0; }
@@ -90,6 +96,7 @@ class ManagedPool {
   Group& group_of(const Spec& spec);
   void forget_if_empty(const Spec& spec);
   void replenish(const Spec& spec, std::size_t wanted);
+  static void settle_status(Group& group, const std::optional<Outcome>& failure);
   void scale_in(Group& group);
   void schedule_scaling_in();
   void dispose_later(SharedEnvironment environment);

@@ -7,7 +7,7 @@
 #include "emulator/environment/job_threads.h"
 #include "emulator/environment/managed_pool.h"
 #include "emulator/environment/outcome.h"
-#include "emulator/environment/snapshot_status.h"
+#include "emulator/environment/version_status.h"
 #include "emulator/environment/token_bucket.h"
 
 #include <tl/expected.hpp>
@@ -129,8 +129,8 @@ class Pool {
   // concurrency. When an Init fails, no further one is begun until this is called again.
   // retire_version() ends it.
   void keep_snapshot(const Spec& spec);
-  // `none` where it is not kept.
-  SnapshotStatus snapshot_status(const Spec& spec) const;
+  // Of a version that keep_snapshot() or keep_managed() was called for; `none` of others.
+  VersionStatus version_status(const Spec& spec) const;
 
   // Ends every environment; running invocations end with their processes. Later ones are refused.
   // When it returns no thread is inside the pool, no process lives, and the pool may be destroyed.
@@ -203,7 +203,7 @@ class Pool {
     // Of environments that are kept ahead; with SnapStart that is one or none.
     std::size_t requested = 0;
     std::string failure;  // empty: none
-    SnapshotStatus snapshot;
+    VersionStatus snapshot;
     TokenBucket requests;
   };
 

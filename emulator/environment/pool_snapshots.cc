@@ -15,16 +15,17 @@ void Pool::keep_snapshot(const Spec& spec) {
   auto& group = groups_[{spec, {}}];
   group.requested = 1;
   group.failure.clear();
-  if (group.snapshot.state != SnapshotStatus::State::active) {
-    group.snapshot = {.state = SnapshotStatus::State::pending};
+  if (group.snapshot.state != VersionStatus::State::active) {
+    group.snapshot = {.state = VersionStatus::State::pending};
   }
   make_missing_snapshot(spec);
 }
 
-SnapshotStatus Pool::snapshot_status(const Spec& spec) const {
+VersionStatus Pool::version_status(const Spec& spec) const {
+  if (spec->managed) return managed_.status(spec);
   const std::lock_guard lock(mutex_);
   const auto found = groups_.find({spec, {}});
-  return found == groups_.end() ? SnapshotStatus{} : found->second.snapshot;
+  return found == groups_.end() ? VersionStatus{} : found->second.snapshot;
 }
 
 Pool::Member* Pool::find_snapshot(const Spec& spec, Use use) {
@@ -57,11 +58,11 @@ void Pool::snapshot_initialised(Member& member, const std::optional<Outcome>& fa
   if (!unwanted && failure) {
     group.failure = error_type(*failure);
     // A version that had one goes on without: what worked once may work for whoever waits for it.
-    if (group.snapshot.state == SnapshotStatus::State::pending) {
-      group.snapshot = {.state = SnapshotStatus::State::failed, .failure = failure};
+    if (group.snapshot.state == VersionStatus::State::pending) {
+      group.snapshot = {.state = VersionStatus::State::failed, .failure = failure};
     }
   } else if (!unwanted) {
-    group.snapshot = {.state = SnapshotStatus::State::active};
+    group.snapshot = {.state = VersionStatus::State::active};
     return;
   }
   let_go(member);

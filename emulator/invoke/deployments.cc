@@ -84,8 +84,8 @@ std::optional<Refusal> refusal_of_managed(const registry::FunctionRecord& record
                      "raise MaxExecutionEnvironments with PutFunctionScalingConfig"};
 }
 
-std::optional<Refusal> refusal_of(const environment::SnapshotStatus& snapshot) {
-  using State = environment::SnapshotStatus::State;
+std::optional<Refusal> refusal_of(const environment::VersionStatus& snapshot) {
+  using State = environment::VersionStatus::State;
   // Source of the first text: developer guide, "Troubleshooting SnapStart errors". The second is
   // ours.
   if (snapshot.state == State::pending) {
@@ -123,7 +123,7 @@ tl::expected<Target, Refusal> Deployments::find(const std::string& function_name
   const auto spec = spec_of(resolution->version);
   if (!spec) return tl::unexpected(spec.error());
   if ((*spec)->initialization == environment::Initialization::snap_start) {
-    auto refusal = refusal_of(pool_.snapshot_status(*spec));
+    auto refusal = refusal_of(pool_.version_status(*spec));
     if (refusal) return tl::unexpected(std::move(*refusal));
   }
   if ((*spec)->managed) {
@@ -198,12 +198,7 @@ void Deployments::follow(const std::string& function_name) {
   pool_.set_reserved(function_name, reserved);
   follow_provisions(function_name, record.get());
   forget_former_versions(function_name, record.get());
-  follow_snapshots(function_name, record.get());
-  for (const auto& version : on_managed_instances(record.get())) {
-    if (const auto spec = spec_of(version)) {
-      pool_.keep_managed(*spec, scale_of(*record, version->number));
-    }
-  }
+  follow_ahead(function_name, record.get());
 }
 
 // Deploying may take long: it is done before others are made to wait for this function's turn.
@@ -277,14 +272,14 @@ void Deployments::follow_provisions(const std::string& name,
   functions_[name].provisions = std::move(wanted);
 }
 
-// Versions never change, so a snapshot that was begun stands; retiring the version ends it.
-void Deployments::follow_snapshots(const std::string& name,
-                                   const registry::FunctionRecord* record) {
+// Versions never change, so a snapshot that was begun stands; retiring the version ends it. How many
+// environments a version on Managed Instances has is changed at any time.
+void Deployments::follow_ahead(const std::string& name, const registry::FunctionRecord* record) {
   std::map<std::string, Pool::Spec> former;
   {
     const std::shared_lock lock(mutex_);
     if (const auto found = functions_.find(name); found != functions_.end()) {
-      former = found->second.snapshots;
+      former = found->second.ahead;
     }
   }
   std::map<std::string, Pool::Spec> wanted;
@@ -295,11 +290,18 @@ void Deployments::follow_snapshots(const std::string& name,
     place = *spec;
     if (former[version->number] != place) pool_.keep_snapshot(place);
   }
+  for (const auto& version : on_managed_instances(record)) {
+    const auto spec = spec_of(version);
+    auto& place = wanted[version->number];
+    if (!spec) continue;
+    place = *spec;
+    pool_.keep_managed(place, scale_of(*record, version->number));
+  }
   if (former.empty() && wanted.empty()) return;
   const std::unique_lock lock(mutex_);
   // Of a function that is gone nothing stays.
   if (const auto found = functions_.find(name); found != functions_.end() || !wanted.empty()) {
-    functions_[name].snapshots = std::move(wanted);
+    functions_[name].ahead = std::move(wanted);
   }
 }
 
@@ -342,20 +344,20 @@ void Deployments::code_changed(const std::function<bool(const registry::Function
   for (const auto& name : managed) follow(name);
 }
 
-std::optional<environment::SnapshotStatus> Deployments::snapshot_status(
+std::optional<environment::VersionStatus> Deployments::version_status(
     const std::string& function_name, const std::string& number) const {
   Pool::Spec spec;
   {
     const std::shared_lock lock(mutex_);
     const auto function = functions_.find(function_name);
     if (function == functions_.end()) return std::nullopt;
-    const auto found = function->second.snapshots.find(number);
-    if (found == function->second.snapshots.end()) return std::nullopt;
+    const auto found = function->second.ahead.find(number);
+    if (found == function->second.ahead.end()) return std::nullopt;
     spec = found->second;
   }
-  if (spec) return pool_.snapshot_status(spec);
-  return environment::SnapshotStatus{
-      .state = environment::SnapshotStatus::State::failed,
+  if (spec) return pool_.version_status(spec);
+  return environment::VersionStatus{
+      .state = environment::VersionStatus::State::failed,
       .failure = environment::NeverStarted{
           "Runtime.InvalidRuntime", "this host cannot run the version", {}}};
 }

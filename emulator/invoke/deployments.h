@@ -62,8 +62,8 @@ class Deployments {
   std::optional<environment::ProvisionedStatus> provisioned_status(
       const std::string& function_name, const std::string& qualifier) const;
 
-  // How far the snapshot of a published version is. Nothing where it has no SnapStart.
-  std::optional<environment::SnapshotStatus> snapshot_status(const std::string& function_name,
+  // How far a published version with SnapStart or on Managed Instances is; nothing for others.
+  std::optional<environment::VersionStatus> version_status(const std::string& function_name,
                                                              const std::string& number) const;
 
  private:
@@ -79,8 +79,9 @@ class Deployments {
   struct Function {
     std::map<registry::SharedVersion, SharedDeployment> deployments;
     std::map<std::string, Provision> provisions;  // by qualifier
-    // By number, of versions with SnapStart; nothing where one could not be deployed.
-    std::map<std::string, environment::Pool::Spec> snapshots;
+    // By number, of versions that are made ready before they are invoked; nothing where one could
+    // not be deployed.
+    std::map<std::string, environment::Pool::Spec> ahead;
   };
 
   tl::expected<environment::Pool::Spec, Refusal> spec_of(const registry::SharedVersion& version);
@@ -89,7 +90,7 @@ class Deployments {
   void deploy_provisioned(const std::string& function_name);
   void forget_former_versions(const std::string& name, const registry::FunctionRecord* record);
   void follow_provisions(const std::string& name, const registry::FunctionRecord* record);
-  void follow_snapshots(const std::string& name, const registry::FunctionRecord* record);
+  void follow_ahead(const std::string& name, const registry::FunctionRecord* record);
   environment::Pool::Spec make_provisioned_spec(const registry::SharedVersion& version);
 
   const registry::Registry& registry_;

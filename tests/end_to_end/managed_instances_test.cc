@@ -26,7 +26,7 @@ std::string make_provider(const LambdaApi& api) {
   return made.at("CapacityProvider").at("CapacityProviderArn");
 }
 
-void create_managed(const LambdaApi& api, bool publish = true) {
+json create_managed(const LambdaApi& api, bool publish = true) {
   auto function = tests::testee_function("m", "echo");
   function["MemorySize"] = 2048;
   function["CapacityProviderConfig"] = {{"LambdaManagedInstancesCapacityProviderConfig",
@@ -34,11 +34,11 @@ void create_managed(const LambdaApi& api, bool publish = true) {
                                           {"PerExecutionEnvironmentMaxConcurrency", 2}}}};
   function["Publish"] = publish;
   function["PublishTo"] = "LATEST_PUBLISHED";
-  api.create(function);
+  return api.create(function);
 }
 
-void publish(const LambdaApi& api) {
-  api.call(
+json publish(const LambdaApi& api) {
+  return api.call(
       "POST", std::string(tests::kFunctions) + "/m/versions", {{"PublishTo", "LATEST_PUBLISHED"}});
 }
 
@@ -102,6 +102,21 @@ TEST_CASE("a function with a capacity provider is invoked as it was published", 
     CHECK(answer.header("X-Amz-Executed-Version") == "$LATEST.PUBLISHED");
   }
   CHECK(api.invoke("m:$LATEST", "1").status == 400);
+  CHECK(serving.stop().status == 0);
+}
+
+TEST_CASE("a version on Managed Instances is Pending, and Active or Failed as its Init ends",
+          "[managed]") {
+  Serving serving(tests::Words{});
+  const LambdaApi api(serving.port());
+  const auto created = create_managed(api);
+  CHECK(created["State"] == "Pending");
+  const auto published = [&] { return api.function("m:$LATEST.PUBLISHED")["Configuration"]; };
+  tests::eventually("the version to be active", [&] { return published()["State"] == "Active"; });
+  api.configure("m", {{"Environment", {{"Variables", {{"TESTEE", "exit-in-init"}}}}}});
+  CHECK(publish(api)["State"] == "Pending");
+  tests::eventually("the version to fail", [&] { return published()["State"] == "Failed"; });
+  CHECK(published()["StateReasonCode"] == "FunctionError.RuntimeInitError");
   CHECK(serving.stop().status == 0);
 }
 

@@ -31,6 +31,8 @@ void await(const Condition& condition) {
 // Runtimes that park one call each, and hold what they are given until they are told to answer.
 struct Scene {
   ScriptEnd run(ScriptedProcess& process) {
+    await([this] { return !init_held.load(); });
+    if (init_fails) return {.code = 3, .signal = {}};
     process.serve([this](const tests::HttpAnswer& next) {
       ++given;
       await([this] { return answering.load(); });
@@ -42,6 +44,7 @@ struct Scene {
     pool.keep(spec, ManagedScale{.min_environments = least, .max_environments = most});
     pool.await_settled();
   }
+  VersionStatus::State state() const { return pool.status(spec).state; }
   auto serve(const std::string& id) { return pool.serve(spec, next_invocation(id), {}); }
   auto serve_elsewhere(const std::string& id) {
     return std::async(std::launch::async, [this, id] { return serve(id).has_value(); });
@@ -57,6 +60,8 @@ struct Scene {
 
   std::atomic<int> given = 0;
   std::atomic<bool> answering = true;
+  std::atomic<bool> init_held = false;
+  std::atomic<bool> init_fails = false;
   std::atomic<int> made = 0;
   VirtualTime time{kStart};
   EnvironmentWorld world{[this](ScriptedProcess& process) { return run(process); }, time};
@@ -148,4 +153,42 @@ TEST_CASE("of a version that is not kept and cannot start nothing stays", "[mana
   REQUIRE(served);
   CHECK(error_type(served->outcome) == "Runtime.ExitError");
   CHECK(pool.versions() == 0);
+}
+
+TEST_CASE("a version is pending until its least environments are there, once", "[managed]") {
+  using State = VersionStatus::State;
+  Scene scene;
+  CHECK(scene.state() == State::none);
+  scene.init_held = true;
+  scene.pool.keep(scene.spec, ManagedScale{.min_environments = 2, .max_environments = 3});
+  CHECK(scene.state() == State::pending);
+  scene.init_held = false;
+  scene.pool.await_settled();
+  CHECK(scene.state() == State::active);
+  // What is asked for later is made beside what serves already.
+  scene.init_held = true;
+  scene.pool.keep(scene.spec, ManagedScale{.min_environments = 3, .max_environments = 3});
+  CHECK(scene.state() == State::active);
+  scene.init_held = false;
+  scene.pool.retire_version(scene.spec);
+  scene.pool.await_settled();
+  CHECK(scene.state() == State::none);
+}
+
+TEST_CASE("a version whose first Init fails has failed, until an Init succeeds", "[managed]") {
+  using State = VersionStatus::State;
+  Scene scene;
+  scene.init_fails = true;
+  scene.keep(1, 1);
+  CHECK(scene.state() == State::failed);
+  CHECK(error_type(*scene.pool.status(scene.spec).failure) == "Runtime.ExitError");
+  scene.init_fails = false;
+  CHECK(scene.serve("id-1"));
+  CHECK(scene.state() == State::active);
+}
+
+TEST_CASE("a version that is to have no environment waits for none", "[managed]") {
+  Scene scene;
+  scene.keep(0, 1);
+  CHECK(scene.state() == VersionStatus::State::active);
 }

@@ -18,7 +18,7 @@ using tests::ScriptEnd;
 
 namespace {
 
-using State = SnapshotStatus::State;
+using State = VersionStatus::State;
 const ServingTerms kWithLog{.release_at = ReleaseAt::report};
 
 template <class Condition>
@@ -39,7 +39,7 @@ struct Scene {
   tl::expected<Served, Throttled> serve(const std::string& id) {
     return pool.serve(spec, next_invocation(id), kWithLog);
   }
-  State state() const { return pool.snapshot_status(spec).state; }
+  State state() const { return pool.version_status(spec).state; }
   void keep() {
     pool.keep_snapshot(spec);
     pool.await_settled();
@@ -95,7 +95,7 @@ TEST_CASE("a first snapshot that fails is told with its error, and not made agai
   });
   scene.keep();
   CHECK(scene.state() == State::failed);
-  CHECK(error_type(*scene.pool.snapshot_status(scene.spec).failure) == "Runtime.ExitError");
+  CHECK(error_type(*scene.pool.version_status(scene.spec).failure) == "Runtime.ExitError");
   CHECK(scene.world.launcher.launches() == 1);
   CHECK(scene.world.log().starts_with("INIT_REPORT"));
   broken = false;

@@ -161,6 +161,40 @@ TEST_CASE("$LATEST of a function on Managed Instances is active and cannot be in
   CHECK(state({{"Qualifier", "$LATEST.PUBLISHED"}}) == "Active");
 }
 
+TEST_CASE("a version on Managed Instances is in the state of its environments", "[managed]") {
+  using emulator::environment::VersionStatus;
+  Scene scene;
+  std::optional<VersionStatus> status{{.state = VersionStatus::State::pending}};
+  scene.world.version_status = [&](const std::string& function, const std::string& number) {
+    CHECK(function == "f");
+    CHECK(number == "$LATEST.PUBLISHED");
+    return status;
+  };
+  scene.create_managed();
+  const auto published = scene.publish();
+  REQUIRE(published);
+  CHECK((*published)["State"] == "Pending");
+  const auto shown = [&] {
+    return scene
+        .ask(function_operations(),
+             "GetFunctionConfiguration",
+             {{"Qualifier", "$LATEST.PUBLISHED"}})
+        .value();
+  };
+  CHECK(shown()["State"] == "Pending");
+  CHECK(shown()["StateReasonCode"] == "Creating");
+  status = VersionStatus{.state = VersionStatus::State::active};
+  CHECK(shown()["State"] == "Active");
+  status = VersionStatus{.state = VersionStatus::State::failed,
+                         .failure = emulator::environment::TimedOut{}};
+  CHECK(shown()["State"] == "Failed");
+  CHECK(shown()["StateReasonCode"] == "FunctionError.InitTimeout");
+  // Nobody waits for environments that it may not have.
+  REQUIRE(scene.scale({{"MinExecutionEnvironments", 0}, {"MaxExecutionEnvironments", 0}}));
+  CHECK(shown()["State"] == "Deactivated");
+  CHECK_FALSE(shown().contains("StateReasonCode"));
+}
+
 TEST_CASE("$LATEST.PUBLISHED is made and made anew, beside the numbers", "[managed]") {
   Scene scene;
   const auto created = scene.create_managed({{"Publish", true}, {"PublishTo", "LATEST_PUBLISHED"}});

@@ -2,6 +2,7 @@
 #include "emulator/control_plane/snap_start.h"
 
 #include "emulator/control_plane/invoke_api.h"
+#include "emulator/control_plane/version_state.h"
 #include "tests/support/service_world.h"
 
 #include <catch2/catch_test_macros.hpp>
@@ -10,9 +11,9 @@
 
 using namespace emulator::control_plane;
 using emulator::environment::RestoreFailed;
-using emulator::environment::SnapshotStatus;
+using emulator::environment::VersionStatus;
 using tests::ServiceParts;
-using State = SnapshotStatus::State;
+using State = VersionStatus::State;
 
 namespace {
 
@@ -70,8 +71,8 @@ TEST_CASE("SnapStart is on for published versions, and off for $LATEST", "[snap 
 
 TEST_CASE("a version is in the state that its snapshot is in", "[snap start]") {
   ServiceParts parts;
-  std::optional<SnapshotStatus> status{{.state = State::pending}};
-  parts.world.snapshot_status = [&](const std::string& function, const std::string& number) {
+  std::optional<VersionStatus> status{{.state = State::pending}};
+  parts.world.version_status = [&](const std::string& function, const std::string& number) {
     CHECK(function == "f");
     CHECK(number == "1");
     return status;
@@ -79,11 +80,11 @@ TEST_CASE("a version is in the state that its snapshot is in", "[snap start]") {
   parts.create("f", with());
   publish(parts);
   CHECK(configuration(parts, "1")["State"] == "Pending");
-  status = SnapshotStatus{.state = State::active};
+  status = VersionStatus{.state = State::active};
   CHECK(configuration(parts, "1")["State"] == "Active");
   CHECK_FALSE(configuration(parts, "1").contains("StateReason"));
   CHECK(configuration(parts, "$LATEST")["State"] == "Active");
-  status = SnapshotStatus{
+  status = VersionStatus{
       .state = State::failed,
       .failure = emulator::environment::FunctionError{"Runtime.ImportModuleError",
                                                       R"({"errorMessage":"no module named x"})",
@@ -99,9 +100,9 @@ TEST_CASE("a version is in the state that its snapshot is in", "[snap start]") {
 TEST_CASE("why a snapshot could not be made has the service's code", "[snap start]") {
   using namespace emulator::environment;
   const auto code = [](Outcome failure) {
-    return with_snapshot_state(
+    return with_version_state(
                Document::object(),
-               SnapshotStatus{.state = State::failed, .failure = std::move(failure)})
+               VersionStatus{.state = State::failed, .failure = std::move(failure)})
         .at("StateReasonCode")
         .get<std::string>();
   };

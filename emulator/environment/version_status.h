@@ -1,4 +1,5 @@
-// How far the snapshot of a version with SnapStart is.
+// How far a version is that is made ready before anybody invokes it: the snapshot of one with
+// SnapStart, the least environments of one on Managed Instances.
 //
 // Values only; any thread.
 #pragma once
@@ -10,8 +11,8 @@
 
 namespace emulator::environment {
 
-struct SnapshotStatus {
-  // Until the first one is made the version cannot be invoked, and where that fails it never can.
+struct VersionStatus {
+  // Pending until they are there for the first time. `none`: nothing of it is kept ahead.
   enum class State : std::uint8_t { none, pending, active, failed } state = State::none;
   std::optional<Outcome> failure{};  // how its Init failed
 };
