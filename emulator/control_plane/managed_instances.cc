@@ -122,6 +122,8 @@ Document with_scaling_state(Document configuration,
   const auto scaling = record->scaling.find(version.number);
   if (scaling != record->scaling.end() && scaling->second.most == 0) {
     configuration["State"] = "Deactivated";
+    configuration.erase("StateReason");
+    configuration.erase("StateReasonCode");
   }
   return configuration;
 }

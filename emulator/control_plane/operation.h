@@ -66,7 +66,7 @@ struct ServiceWorld {
       provisioned_state{};
   // Of a function's published version; nothing: it is not made ready before it is invoked.
   std::function<std::optional<environment::VersionStatus>(const std::string& function,
-                                                           const std::string& number)>
+                                                          const std::string& number)>
       version_status{};
   // Whether the machine could run such a function; a sentence where it could not.
   std::function<std::optional<std::string>(const registry::FunctionVersion&)> unrunnable{};

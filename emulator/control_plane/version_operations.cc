@@ -36,7 +36,7 @@ Answer publish_version(const Document& input, ServiceWorld& world) {
   // What it needs is on its way, however quickly it may have come meanwhile.
   if (is_made_ready(answer)) {
     return with_version_state(std::move(answer),
-                               {{.state = environment::VersionStatus::State::pending}});
+                              {{.state = environment::VersionStatus::State::pending}});
   }
   return answer;
 }

@@ -47,8 +47,8 @@ class ManagedPool {
   // ones go when they idle. Does not wait. retire_version() ends it.
   void keep(const Spec& spec, std::optional<ManagedScale> scale);
 
-  // Active once the least environments were there at a time; failed where an init failed before that,
-  // until one succeeds; `none` of a version that is not kept.
+  // Active once the least environments were there at a time; failed where an init failed before
+  // that, until one succeeds; `none` of a version that is not kept.
   VersionStatus status(const Spec& spec) const;
 
   // Runs the invocation on the calling thread, in the first environment with an idle poll. Without

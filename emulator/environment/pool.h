@@ -7,8 +7,8 @@
 #include "emulator/environment/job_threads.h"
 #include "emulator/environment/managed_pool.h"
 #include "emulator/environment/outcome.h"
-#include "emulator/environment/version_status.h"
 #include "emulator/environment/token_bucket.h"
+#include "emulator/environment/version_status.h"
 
 #include <tl/expected.hpp>
 

@@ -272,8 +272,8 @@ void Deployments::follow_provisions(const std::string& name,
   functions_[name].provisions = std::move(wanted);
 }
 
-// Versions never change, so a snapshot that was begun stands; retiring the version ends it. How many
-// environments a version on Managed Instances has is changed at any time.
+// Versions never change, so a snapshot that was begun stands; retiring the version ends it. How
+// many environments a version on Managed Instances has is changed at any time.
 void Deployments::follow_ahead(const std::string& name, const registry::FunctionRecord* record) {
   std::map<std::string, Pool::Spec> former;
   {

@@ -64,7 +64,7 @@ class Deployments {
 
   // How far a published version with SnapStart or on Managed Instances is; nothing for others.
   std::optional<environment::VersionStatus> version_status(const std::string& function_name,
-                                                             const std::string& number) const;
+                                                           const std::string& number) const;
 
  private:
   // What a version came to; made by the first who needs it, awaited by the others.

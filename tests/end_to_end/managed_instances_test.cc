@@ -113,7 +113,7 @@ TEST_CASE("a version on Managed Instances is Pending, and Active or Failed as it
   CHECK(created["State"] == "Pending");
   const auto published = [&] { return api.function("m:$LATEST.PUBLISHED")["Configuration"]; };
   tests::eventually("the version to be active", [&] { return published()["State"] == "Active"; });
-  api.configure("m", {{"Environment", {{"Variables", {{"TESTEE", "exit-in-init"}}}}}});
+  api.configure("m", {{"Handler", "exits_in_init"}});
   CHECK(publish(api)["State"] == "Pending");
   tests::eventually("the version to fail", [&] { return published()["State"] == "Failed"; });
   CHECK(published()["StateReasonCode"] == "FunctionError.RuntimeInitError");

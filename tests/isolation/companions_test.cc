@@ -287,7 +287,10 @@ TEST_CASE("programs of one sandbox stand still and go on together", "[companions
   }
   std::vector<long> later;
   for (const auto pid : pids) later.push_back(cpu_time(pid));
-  CHECK(stood == later);
+  // The kernel may count a last tick of a process after it has told that it stands still.
+  CHECK(std::equal(stood.begin(), stood.end(), later.begin(), [](long before, long after) {
+    return after - before <= 1;
+  }));
 
   const auto refused = sandbox->start(waiting());
   REQUIRE_FALSE(refused);
@@ -335,8 +338,10 @@ TEST_CASE("memory is counted and limited over all programs of a sandbox", "[comp
   {
     const StartedProgram first(*sandbox, hog(20));
     const StartedProgram second(*sandbox, hog(20));
-    CHECK(tests::soon([&] { return sandbox->usage().memory_bytes >= 40 * kMebibyte; }));
+    // Without control groups, kernels before 6.2 leave up to 64 pages of each thread uncounted.
+    CHECK(tests::soon([&] { return sandbox->usage().memory_bytes >= 39 * kMebibyte; }));
     const auto usage = sandbox->usage();
+    INFO(usage.memory_bytes);
     CHECK(usage.peak_memory_bytes >= usage.memory_bytes);
     CHECK_FALSE(usage.memory_exceeded);
     // Alone it would fit.

@@ -176,9 +176,8 @@ TEST_CASE("a version on Managed Instances is in the state of its environments", 
   CHECK((*published)["State"] == "Pending");
   const auto shown = [&] {
     return scene
-        .ask(function_operations(),
-             "GetFunctionConfiguration",
-             {{"Qualifier", "$LATEST.PUBLISHED"}})
+        .ask(
+            function_operations(), "GetFunctionConfiguration", {{"Qualifier", "$LATEST.PUBLISHED"}})
         .value();
   };
   CHECK(shown()["State"] == "Pending");

@@ -100,9 +100,8 @@ TEST_CASE("a version is in the state that its snapshot is in", "[snap start]") {
 TEST_CASE("why a snapshot could not be made has the service's code", "[snap start]") {
   using namespace emulator::environment;
   const auto code = [](Outcome failure) {
-    return with_version_state(
-               Document::object(),
-               VersionStatus{.state = State::failed, .failure = std::move(failure)})
+    return with_version_state(Document::object(),
+                              VersionStatus{.state = State::failed, .failure = std::move(failure)})
         .at("StateReasonCode")
         .get<std::string>();
   };
