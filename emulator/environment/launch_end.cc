@@ -171,10 +171,10 @@ void Launch::shut_down(ShutdownReason reason) {
     const auto begun = world_.clock.monotonic_now();
     abandon_sessions();
     hub_.abandon();
-    // Extensions have until their own end to take what is left, and internal ones end with the
-    // runtime.
-    if (telemetry_) telemetry_->hurry();
-    end_runtime(begun + budget.runtime);
+    // Whoever leaves as soon as it is told of the end has had everything before, and internal
+    // extensions end with the runtime. What comes later goes out at once, beside their end.
+    if (telemetry_) telemetry_->flush(begun + budget.last_delivery());
+    end_runtime(std::min(world_.clock.monotonic_now() + budget.runtime, begun + budget.total));
     if (census.external > 0) end_extensions(reason, begun + budget.total);
     advise_of_untaken();
   }

@@ -40,6 +40,9 @@ constexpr std::string_view name_of(ShutdownReason reason, Profile profile) {
 struct ShutdownBudget {
   std::chrono::milliseconds runtime{};  // from SIGTERM on
   std::chrono::milliseconds total{};
+
+  // How long subscribers may take for what is left before anybody is told of the end. Our choice.
+  std::chrono::milliseconds last_delivery() const { return total / 4; }
   bool operator==(const ShutdownBudget&) const = default;
 };
 

@@ -283,6 +283,25 @@ TEST_CASE("an internal extension is given what is left before its process ends",
   CHECK(trace.has("had all"));
 }
 
+TEST_CASE("who leaves when it is told of the end has had what came before", "[telemetry]") {
+  tests::HttpListener listener;
+  std::size_t reports = 0;
+  Scene scene({"hasty"}, [&](ScriptedProcess& process) -> ScriptEnd {
+    if (tests::extension_name(process).empty()) return chat(process);
+    ScriptedExtension extension(process);
+    extension.register_for(tests::kInvokeAndShutdown);
+    extension.subscribe(http(listener), 30'000);
+    while (!ScriptedExtension::is_shutdown(extension.next())) {
+    }
+    reports = listener.received.of_type("platform.report").size();
+    return {.code = 0, .signal = {}};
+  });
+  REQUIRE(succeeded(scene.serve("id-1").outcome));
+  scene.environment->shut_down();
+  CHECK(reports == 1);
+  CHECK(scene.world.advice().empty());
+}
+
 TEST_CASE("what a subscriber has not taken at its end is told to the developer", "[telemetry]") {
   const tests::LoopbackSocket deaf;
   int status = 0;
