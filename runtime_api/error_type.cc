@@ -23,4 +23,8 @@ std::string safe_error_type(std::string_view from_runtime) {
   return from_runtime.starts_with("Function.") ? "Function.Unknown" : "Runtime.Unknown";
 }
 
+std::string safe_extension_error_type(std::string_view from_extension, std::string_view otherwise) {
+  return std::string(holds_name_after(from_extension, "Extension.") ? from_extension : otherwise);
+}
+
 }  // namespace runtime_api

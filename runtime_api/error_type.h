@@ -1,4 +1,4 @@
-// The error types that a runtime may name, and how a foreign one is made safe.
+// The error types that a runtime or an extension may name, and how a foreign one is made safe.
 //
 // Any thread.
 #pragma once
@@ -12,5 +12,8 @@ namespace runtime_api {
 // becomes Function.Unknown if it begins with "Function.", else Runtime.Unknown.
 // Source: the emulator that AWS publishes, and its tests.
 std::string safe_error_type(std::string_view from_runtime);
+
+// Keeps a type that contains Extension.Name; anything else becomes `otherwise`. Source: the same.
+std::string safe_extension_error_type(std::string_view from_extension, std::string_view otherwise);
 
 }  // namespace runtime_api

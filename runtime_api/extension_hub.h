@@ -65,7 +65,7 @@ struct ExtensionStatus {
   // Of one that reported an error, that, also when it has ended since.
   ExtensionState state = ExtensionState::started;
   EventSubscription events;
-  std::string error_type;  // as it reported it; empty: it has not
+  std::string error_type;  // that it reported; empty: it has not
 };
 
 // How many have registered, whatever became of them.

@@ -1,5 +1,7 @@
 #include "runtime_api/extension_routes.h"
 
+#include "runtime_api/error_type.h"
+
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
@@ -234,14 +236,16 @@ RuntimeReply answer_extension_error(ExtensionHub& hub,
   if (request.error_type.empty()) {
     return forbidden("Extension.MissingHeader", "Lambda-Extension-Function-Error-Type not found");
   }
-  const auto reported = hub.report_error(*identifier, call.phase, request.error_type);
+  const bool init = call.phase == ExtensionErrorPhase::init;
+  const auto type = safe_extension_error_type(request.error_type,
+                                              init ? "Extension.InitError" : "Extension.ExitError");
+  const auto reported = hub.report_error(*identifier, call.phase, type);
   if (reported) return accepted_reply();
   if (reported.error().reason == ExtensionRefused::Reason::unknown_identifier) {
     return forbidden("Extension.UnknownExtensionIdentifier",
                      std::string("Unknown ") + kIdentifierHeader);
   }
-  const auto wanted = call.phase == ExtensionErrorPhase::init ? ExtensionState::init_error
-                                                              : ExtensionState::exit_error;
+  const auto wanted = init ? ExtensionState::init_error : ExtensionState::exit_error;
   return bad_transition(reported.error().from, wanted, *identifier);
 }
 

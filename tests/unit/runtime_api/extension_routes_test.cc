@@ -212,6 +212,18 @@ TEST_CASE("a call without a known identifier is refused by what is wrong with it
                 "Unknown Lambda-Extension-Identifier");
 }
 
+TEST_CASE("a foreign error type of an extension is told as the phase's") {
+  const auto told = [](const ExtensionErrorCall& call, const std::string& type) {
+    ExtensionHubWorld world;
+    const auto id = identifier_in(registered(world.hub, "inner"));
+    CHECK(answer_extension_error(world.hub, call, from(id, type)).status == 202);
+    return world.hub.extensions().at(0).error_type;
+  };
+  CHECK(told(kInit, "Extension.NoKey") == "Extension.NoKey");
+  CHECK(told(kInit, "NoKey") == "Extension.InitError");
+  CHECK(told(kExit, "Runtime.NoKey") == "Extension.ExitError");
+}
+
 TEST_CASE("a call that the extension's state does not allow is refused with both states") {
   ExtensionHubWorld world;
   const auto id = identifier_in(registered(world.hub, "inner"));
