@@ -96,12 +96,15 @@ tl::expected<std::unique_ptr<Interruption>, std::string> Interruption::make() {
 
 Interruption::~Interruption() { ::close(descriptor_); }
 
+// Not const, for whoever holds one by a const reference must not change what others wait for.
+// NOLINTNEXTLINE(readability-make-member-function-const)
 void Interruption::raise() noexcept {
   const std::uint64_t one = 1;
   // Full after 2^64 - 2 of them, and then it is raised all the same.
   static_cast<void>(!::write(descriptor_, &one, sizeof(one)));
 }
 
+// NOLINTNEXTLINE(readability-make-member-function-const)
 void Interruption::clear() noexcept {
   std::uint64_t count = 0;
   static_cast<void>(!::read(descriptor_, &count, sizeof(count)));
