@@ -171,6 +171,11 @@ void ExtensionSet::end_all_but(const std::vector<std::string>& names) {
   for (auto* process : members_but(names)) process->end();
 }
 
+std::vector<std::string> ExtensionSet::living() const {
+  const std::lock_guard lock(mutex_);
+  return living_;
+}
+
 std::vector<std::string> ExtensionSet::await_end(TimePoint deadline) {
   std::unique_lock lock(mutex_);
   one_ended_.wait_until(lock, deadline, [this] { return living_.empty(); });

@@ -89,6 +89,9 @@ class ExtensionSet {
   // Ends every one but those.
   void end_all_but(const std::vector<std::string>& names);
 
+  // The names of those that have been started and have not ended.
+  std::vector<std::string> living() const;
+
   // Blocks until every one has ended. The names of those that have not at `deadline`.
   std::vector<std::string> await_end(TimePoint deadline);
 
@@ -114,7 +117,7 @@ class ExtensionSet {
   OutputPump& pump_;
   const Ended ended_;
 
-  std::mutex mutex_;  // guards what follows; members stay until stop()
+  mutable std::mutex mutex_;  // guards what follows; members stay until stop()
   std::condition_variable one_ended_;
   std::vector<std::string> living_;
   std::vector<Member> members_;  // last, because their ends are told to the rest

@@ -189,6 +189,7 @@ class Launch {
 
   void advise_of(const ExtensionFailed& failure);
   void advise_of_untaken() const;
+  void deliver_what_is_left(TimePoint deadline);
   void end_runtime(TimePoint deadline);
   void end_extensions(ShutdownReason reason, TimePoint deadline);
 

@@ -171,14 +171,28 @@ void Launch::shut_down(ShutdownReason reason) {
     const auto begun = world_.clock.monotonic_now();
     abandon_sessions();
     hub_.abandon();
-    // Whoever leaves as soon as it is told of the end has had everything before, and internal
-    // extensions end with the runtime. What comes later goes out at once, beside their end.
-    if (telemetry_) telemetry_->flush(begun + budget.last_delivery());
+    deliver_what_is_left(begun + budget.last_delivery());
     end_runtime(std::min(world_.clock.monotonic_now() + budget.runtime, begun + budget.total));
     if (census.external > 0) end_extensions(reason, begun + budget.total);
     advise_of_untaken();
   }
   kill();
+}
+
+// Whoever leaves as soon as it is told of the end has had everything before, and internal
+// extensions end with the runtime. What comes later goes out at once, beside their end.
+void Launch::deliver_what_is_left(TimePoint deadline) {
+  if (!telemetry_) return;
+  const auto living = extensions_.living();
+  bool runtime_lives = false;
+  {
+    const std::lock_guard lock(mutex_);
+    runtime_lives = runtime_ && !runtime_ended_;
+  }
+  telemetry_->flush(deadline, [&](const std::string& extension) {
+    if (hub_.kind_of(extension) == runtime_api::ExtensionKind::internal) return runtime_lives;
+    return std::find(living.begin(), living.end(), extension) != living.end();
+  });
 }
 
 void Launch::end_runtime(TimePoint deadline) {

@@ -213,11 +213,15 @@ void Telemetry::hurry() {
   for_each_delivery([](TelemetryDelivery& delivery) { delivery.hurry(); });
 }
 
-bool Telemetry::flush(TimePoint deadline) {
+bool Telemetry::flush(TimePoint deadline,
+                      const std::function<bool(const std::string& extension)>& awaited) {
   hurry();
   bool all = true;
-  for_each_delivery(
-      [&](TelemetryDelivery& delivery) { all = delivery.await_empty(deadline) && all; });
+  const auto count = subscriber_count_.load(std::memory_order_acquire);
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto& [extension, delivery] = subscribers_[i];
+    if (!awaited || awaited(extension)) all = delivery->await_empty(deadline) && all;
+  }
   return all;
 }
 

@@ -87,9 +87,10 @@ class Telemetry {
   // At shutdown: from here on nothing waits for a batch to be full.
   void hurry();
 
-  // The same, and blocks until all subscribers have everything, or the deadline has passed.
-  // False: somebody has not.
-  bool flush(TimePoint deadline);
+  // The same, and blocks until all subscribers, or only those of the extensions that `awaited` is
+  // true for, have everything, or the deadline has passed. False: somebody has not.
+  bool flush(TimePoint deadline,
+             const std::function<bool(const std::string& extension)>& awaited = {});
 
   // Of all subscribers together.
   DeliveryCounts counts() const;

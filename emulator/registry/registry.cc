@@ -248,7 +248,7 @@ std::vector<std::pair<std::string, std::string>> Registry::resources(ResourceKin
   const std::shared_lock lock(mutex_);
   const auto& resources = resources_.at(kind);
   auto at = after.empty() ? resources.begin() : resources.upper_bound(after);
-  for (; at != resources.end() && listed.size() < limit; ++at) listed.push_back(*at);
+  for (; at != resources.end() && listed.size() < limit; ++at) listed.emplace_back(*at);
   return listed;
 }
 

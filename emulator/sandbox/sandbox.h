@@ -168,7 +168,8 @@ class Sandbox {
   virtual void set_cpu_quota(std::optional<std::chrono::microseconds> quota) = 0;
 
   // Stops all processes where they stand; they cannot notice. False where there is no means, which
-  // the plan has reported, no process, or one that is just being started. Any thread.
+  // the plan has reported, no process, or one that is just being started. Where signals are the
+  // means, who runs on another CPU stands a moment later. Any thread.
   virtual bool freeze() = 0;
   virtual void thaw() = 0;
 

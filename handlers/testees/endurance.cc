@@ -116,11 +116,11 @@ int counts_in_background() {
 }
 
 int arms_timer() {
-  static const long delay_ms = number("TESTEE_DELAY_MS", 100);
+  static const long kDelayMs = number("TESTEE_DELAY_MS", 100);
   return answer_events([](std::string_view event) {
     if (!timer_is_armed.exchange(true)) {
       pthread_t thread{};
-      ::pthread_create(&thread, nullptr, tell_when_it_is_time, const_cast<long*>(&delay_ms));
+      ::pthread_create(&thread, nullptr, tell_when_it_is_time, const_cast<long*>(&kDelayMs));
       ::pthread_detach(thread);
     } else {
       while (timer_is_armed) wait_ms(1);

@@ -96,6 +96,8 @@ void answer_with_socket(unsigned char request) {
 
 }  // namespace
 
+// The linker wants this name.
+// NOLINTNEXTLINE(readability-identifier-naming)
 extern "C" [[noreturn]] void _start() {
   call(__NR_prctl, kSetDumpable, 0, 0, 0);
   // Ignored, so that the kernel reaps.
