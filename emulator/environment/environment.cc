@@ -158,6 +158,7 @@ std::optional<Outcome> Environment::give(const runtime_api::SharedInvocation& in
     explicit Stay(Environment& environment_in) : environment(environment_in) {
       const std::lock_guard lock(environment.mutex_);
       ++environment.inside_launch_;
+      // NOLINTNEXTLINE(cppcoreguidelines-prefer-member-initializer): under the lock only
       launch = environment.launch_.get();
     }
     Stay(const Stay&) = delete;
@@ -258,7 +259,7 @@ void Environment::launch_failed(std::uint64_t launch, Launch& failed) {
     take_sample(answered.get());
     // A thread of the launch must not wait; what ended has.
     auto ending = ending_of(failed.how_it_failed(FailurePhase::invoke, {}), *answered);
-    if (has_extensions()) return end_with(answered, std::move(ending));
+    if (has_extensions()) return end_with(answered, ending);
     // Nothing is left to be ended that the next invocation would wait for.
     log_.platform(ending.lines);
     finish(answered, ending.error_type, StillRunning::no);

@@ -246,7 +246,7 @@ class Environment : public std::enable_shared_from_this<Environment> {
 
   // In environment_shutdown.cc.
   Ending ending_of(const Outcome& outcome, const Ongoing& ongoing) const;
-  void end_with(const SharedOngoing& ongoing, Ending ending);
+  void end_with(const SharedOngoing& ongoing, const Ending& ending);
   void shut_down_later(const SharedOngoing& ongoing, ShutdownReason reason);
   std::unique_ptr<Launch> take_launch();  // with mutex_ held
   void drop_launch(ShutdownReason reason);

@@ -9,7 +9,7 @@ namespace emulator::environment {
 
 // Of an invocation that the caller has claimed. On the serving thread or one that runs no callback
 // of the launch; with extensions on any.
-void Environment::end_with(const SharedOngoing& ongoing, Ending ending) {
+void Environment::end_with(const SharedOngoing& ongoing, const Ending& ending) {
   if (!has_extensions()) {
     drop_launch(ending.reason);
     log_.platform(ending.lines);

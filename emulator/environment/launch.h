@@ -185,7 +185,7 @@ class Launch {
   void runtime_ended();
   void extension_ended(const std::string& name);
   void extension_reported(const std::string& name, runtime_api::ExtensionErrorPhase phase);
-  void fail(ExtensionFailed failure);
+  void fail(const ExtensionFailed& failure);
 
   void advise_of(const ExtensionFailed& failure);
   void advise_of_untaken() const;

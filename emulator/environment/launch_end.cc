@@ -57,7 +57,7 @@ void Launch::extension_ended(const std::string& name) {
     if (extension.state == ExtensionState::exit_error) failure.error_type = "Extension.ExitError";
   }
   hub_.ended(name, ExtensionCause::process_ended);
-  fail(std::move(failure));
+  fail(failure);
 }
 
 void Launch::extension_reported(const std::string& name, runtime_api::ExtensionErrorPhase phase) {
@@ -73,7 +73,7 @@ void Launch::extension_reported(const std::string& name, runtime_api::ExtensionE
 }
 
 // The first failure counts: what it makes others do is no news.
-void Launch::fail(ExtensionFailed failure) {
+void Launch::fail(const ExtensionFailed& failure) {
   {
     const std::lock_guard lock(mutex_);
     if (ending_ || killed_ || runtime_ended_ || failure_) return;

@@ -63,14 +63,14 @@ void ManagedPool::forget_if_empty(const Spec& spec) {
 // ---- Which environment serves.
 
 tl::expected<Served, Throttled> ManagedPool::serve(const Spec& spec,
-                                                   runtime_api::NextInvocation next,
+                                                   const runtime_api::NextInvocation& next,
                                                    const ServingTerms& terms) {
   {
     const std::lock_guard lock(mutex_);
     ++inside_;
     ++group_of(spec).callers;
   }
-  auto served = serve_inside(spec, std::move(next), terms);
+  auto served = serve_inside(spec, next, terms);
   {
     const std::lock_guard lock(mutex_);
     --inside_;
@@ -88,7 +88,7 @@ tl::expected<Served, Throttled> ManagedPool::serve(const Spec& spec,
 }
 
 tl::expected<Served, Throttled> ManagedPool::serve_inside(const Spec& spec,
-                                                          runtime_api::NextInvocation next,
+                                                          const runtime_api::NextInvocation& next,
                                                           const ServingTerms& terms) {
   std::unique_lock lock(mutex_);
   // Stays where it is: it is not forgotten while a caller is inside.
@@ -314,6 +314,7 @@ std::vector<Snapshot> ManagedPool::snapshots() const {
     }
   }
   std::vector<Snapshot> snapshots;
+  snapshots.reserve(all.size());
   for (const auto& environment : all) snapshots.push_back(environment->snapshot());
   return snapshots;
 }

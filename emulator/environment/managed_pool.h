@@ -56,7 +56,7 @@ class ManagedPool {
   // that, the caller is turned away at once. How an init failed that a caller waited for is its
   // outcome. A version that is not kept is served too, and has none at rest.
   tl::expected<Served, Throttled> serve(const Spec& spec,
-                                        runtime_api::NextInvocation next,
+                                        const runtime_api::NextInvocation& next,
                                         const ServingTerms& terms);
 
   // Ends all environments of a version, and what they serve with them; it is no longer kept.
@@ -110,7 +110,7 @@ class ManagedPool {
       std::chrono::steady_clock::time_point deadline,
       const ServingTerms& terms);
   tl::expected<Served, Throttled> serve_inside(const Spec& spec,
-                                               runtime_api::NextInvocation next,
+                                               const runtime_api::NextInvocation& next,
                                                const ServingTerms& terms);
 
   World& world_;

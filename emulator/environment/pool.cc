@@ -28,7 +28,7 @@ tl::expected<Served, Throttled> Pool::serve(const Candidates& candidates,
                                             runtime_api::NextInvocation next,
                                             const ServingTerms& terms) {
   if (candidates.on_demand->managed) {
-    return managed_.serve(candidates.on_demand, std::move(next), terms);
+    return managed_.serve(candidates.on_demand, next, terms);
   }
   const Visit visit(*this);
   const auto lease = acquire(candidates, terms);

@@ -25,10 +25,10 @@ void TraceStore::take_datagram(const std::string& function_name, std::string_vie
       counts_.last_refusal = std::move(spans.error());
     }
   }
-  if (spans) take(std::move(*spans));
+  if (spans) take(*spans);
 }
 
-void TraceStore::take(std::vector<Span> spans) {
+void TraceStore::take(const std::vector<Span>& spans) {
   if (spans.empty()) return;
   {
     const std::lock_guard lock(mutex_);

@@ -61,7 +61,7 @@ class TraceStore {
   TraceCounts counts() const;
 
  private:
-  void take(std::vector<Span> spans);
+  void take(const std::vector<Span>& spans);
   void keep(const Span& span);
 
   const std::function<std::string()> new_span_id_;

@@ -222,7 +222,7 @@ void HostSandbox::let_go() {
     frozen_ = false;
     control = std::exchange(control_, nullptr);
   }
-  end_orphans(std::move(control));
+  end_orphans(control);
   {
     const std::lock_guard lock(mutex_);
     closing_ = false;
@@ -231,7 +231,7 @@ void HostSandbox::let_go() {
 }
 
 // What has left its program's group. Without namespaces it cannot be reached.
-void HostSandbox::end_orphans(std::shared_ptr<ResourceControl> control) {
+void HostSandbox::end_orphans(const std::shared_ptr<ResourceControl>& control) {
   if (first_) first_->signal_all(SIGKILL);
   if (control) static_cast<void>(control->thaw());
   if (!first_ || launcher_.plan.memory != MemoryMeans::watcher) return;

@@ -79,7 +79,7 @@ class HostSandbox final : public Sandbox, private ProcessSet {
   void forget(pid_t leader);
   // One of those that lived is gone; with the last of them, what they left.
   void let_go();
-  void end_orphans(std::shared_ptr<ResourceControl> control);
+  void end_orphans(const std::shared_ptr<ResourceControl>& control);
 
   void signal_all(int signal) noexcept override;
   std::vector<pid_t> processes() const override;

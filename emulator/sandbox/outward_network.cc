@@ -220,6 +220,7 @@ tl::expected<std::unique_ptr<OutwardNetwork>, SandboxError> OutwardNetwork::star
   if (!streams) return tl::unexpected(streams.error());
   const auto command = pasta_command(user);
   std::vector<char*> argv;
+  argv.reserve(command.size() + 1);
   for (const auto& word : command) argv.push_back(const_cast<char*>(word.c_str()));
   argv.push_back(nullptr);
 

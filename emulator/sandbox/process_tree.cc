@@ -99,6 +99,7 @@ bool holds_socket(pid_t pid, const std::string& link) {
   const auto folder = "/proc/" + std::to_string(pid) + "/fd";
   const std::unique_ptr<DIR, int (*)(DIR*)> entries(::opendir(folder.c_str()), ::closedir);
   if (!entries) return false;
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): of a folder that this thread has opened
   while (const auto* entry = ::readdir(entries.get())) {
     std::array<char, 64> target;
     const auto length =

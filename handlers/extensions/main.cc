@@ -53,10 +53,10 @@ void list_variables(const std::string& who) {
 // What a misbehaving one does with an event, or nothing of the kind.
 void misbehave(const std::string& mode, Extension& extension, const Event& event) {
   const bool invoked = event.type == "INVOKE";
-  if (invoked && mode == "crash-in-invoke") std::exit(kCrash);
+  if (invoked && mode == "crash-in-invoke") std::_Exit(kCrash);
   if (invoked && mode == "exit-error") {
     extension.report("exit", "Extension.NoLongerAble");
-    std::exit(kReported);
+    std::_Exit(kReported);
   }
   if (invoked && mode == "stuck") stay();
   if (!invoked && mode == "deaf") stay();
@@ -72,7 +72,7 @@ TelemetryListener::Take print_telemetry(const std::string& who) {
 
 std::optional<TelemetryListener> subscribed(Extension& extension, TelemetryListener::Take take) {
   auto listener = TelemetryListener::open(std::move(take));
-  if (!listener || !extension.subscribe(listener->port())) std::exit(kReported);
+  if (!listener || !extension.subscribe(listener->port())) std::_Exit(kReported);
   return listener;
 }
 

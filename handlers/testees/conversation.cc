@@ -84,7 +84,7 @@ int ends_when_asked() {
   sigset_t termination;
   ::sigemptyset(&termination);
   ::sigaddset(&termination, SIGTERM);
-  ::sigprocmask(SIG_BLOCK, &termination, nullptr);
+  ::pthread_sigmask(SIG_BLOCK, &termination, nullptr);
   say("up\n");
   int signal = 0;
   ::sigwait(&termination, &signal);

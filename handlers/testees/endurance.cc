@@ -30,7 +30,7 @@ void ignore_all_signals() {
   for (int signal = 1; signal <= SIGRTMAX; ++signal) std::signal(signal, SIG_IGN);
   sigset_t all;
   ::sigfillset(&all);
-  ::sigprocmask(SIG_BLOCK, &all, nullptr);
+  ::pthread_sigmask(SIG_BLOCK, &all, nullptr);
 }
 
 void wait_ms(long milliseconds) {

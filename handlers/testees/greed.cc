@@ -137,7 +137,7 @@ int hogs_memory() {
 }
 
 int hogs_memory_in_init() {
-  const auto answer = take_memory(number("TESTEE_BYTES", kGibibyte));
+  auto answer = take_memory(number("TESTEE_BYTES", kGibibyte));
   return answer_events([&](std::string_view) { return answer; });
 }
 
