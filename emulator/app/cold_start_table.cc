@@ -61,6 +61,7 @@ std::vector<StepStatistics> statistics(const std::vector<StartTimes>& starts) {
     totals.push_back(total);
   }
   std::vector<StepStatistics> all;
+  all.reserve(order.size() + 1);
   for (const auto& step : order) all.push_back(summary_of(step, times[step]));
   if (!totals.empty()) all.push_back(summary_of("total", std::move(totals)));
   return all;

@@ -48,6 +48,7 @@ class DeliveryRoutes {
                  std::function<std::string()> new_request_id);
   DeliveryRoutes(const DeliveryRoutes&) = delete;
   DeliveryRoutes& operator=(const DeliveryRoutes&) = delete;
+  ~DeliveryRoutes() = default;
 
   // See invoke::Deliver. Deliveries to one target one at a time, as invoke::Outbox sends them.
   tl::expected<std::string, invoke::DeliveryError> deliver(const invoke::Delivery& delivery);

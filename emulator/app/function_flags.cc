@@ -51,6 +51,10 @@ void add_description_flags(CLI::App& command, FunctionOptions& o) {
   command.add_option("--ephemeral-storage", o.ephemeral_storage_mb, "size of /tmp (default 512)")
       ->type_name("MB")
       ->group(what);
+}
+
+void add_mode_flags(CLI::App& command, FunctionOptions& o) {
+  const auto* what = "Function";
   command.add_option("--tracing", o.tracing, "Active or PassThrough")
       ->check(CLI::IsMember({"Active", "PassThrough"}))
       ->group(what);
@@ -197,6 +201,7 @@ void add_tenant_flag(CLI::App& command, std::string& tenant_id) {
 
 void add_function_flags(CLI::App& command, FunctionOptions& options) {
   add_description_flags(command, options);
+  add_mode_flags(command, options);
   add_environment_flags(command, options);
   add_trace_flags(command, options.traces);
 }

@@ -52,7 +52,7 @@ tl::expected<FunctionOptions, AppError> with_image(FunctionOptions options) {
     return tl::unexpected(AppError{wrong ? kWrongUsage : kHostCannot, unpacked.error().message});
   }
   const auto& config = unpacked->config;
-  auto words = options.command.empty() ? config.command : std::move(options.command);
+  const auto words = options.command.empty() ? config.command : options.command;
   options.command = config.entrypoint;
   options.command.insert(options.command.end(), words.begin(), words.end());
   if (options.command.empty()) {

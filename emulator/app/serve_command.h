@@ -29,6 +29,6 @@ struct ServeOptions {
 };
 
 void add_serve_command(CLI::App& program, ServeOptions& options);
-int run_serve(const ServeOptions& options);
+int run_serve(const ServeOptions& given);
 
 }  // namespace emulator::app

@@ -61,7 +61,7 @@ std::size_t default_unreserved_minimum(std::size_t account_concurrency) {
 }
 
 std::optional<std::chrono::system_clock::time_point> parse_moment(std::string_view text) {
-  using namespace std::chrono;
+  namespace chrono = std::chrono;
   if (text.size() < 20 || text[4] != '-' || text[7] != '-' || text[10] != 'T' || text[13] != ':' ||
       text[16] != ':') {
     return std::nullopt;
@@ -70,13 +70,15 @@ std::optional<std::chrono::system_clock::time_point> parse_moment(std::string_vi
   const auto hour = digits(text, 11, 2), minute = digits(text, 14, 2), second = digits(text, 17, 2);
   const auto rest = fraction(text.substr(19));
   if (!y || !m || !d || !hour || !minute || !second || !rest) return std::nullopt;
-  const year_month_day date{
-      year{*y}, month{static_cast<unsigned>(*m)}, day{static_cast<unsigned>(*d)}};
+  const chrono::year_month_day date{chrono::year{*y},
+                                    chrono::month{static_cast<unsigned>(*m)},
+                                    chrono::day{static_cast<unsigned>(*d)}};
   // The monotonic clock counts nanoseconds from here: it has room for these years.
   if (!date.ok() || *y < 1970 || *y > 2200 || *hour > 23 || *minute > 59 || *second > 59) {
     return std::nullopt;
   }
-  return sys_days{date} + hours{*hour} + minutes{*minute} + seconds{*second} + *rest;
+  return chrono::sys_days{date} + chrono::hours{*hour} + chrono::minutes{*minute} +
+         chrono::seconds{*second} + *rest;
 }
 
 tl::expected<ServiceOptions, AppError> service_options(const ServeOptions& options,

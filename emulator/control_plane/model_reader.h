@@ -20,6 +20,6 @@ struct ServiceModel {
 };
 
 // The text is this program's own: what is wrong with it is a defect, and throws.
-ServiceModel read_model(std::string_view json);
+ServiceModel read_model(std::string_view text);
 
 }  // namespace emulator::control_plane

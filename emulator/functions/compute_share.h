@@ -19,8 +19,9 @@ inline constexpr std::chrono::microseconds kSchedulingPeriod{20'000};
 // CPU-seconds do the work of one of Lambda's.
 constexpr std::chrono::microseconds cpu_quota(std::int64_t memory_mb, double scale = 1.0) {
   const double share = static_cast<double>(memory_mb) / static_cast<double>(kMemoryOfOneCpuMb);
-  return std::chrono::microseconds{static_cast<std::int64_t>(
-      share * scale * static_cast<double>(kSchedulingPeriod.count()) + 0.5)};
+  const double exact = share * scale * static_cast<double>(kSchedulingPeriod.count());
+  // NOLINTNEXTLINE(bugprone-incorrect-roundings): positive, and std::lround is no constant
+  return std::chrono::microseconds{static_cast<std::int64_t>(exact + 0.5)};
 }
 
 // CPUs that the function's processes can see. Source: measured on the service by others,
