@@ -43,7 +43,7 @@ fs::path home_of_this_user() {
 // Whether the folder is somebody's home, holds one, or is one of those that every sandbox has of
 // its own.
 bool is_too_much(const fs::path& folder) {
-  const char* variable = std::getenv("HOME");  // NOLINT(concurrency-mt-unsafe)
+  const char* variable = std::getenv("HOME");  // NOLINT(concurrency-mt-unsafe): never written here
   for (const auto& home : {fs::path(variable == nullptr ? "" : variable), home_of_this_user()}) {
     std::error_code error;
     if (home.empty() || home == home.root_path()) continue;

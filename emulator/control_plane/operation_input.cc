@@ -262,9 +262,10 @@ tl::expected<void, ServiceError> read_outside(const OperationMatch& match,
 }  // namespace
 
 // By value, so that a large body is gone before the operation runs.
-// NOLINTNEXTLINE(performance-unnecessary-value-param)
-tl::expected<Document, ServiceError> read_input(const OperationMatch& match,
-                                                front_doors::Request request) {
+tl::expected<Document, ServiceError> read_input(
+    const OperationMatch& match,
+    // NOLINTNEXTLINE(performance-unnecessary-value-param)
+    front_doors::Request request) {
   auto input = Document::object();
   const auto* shape = match.operation->input;
   if (shape == nullptr) return input;

@@ -1,6 +1,6 @@
 #include "emulator/control_plane/snap_start.h"
 
-#include "emulator/control_plane/version_state.h"
+#include "emulator/invoke/error_body.h"
 
 #include <nlohmann/json.hpp>
 
@@ -50,7 +50,7 @@ ServiceError from_restore_failure(const environment::RestoreFailed& failed) {
   error.status = late ? 408 : 400;
   error.key = MessageKey::capital;
   error.message = "The environment could not be restored from its snapshot (" + failed.error_type +
-                  "): " + error_message_in(failed.reason);
+                  "): " + invoke::error_message_in(failed.reason);
   return error;
 }
 

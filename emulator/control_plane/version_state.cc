@@ -2,6 +2,7 @@
 
 #include "emulator/control_plane/managed_instances.h"
 #include "emulator/control_plane/snap_start.h"
+#include "emulator/invoke/error_body.h"
 
 #include <nlohmann/json.hpp>
 
@@ -31,7 +32,7 @@ StateReason reason_of(const Outcome& failure) {
             "its Init took longer than " + std::to_string(timed_out->limit.count()) + " ms"};
   }
   if (const auto* error = std::get_if<environment::FunctionError>(&failure)) {
-    return {"FunctionError.RuntimeInitError", error_message_in(error->body)};
+    return {"FunctionError.RuntimeInitError", invoke::error_message_in(error->body)};
   }
   if (const auto* out = std::get_if<environment::OutOfMemory>(&failure)) {
     return {"FunctionError.InitResourceExhausted", describe(*out)};
@@ -61,7 +62,7 @@ Document with_version_state(Document configuration, const std::optional<VersionS
     configuration["StateReason"] = "The function is being created.";
     configuration["StateReasonCode"] = "Creating";
   } else if (status->state == VersionStatus::State::failed && status->failure) {
-    auto reason = reason_of(*status->failure);
+    const auto reason = reason_of(*status->failure);
     configuration["State"] = "Failed";
     configuration["StateReason"] = "The function version could not be initialized ahead (" +
                                    std::string(environment::error_type(*status->failure)) +
@@ -69,13 +70,6 @@ Document with_version_state(Document configuration, const std::optional<VersionS
     configuration["StateReasonCode"] = reason.code;
   }
   return configuration;
-}
-
-std::string error_message_in(const std::string& body) {
-  const auto error = Document::parse(body, nullptr, false);
-  if (!error.is_object()) return body;
-  const auto message = error.find("errorMessage");
-  return message != error.end() && message->is_string() ? message->get<std::string>() : body;
 }
 
 }  // namespace emulator::control_plane

@@ -7,7 +7,6 @@
 #include "emulator/environment/version_status.h"
 
 #include <optional>
-#include <string>
 
 namespace emulator::control_plane {
 
@@ -19,9 +18,5 @@ bool is_made_ready(const Document& configuration);
 // sentences are ours.
 Document with_version_state(Document configuration,
                             const std::optional<environment::VersionStatus>& status);
-
-// The runtime's own words in the body of an error that it reported; all of it where none can be
-// read.
-std::string error_message_in(const std::string& body);
 
 }  // namespace emulator::control_plane

@@ -258,7 +258,7 @@ void Environment::launch_failed(std::uint64_t launch, Launch& failed) {
   if (answered && claim(answered)) {
     take_sample(answered.get());
     // A thread of the launch must not wait; what ended has.
-    auto ending = ending_of(failed.how_it_failed(FailurePhase::invoke, {}), *answered);
+    const auto ending = ending_of(failed.how_it_failed(FailurePhase::invoke, {}), *answered);
     if (has_extensions()) return end_with(answered, ending);
     // Nothing is left to be ended that the next invocation would wait for.
     log_.platform(ending.lines);

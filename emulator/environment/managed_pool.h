@@ -48,7 +48,7 @@ class ManagedPool {
   void keep(const Spec& spec, std::optional<ManagedScale> scale);
 
   // Active once the least environments were there at a time; failed where an init failed before
-  // that, until one succeeds; `none` of a version that is not kept.
+  // that, until they are there; `none` of a version that is not kept.
   VersionStatus status(const Spec& spec) const;
 
   // Runs the invocation on the calling thread, in the first environment with an idle poll. Without

@@ -1,5 +1,7 @@
 #include "emulator/invoke/destinations.h"
 
+#include "emulator/invoke/error_body.h"
+
 #include <nlohmann/json.hpp>
 
 #include <array>
@@ -85,14 +87,7 @@ std::string beginning(std::string_view text, std::size_t most) {
 // What the function said, or why it was not run. The latter are our words.
 std::string error_message(const EndedEvent& event) {
   if (event.answer && event.answer->function == LastAnswer::Function::failed) {
-    const auto document = nlohmann::json::parse(event.answer->payload, nullptr, false);
-    if (document.is_object()) {
-      if (const auto found = document.find("errorMessage");
-          found != document.end() && found->is_string()) {
-        return found->get<std::string>();
-      }
-    }
-    return event.answer->payload;
+    return error_message_in(event.answer->payload);
   }
   switch (event.condition) {
     case Condition::zero_reserved_concurrency:

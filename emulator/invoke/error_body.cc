@@ -90,4 +90,11 @@ std::string error_body(const environment::Outcome& outcome,
   return std::visit(Rendering{request_id, profile, environment::error_type(outcome)}, outcome);
 }
 
+std::string error_message_in(const std::string& body) {
+  const auto document = nlohmann::json::parse(body, nullptr, false);
+  if (!document.is_object()) return body;
+  const auto message = document.find("errorMessage");
+  return message != document.end() && message->is_string() ? message->get<std::string>() : body;
+}
+
 }  // namespace emulator::invoke

@@ -24,4 +24,7 @@ std::string error_body(const environment::Outcome& outcome,
                        std::string_view request_id,
                        Profile profile);
 
+// The message in such a document; all of it where none can be read.
+std::string error_message_in(const std::string& body);
+
 }  // namespace emulator::invoke

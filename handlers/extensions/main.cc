@@ -70,10 +70,10 @@ TelemetryListener::Take print_telemetry(const std::string& who) {
   };
 }
 
-std::optional<TelemetryListener> subscribed(Extension& extension, TelemetryListener::Take take) {
+TelemetryListener subscribed(Extension& extension, TelemetryListener::Take take) {
   auto listener = TelemetryListener::open(std::move(take));
   if (!listener || !extension.subscribe(listener->port())) std::_Exit(kReported);
-  return listener;
+  return std::move(*listener);
 }
 
 int run(const std::string& who, const std::string& mode, Extension& extension) {
@@ -89,7 +89,7 @@ int run(const std::string& who, const std::string& mode, Extension& extension) {
   if (mode == "watcher") telemetry = subscribed(extension, print_telemetry(who));
   if (mode == "collector") {
     // Wants more for as long as it lives.
-    subscribed(extension, [](const std::string&) { return true; })->leave_to_itself();
+    subscribed(extension, [](const std::string&) { return true; }).leave_to_itself();
   }
   const bool silent = mode == "silent" || mode == "collector";
   while (const auto event = extension.next()) {

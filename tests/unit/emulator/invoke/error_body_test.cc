@@ -105,3 +105,11 @@ TEST_CASE("a reason that is not UTF-8 still makes a JSON document", "[invoke]") 
       error_body(NeverStarted{"Runtime.InvalidEntrypoint", "bad \xFF name"}, kId, Profile::aws);
   CHECK(nlohmann::json::accept(body));
 }
+
+TEST_CASE("the message in an error document is found, or all of it is the message", "[invoke]") {
+  using emulator::invoke::error_message_in;
+  CHECK(error_message_in(R"({"errorMessage":"no key","errorType":"E"})") == "no key");
+  for (const std::string body : {"", "no key", "[1]", R"({"errorMessage":1})", "{\"\xFF"}) {
+    CHECK(error_message_in(body) == body);
+  }
+}
